@@ -1,0 +1,160 @@
+"""System checks. An error is for what cannot work; ids stay for life.
+
+E001 settings, E002 USE_TZ, E003 SQLite, E004 MariaDB and MySQL, E005 development
+gateways in production, W001 the password travels in the open.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+from django.db import connections, router
+
+from . import conf
+from .exceptions import InvalidConfiguration
+
+Found = list[checks.CheckMessage]
+
+_DEVELOPMENT = {
+    "negin_sms.gateway.console.ConsoleGateway": "prints messages",
+    "negin_sms.gateway.memory.MemoryGateway": "keeps messages in memory",
+}
+_OLDEST = {True: (10, 6), False: (8, 0, 1)}  # SKIP LOCKED: MariaDB, MySQL
+
+
+def register_all() -> None:
+    """Register every check of this module."""
+    checks.register(check_settings, "negin_sms")
+    checks.register(check_time_zone, "negin_sms")
+    checks.register(check_encryption, checks.Tags.security, "negin_sms")
+    checks.register(check_databases, checks.Tags.database)
+    checks.register(check_sqlite, "negin_sms")
+    checks.register(check_deployment, "negin_sms", deploy=True)
+
+
+def check_settings(app_configs: Any, **kwargs: Any) -> Found:
+    """E001: every account can be read, and knows its credentials."""
+    try:
+        aliases = [account.alias for account in conf.get_accounts()]
+    except InvalidConfiguration as error:
+        return [checks.Error(str(error), id="negin_sms.E001")]
+    if conf.DEFAULT_ALIAS in aliases:
+        return []
+    return [
+        checks.Error(
+            f'{conf.SETTING} has no account "{conf.DEFAULT_ALIAS}".',
+            hint=f'Name one of {aliases} "{conf.DEFAULT_ALIAS}".',
+            id="negin_sms.E001",
+        )
+    ]
+
+
+def check_time_zone(app_configs: Any, **kwargs: Any) -> Found:
+    """E002: leases and due times are compared with the database's clock in UTC."""
+    if settings.USE_TZ:
+        return []
+    return [
+        checks.Error(
+            "django-negin-sms needs USE_TZ = True.",
+            hint="Write USE_TZ = True in your settings.",
+            id="negin_sms.E002",
+        )
+    ]
+
+
+def check_sqlite(app_configs: Any, **kwargs: Any) -> Found:
+    """E003: on SQLite only an IMMEDIATE transaction keeps two claims apart."""
+    from .models import Message
+
+    connection = connections[router.db_for_write(Message)]
+    options = connection.settings_dict.get("OPTIONS", {})
+    mode = str(options.get("transaction_mode", "")).upper()
+    if connection.vendor != "sqlite" or mode in ("IMMEDIATE", "EXCLUSIVE"):
+        return []
+    return [
+        checks.Error(
+            "SQLite must begin its transactions as IMMEDIATE, or a send can fail "
+            "after the gateway has accepted it.",
+            hint=f'Write DATABASES["{connection.alias}"]["OPTIONS"] = '
+            '{"transaction_mode": "IMMEDIATE", "timeout": 20, '
+            '"init_command": "PRAGMA journal_mode=WAL"}',
+            id="negin_sms.E003",
+        )
+    ]
+
+
+def check_databases(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> Found:
+    """E004: claims need SKIP LOCKED, and READ COMMITTED or below on MySQL."""
+    from .models import Message
+
+    alias = router.db_for_write(Message)
+    connection = connections[alias]
+    if alias not in (databases or ()) or connection.vendor != "mysql":
+        return []
+    details: Any = connection
+    oldest = _OLDEST[details.mysql_is_mariadb]
+    if details.mysql_version >= oldest:
+        return []
+    name = "MariaDB" if details.mysql_is_mariadb else "MySQL"
+    return [
+        checks.Error(
+            f"{name} {'.'.join(map(str, oldest))} or newer is needed: older ones "
+            "have no SKIP LOCKED.",
+            hint="Upgrade the server, or use PostgreSQL.",
+            id="negin_sms.E004",
+        )
+    ]
+
+
+def check_encryption(app_configs: Any, **kwargs: Any) -> Found:
+    """W001: over plain http everybody on the way can read the password."""
+    return _each_account(_plain_http)
+
+
+def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
+    """E005: nothing that only pretends to send belongs in production."""
+    return _each_account(_pretends)
+
+
+def _each_account(check: Callable[[conf.Account], Iterable[Any]]) -> Found:
+    try:
+        accounts = conf.get_accounts()
+    except InvalidConfiguration:
+        return []  # E001 has said it
+    return [message for account in accounts for message in check(account)]
+
+
+def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    if account.is_live and not account.is_encrypted and not _is_loopback(account.host):
+        yield checks.Warning(
+            f'The SMS account "{account.alias}" sends its password over plain http.',
+            hint=f'Write "BASE_URL": "{account.base_url.replace("http:", "https:", 1)}"',
+            id="negin_sms.W001",
+        )
+
+
+def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    what = _DEVELOPMENT.get(account.backend)
+    if what is None and account.is_live and _is_loopback(account.host):
+        what = "talks to a sandbox on this machine"
+    if what is not None:
+        yield checks.Error(
+            f'The SMS account "{account.alias}" sends nothing: its gateway {what}.',
+            hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}" and the real BASE_URL.',
+            id="negin_sms.E005",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

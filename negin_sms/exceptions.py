@@ -1,0 +1,128 @@
+"""Every error of this app, named after what the caller does next.
+
+NeginSmsError
+├── InvalidMessage (also ValueError)  correct the field and call again
+├── IdempotencyConflict               the key says something else: choose another
+└── GatewayError                      a row was saved; see ``.message``
+    ├── NotSent                       surely not sent; the row waits and will be sent
+    │   ├── AccountPaused             … once the account's pause has ended
+    │   └── Throttled                 … in a moment: the gateway asked for patience
+    ├── OutcomeUnknown                may have been sent: a person decides
+    └── Rejected                      refused for good; ``.code`` says why
+
+InvalidConfiguration stands apart: it is for the developer, at start-up, and is
+also Django's ImproperlyConfigured.
+
+No error holds the password, the text or the number of a message, in its
+arguments or in what it would pickle: errors end up in logs and trackers.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+if TYPE_CHECKING:
+    from .models import Message
+
+
+class Effect(enum.Enum):
+    """What the ending of one exchange means for the whole account.
+
+    The breaker reads nothing else, so a new ending only has to choose one.
+    """
+
+    HEALS = "heals"  # a valid answer of the gateway: whatever was wrong is over
+    NOTHING = "nothing"  # our own doing: says nothing of the gateway
+    COUNTS = "counts"  # no valid answer: five in a row pause the account
+    TRIPS = "trips"  # no use in trying on: pauses at once, like five in a row
+    THROTTLES = "throttles"  # a short pause, or what Retry-After says
+    PAUSES = "pauses"  # credit, password, …: a person has to act first
+
+
+class NeginSmsError(Exception):
+    """Anything that went wrong in this app."""
+
+
+class InvalidConfiguration(ImproperlyConfigured):
+    """NEGIN_SMS is missing a key, or holds one that cannot work."""
+
+
+class InvalidMessage(NeginSmsError, ValueError):
+    """The message cannot be sent as it was asked for.
+
+    ``field`` is the name of the argument at fault, ``reason`` a sentence for
+    people (translated when shown), ``position`` the place in ``queue_many``'s
+    messages. No row was saved.
+    """
+
+    def __init__(self, field: str, reason: object) -> None:
+        super().__init__(field, reason)
+        self.field = field
+        self.reason = reason
+        self.position: int | None = None
+
+    def __str__(self) -> str:
+        place = "" if self.position is None else f"[{self.position}] "
+        return f"{place}{self.field}: {self.reason}"
+
+
+class IdempotencyConflict(NeginSmsError):
+    """The idempotency key belongs to a message with other content."""
+
+
+class GatewayError(NeginSmsError):
+    """The exchange with the gateway did not end in an accepted message.
+
+    ``reason`` is a sentence for people, ``code`` the gateway's status code if it
+    gave one, ``detail`` its own words, cleaned and cut. ``effect`` says what the
+    ending means for the account, ``retry_after`` the
+    seconds it asked us to wait. ``message`` is the saved row, set by services.
+    """
+
+    def __init__(
+        self,
+        reason: object,
+        *,
+        code: int | None = None,
+        detail: str = "",
+        effect: Effect = Effect.COUNTS,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.code = code
+        self.detail = detail
+        self.effect = effect
+        self.retry_after = retry_after
+        self.message: Message | None = None
+
+    def __str__(self) -> str:
+        return f"{self.reason} ({self.detail})" if self.detail else str(self.reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The row holds text and number, so it does not travel with the error.
+        state = {**self.__dict__, "reason": str(self.reason), "message": None}
+        return type(self), (str(self.reason),), state
+
+
+class NotSent(GatewayError):
+    """Surely not sent. The row stays queued and will be sent until it expires."""
+
+
+class AccountPaused(NotSent):
+    """The account is paused (no credit, wrong password, gateway out of order)."""
+
+
+class Throttled(NotSent):
+    """The gateway asked us to slow down."""
+
+
+class OutcomeUnknown(GatewayError):
+    """The gateway may have accepted the message; it is never sent again by itself."""
+
+
+class Rejected(GatewayError):
+    """The gateway refused the message for good."""
