@@ -1,0 +1,56 @@
+"""The far side of the wire: one interface, the real gateway and its peers."""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from negin_sms.conf import DEFAULT_ALIAS, SETTING, Account, get_account
+from negin_sms.exceptions import InvalidConfiguration
+
+from .wire import SendReply, SendRequest
+
+
+class Gateway(Protocol):
+    """What every backend can do. Instances are shared between threads.
+
+    Both methods raise the kinds of exceptions.GatewayError and nothing else.
+    """
+
+    def __init__(self, account: Account) -> None: ...
+
+    def send(self, request: SendRequest, *, start_by: float = math.inf) -> SendReply:
+        """Send one message; write nothing once the monotonic ``start_by`` is over."""
+
+    def states(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the state codes of those ids that the gateway knows."""
+
+
+@functools.cache
+def get_gateway(alias: str = DEFAULT_ALIAS) -> Gateway:
+    """Return the gateway of an account, made once for each process."""
+    account = get_account(alias)
+    try:
+        backend: type[Gateway] = import_string(account.backend)
+    except ImportError:
+        raise InvalidConfiguration(
+            f'{SETTING}["{alias}"]["BACKEND"] cannot be imported. Write the dotted '
+            'path of a gateway class, such as "negin_sms.gateway.client.NeginGateway".'
+        ) from None
+    return backend(account)
+
+
+def _forget(*, setting: str, **kwargs: object) -> None:
+    if setting == SETTING:
+        get_gateway.cache_clear()
+
+
+setting_changed.connect(_forget)
+# Two processes must never share a kept connection.
+os.register_at_fork(after_in_child=get_gateway.cache_clear)

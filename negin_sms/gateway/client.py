@@ -1,0 +1,360 @@
+"""The one door to the network: NeginGateway, on requests.
+
+POST only; no redirect (the adapter is used without a Session, which is where
+requests follows them, keeps cookies and reads .netrc); TLS always verified;
+a deadline for the whole exchange; answers capped. Whether a failed request may
+have been carried out is decided by the phase it reached, never by the type of the
+error: SSLError and ReadTimeout both occur before and after the request was sent.
+
+requests' errors hold the form, and so the password. They are turned into ours
+here, in one place, and leave no trace in ours: ``_post`` returns what happened
+and ``send`` and ``states`` raise it from a frame that holds no secret.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import math
+import os
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote, quote_plus
+
+import requests
+import urllib3
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from negin_sms import __version__
+from negin_sms.conf import Account
+from negin_sms.exceptions import Effect, GatewayError, NotSent, OutcomeUnknown
+
+from . import connections, wire
+from .exchange import Exchange, TooLate, Watchdog
+
+T = TypeVar("T")
+
+SEND_PATH = "/wsSend.ashx"
+STATES_PATH = "/wsStates.ashx"
+LARGEST_ANSWER = 64 * 1024
+_CHUNK = 16 * 1024
+_SHORTEST_SECRET = 3  # blanking every "a" would leave nothing to read
+
+# Everything the libraries below let through. OSError and ValueError are there
+# because a bad CA path and an unsendable header arrive as these.
+_FAILURES = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    ValueError,
+)
+
+watchdog = Watchdog()
+
+
+def _renew_watchdog() -> None:
+    # Threads do not survive a fork, and its lock may have been held.
+    global watchdog
+    watchdog = Watchdog()
+
+
+os.register_at_fork(after_in_child=_renew_watchdog)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    retry_after: str
+    body: bytes = field(repr=False)
+
+
+class NeginGateway:
+    """The Negin panel's two endpoints. Safe to share between threads.
+
+    Both methods raise NotSent (surely nothing was sent), AccountPaused,
+    Throttled, Rejected or OutcomeUnknown. Source: the vendor's two guides.
+    """
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._keep_alive = connections.KeepAlive(account.keep_alive)
+        self._adapter = _Adapter(_tls_context(account.ca_file), account.workers)
+        self._settings = _environment(account)
+        self._headers = {
+            "Accept-Encoding": "identity",
+            "User-Agent": f"django-negin-sms/{__version__}",
+            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        }
+        self._closing_headers = {**self._headers, "Connection": "close"}
+
+    @sensitive_variables()
+    def send(
+        self, request: wire.SendRequest, *, start_by: float = math.inf
+    ) -> wire.SendReply:
+        """Send one message and return what the gateway says of it.
+
+        ``start_by`` is a time on the monotonic clock; when it has passed before
+        the first byte is written, nothing is sent and NotSent is raised.
+        """
+        form = wire.encode_send(request)
+        secrets = (request.text, request.mobile.removeprefix("+98"))
+        result = self._converse(SEND_PATH, form, wire.decode_send, start_by, secrets)
+        del form, secrets
+        if isinstance(result, GatewayError):
+            raise result
+        return result
+
+    def states(self, ids: Sequence[str]) -> dict[str, int]:
+        """Return the state codes of those ids that the gateway knows."""
+        form = wire.encode_states(ids)
+        result = self._converse(STATES_PATH, form, wire.decode_states, math.inf, ())
+        if isinstance(result, GatewayError):
+            raise result
+        return result
+
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._adapter.close()
+
+    @sensitive_variables()
+    def _converse(
+        self,
+        path: str,
+        form: wire.Form,
+        decode: Callable[[bytes], T],
+        start_by: float,
+        secrets: Iterable[str],
+    ) -> T | GatewayError:
+        answer = self._post(path, form, start_by)
+        result = answer if isinstance(answer, GatewayError) else _read(answer, decode)
+        if isinstance(result, GatewayError):
+            own = (self._account.username, self._account.password)
+            result.detail = _redact(result.detail, (*own, *secrets))
+        return result
+
+    @sensitive_variables()
+    def _post(
+        self, path: str, form: wire.Form, start_by: float
+    ) -> _Answer | GatewayError:
+        now = time.monotonic()
+        exchange = Exchange(deadline=now + self._account.deadline, start_by=start_by)
+        with self._under_watch(exchange):
+            try:
+                with self._open(path, form) as response:
+                    answer = _Answer(
+                        response.status_code,
+                        response.headers.get("Retry-After", ""),
+                        _read_body(response),
+                    )
+            except _FAILURES as error:
+                return self._failure(exchange, error, time.monotonic() - now)
+        return answer
+
+    @contextlib.contextmanager
+    def _under_watch(self, exchange: Exchange) -> Iterator[None]:
+        connections.begin(exchange, self._keep_alive)
+        watchdog.watch(exchange)
+        try:
+            yield
+        finally:
+            watchdog.release(exchange)
+            exchange.close()
+            connections.end()
+
+    @sensitive_variables()
+    def _open(self, path: str, form: wire.Form) -> requests.Response:
+        account = self._account
+        credentials = {"username": account.username, "password": account.password}
+        request = requests.Request(
+            "POST",
+            account.base_url + path,
+            headers=self._headers if self._keep_alive.is_on else self._closing_headers,
+            data=credentials | form,
+            auth=self._settings.auth,
+        ).prepare()
+        return self._adapter.send(
+            request,
+            stream=True,
+            timeout=(account.connect_timeout, account.read_timeout),
+            verify=True,
+            proxies=self._settings.proxies,
+        )
+
+    def _failure(
+        self, exchange: Exchange, error: Exception, elapsed: float
+    ) -> GatewayError:
+        """Turn any failure of an exchange into ours, by the phase it reached."""
+        host = self._account.host
+        if exchange.wrote:
+            if exchange.reused and not exchange.answered:
+                self._keep_alive.suspend()
+            return OutcomeUnknown(
+                _unknown_reason(exchange, error),
+                detail=f"{_cause(error)}, {elapsed:.1f} s, {host}",
+            )
+        if _find(error, TooLate):
+            reason = _("Its time was over before it could be sent.")
+            return NotSent(reason, effect=Effect.NOTHING)
+        if _find(error, ssl.SSLCertVerificationError):
+            reason = _(
+                "The gateway's certificate was not accepted; nothing was sent. Check "
+                "BASE_URL and this server's clock, or give the authority in CA_FILE."
+            )
+            return NotSent(reason, detail=_cause(error, host), effect=Effect.TRIPS)
+        if self._failed_in_tls(exchange, error):
+            # Whoever answers there may not be the gateway at all.
+            reason = _("The gateway made no secure connection; nothing was sent.")
+            return NotSent(reason, detail=_cause(error, host), effect=Effect.TRIPS)
+        reason = _("The gateway cannot be reached; nothing was sent. Check BASE_URL.")
+        return NotSent(reason, detail=_cause(error, host))
+
+    def _failed_in_tls(self, exchange: Exchange, error: Exception) -> bool:
+        if _find(error, ssl.SSLError):
+            return True
+        in_handshake = exchange.attached and not exchange.connected
+        direct = not self._settings.proxies
+        return self._account.is_encrypted and in_handshake and direct
+
+
+class AnswerTooLarge(OSError):
+    """The answer is larger than any the gateway has reason to give."""
+
+
+def _read(answer: _Answer, decode: Callable[[bytes], T]) -> T | GatewayError:
+    error = wire.decode_http(answer.status, answer.retry_after, answer.body)
+    if error is not None:
+        return error
+    try:
+        return decode(answer.body)
+    except GatewayError as refused:
+        # Its traceback would lead to the decoder's frame and so to the body.
+        return refused.with_traceback(None)
+
+
+def _read_body(response: requests.Response) -> bytes:
+    """Read an answer to its end or its cap, without decoding what is packed.
+
+    read1 returns what has arrived: a drip cannot hold more than one read back.
+    """
+    body = bytearray()
+    while len(body) <= LARGEST_ANSWER:
+        chunk = response.raw.read1(_CHUNK, decode_content=False)
+        if not chunk:
+            response.raw.release_conn()
+            return bytes(body)
+        body += chunk
+    raise AnswerTooLarge
+
+
+def _unknown_reason(exchange: Exchange, error: Exception) -> object:
+    if exchange.expired:
+        return _("The deadline passed while the gateway was answering.")
+    if _find(error, AnswerTooLarge):
+        return _("The gateway's answer is too large to be one.")
+    if _find(error, TimeoutError, urllib3.exceptions.ReadTimeoutError):
+        return _("The gateway did not answer in time; it may have sent the message.")
+    return _("The connection was lost; the gateway may have sent the message.")
+
+
+def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """Search an error, and all that it was made of, for one of some kinds."""
+    seen: set[int] = set()
+    todo: list[Any] = [error]
+    while todo:
+        found = todo.pop()
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        if isinstance(found, kinds):
+            return found
+        seen.add(id(found))
+        reason = getattr(found, "reason", None)
+        todo += [*found.args, found.__cause__, found.__context__, reason]
+    return None
+
+
+def _cause(error: BaseException, host: str = "") -> str:
+    """Name the innermost cause: its kind and the system's words, never the form."""
+    cause: BaseException = error
+    for kind in (ssl.SSLCertVerificationError, ssl.SSLError, OSError):
+        found = _find(error, kind)
+        if found is not None and not isinstance(found, requests.RequestException):
+            cause = found
+            break
+    words = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "")
+    tunnel = str(cause) if "Tunnel connection failed" in str(cause) else ""
+    parts = [type(cause).__name__, wire.clean(tunnel or words or "", limit=120), host]
+    return ", ".join(part for part in parts if part)
+
+
+@sensitive_variables()
+def _redact(text: str, secrets: Iterable[str]) -> str:
+    """Blank what a gateway echoes of our own request, in the spellings of the web."""
+    for secret in secrets:
+        # Cleaning has folded white space in what was echoed.
+        for plain in {secret, wire.clean(secret)}:
+            for spelling in {
+                plain,
+                quote(plain),
+                quote_plus(plain),
+                html.escape(plain),
+            }:
+                if len(spelling) >= _SHORTEST_SECRET:
+                    text = text.replace(spelling, "•••")
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Environment:
+    proxies: dict[str, str] = field(repr=False)
+    auth: tuple[str, str] | None = field(repr=False)
+
+
+def _environment(account: Account) -> _Environment:
+    """Read proxies and .netrc where the account asks for them (TRUST_ENV)."""
+    if not account.trust_env:
+        return _Environment({}, None)
+    return _Environment(
+        dict(requests.utils.get_environ_proxies(account.base_url)),
+        requests.utils.get_netrc_auth(account.base_url),
+    )
+
+
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    """Return a context that trusts the system, certifi and the account's CA file."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    if ca_file:
+        context.load_verify_locations(ca_file)
+    return context
+
+
+class _Adapter(HTTPAdapter):
+    """requests' adapter with our connections, our TLS context and no retries."""
+
+    def __init__(self, context: ssl.SSLContext, connections_kept: int) -> None:
+        self._context = context
+        super().__init__(
+            pool_connections=2, pool_maxsize=max(connections_kept, 2), max_retries=0
+        )
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+        self.poolmanager.pool_classes_by_scheme = connections.POOL_CLASSES
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+        manager.pool_classes_by_scheme = connections.POOL_CLASSES
+        return manager
+
+    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
+        # The context holds the trust already; loading certifi's bundle again for
+        # each connection, as the base class does, costs more than the handshake.
+        conn.cert_reqs = "CERT_REQUIRED"
+        conn.ca_certs = conn.ca_cert_dir = None

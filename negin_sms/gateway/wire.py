@@ -1,0 +1,388 @@
+"""The contract as values: forms to post, answers to read. No I/O, no models.
+
+Strict in what it writes, tolerant in what it reads, and never an exception other
+than ours whatever bytes come. Marks in comments: D documented in the vendor's
+guides, F seen in the field, K Kannel's numbering.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from negin_sms.choices import Scenario
+from negin_sms.exceptions import (
+    AccountPaused,
+    Effect,
+    GatewayError,
+    InvalidMessage,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+)
+
+from .codes import LARGEST_SUSPECT_ID, SUCCESS, Verdict, code_meaning, find_code
+
+Form = dict[str, str]
+
+LONGEST_DETAIL = 500
+_LONGEST_ID = 32
+_INT_BOUND = 2**31  # every integer of the contract is small; others are unreadable
+_DIGITS = re.compile(r"[+-]?[0-9]{1,10}")
+_ZWNJ = "\u200c"  # half the words of Persian need it
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_COMMAS = re.compile("[,،٫]")  # noqa: RUF001 - the guide prints one of these
+_ERRORS_INSIDE = frozenset({0, 15})  # nothing to do with the ids asked for
+_STATE_FIXES = {18: 16}  # D prints 18, a misreading of ۱۶; K and F say 16
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Which fields a scenario sends: required, optional, and its ``type``."""
+
+    requires: frozenset[str]
+    allows: frozenset[str] = frozenset()
+    type: str | None = None
+
+
+_USES = {
+    Scenario.SINGLE: Use(frozenset({"line"})),
+    # The template of scenario 2 is inferred from the guide's sentence on 5.
+    Scenario.SERVICE_LINE: Use(frozenset(), frozenset({"template"}), "2"),
+    Scenario.SECOND_LINE: Use(frozenset({"line", "line2"})),
+    Scenario.CHELCHELEH: Use(frozenset({"line"}), type="1"),
+    Scenario.SERVICE_FALLBACK: Use(frozenset({"line"}), frozenset({"template"}), "2"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRequest:
+    """One message on its way out. ``mobile`` is E.164, ``template`` may be 0."""
+
+    mobile: str = field(repr=False)
+    text: str = field(repr=False)
+    scenario: str = Scenario.SINGLE
+    line: str = ""
+    line2: str = ""
+    template: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SendReply:
+    """An accepted message: the gateway's id, the line it used, who it is for."""
+
+    gateway_id: str
+    used_line: str
+    mobile: str = field(repr=False)
+    code: int
+    msg: str
+
+
+def uses(scenario: str) -> Use:
+    """Return which fields a scenario sends. Source: D, scenarios 1 to 5."""
+    try:
+        return _USES[Scenario(scenario)]
+    except ValueError:
+        known = ", ".join(Scenario.values)
+        reason = _("Unknown scenario; choose one of: %(known)s.") % {"known": known}
+        raise InvalidMessage("scenario", reason) from None
+
+
+def check_fields(
+    scenario: str, *, line: str = "", line2: str = "", template: int | None = None
+) -> None:
+    """Refuse a scenario that is half-filled or over-filled.
+
+    Raise InvalidMessage naming the first field that is missing or too much.
+    """
+    use = uses(scenario)
+    label = Scenario(scenario).label
+    given = {"line": bool(line), "line2": bool(line2), "template": template is not None}
+    for name, present in given.items():
+        if name in use.requires and not present:
+            reason = _("The scenario “%(scenario)s” needs %(field)s; give one.")
+        elif present and name not in use.requires | use.allows:
+            reason = _("The scenario “%(scenario)s” has no %(field)s; leave it out.")
+        else:
+            continue
+        raise InvalidMessage(name, reason % {"scenario": label, "field": name})
+    if line and line == line2:
+        raise InvalidMessage("line2", _("The second line must be another line."))
+    if template is not None and not 0 <= template < _INT_BOUND:
+        raise InvalidMessage("template", _("The template is a number from 0."))
+
+
+def encode_send(request: SendRequest) -> Form:
+    """Return the form of a send, without the credentials; absent means absent.
+
+    Raise InvalidMessage when the scenario's fields do not fit. Source: D.
+    """
+    check_fields(
+        request.scenario,
+        line=request.line,
+        line2=request.line2,
+        template=request.template,
+    )
+    # The form with 98 and no plus is inferred from the answer's echo (D).
+    form = {"mobile": request.mobile.removeprefix("+"), "message": request.text}
+    if request.line:
+        form["line"] = request.line
+    if request.line2:
+        form["line2"] = request.line2
+    service = uses(request.scenario).type
+    if service is not None:
+        form["type"] = service
+    if request.template is not None:
+        form["template"] = str(request.template)
+    return form
+
+
+def encode_states(ids: Sequence[str]) -> Form:
+    """Return the form of a states request: the ids joined by ASCII commas (D)."""
+    return {"message_ids": ",".join(ids)}
+
+
+def decode_send(body: bytes) -> SendReply:
+    """Read the answer of a send.
+
+    Raise Rejected, AccountPaused or Throttled for the gateway's refusals, and
+    OutcomeUnknown for everything that is neither these nor surely accepted.
+    Source: D for the shape, F for the codes.
+    """
+    answer = _decode_object(body)
+    status, msg, data = _head(answer)
+    if status is None or status > SUCCESS:
+        raise refusal(status, msg)
+    # F: older integrations take every negative status for accepted, so an id
+    # settles it; without one nobody knows.
+    gateway_id = _gateway_id(data.get("message_id"))
+    if not gateway_id:
+        raise _unsure(_("Accepted without a usable message id."), status, msg)
+    if int(gateway_id) <= LARGEST_SUSPECT_ID:
+        meaning = code_meaning(int(gateway_id))
+        reason = _("The message id %(id)s looks like an error code: %(meaning)s")
+        raise _unsure(reason % {"id": gateway_id, "meaning": meaning}, status, msg)
+    return SendReply(
+        gateway_id=gateway_id,
+        used_line=_short_text(data.get("line")),
+        mobile=_short_text(data.get("mobile")),
+        code=status,
+        msg=msg,
+    )
+
+
+def decode_states(body: bytes) -> dict[str, int]:
+    """Read the answer of the states call.
+
+    Keys are gateway ids as text, values state codes as they came (18 read as 16).
+    Absent: ids the gateway left out, gave no readable state, or gave two states
+    that disagree. Raise AccountPaused, Throttled or Rejected for an error code,
+    OutcomeUnknown for an unreadable body or lists of different length.
+    Source: built from the sentence in D; its sample is empty in the scan.
+    """
+    answer = _decode_object(body)
+    status, msg, data = _head(answer)
+    if status != SUCCESS:
+        raise refusal(status, msg)
+    ids, states = _items(data.get("msgids")), _items(data.get("states"))
+    if ids is None or states is None or len(ids) != len(states):
+        # Zipping them would give a message another one's state.
+        raise _unsure(_("The answer's ids and states do not match."), status, msg)
+    return _pair(ids, states)
+
+
+def decode_http(status: int, retry_after: str, body: bytes) -> GatewayError | None:
+    """Return what an HTTP status alone says of a send, None where the body decides.
+
+    ``retry_after`` is that header as it came. A body that is the gateway's own
+    refusal decides for any 4xx but 429.
+    """
+    if 200 <= status < 300:
+        return None
+    text = {"status": status}
+    if 300 <= status < 400:
+        # A handler may have run before it redirected.
+        reason = _("The gateway's address redirects elsewhere (HTTP %(status)s).")
+        return OutcomeUnknown(reason % text, effect=Effect.TRIPS)
+    if status == 429:
+        reason = _("The gateway asks to slow down (HTTP %(status)s).")
+        wait = float(retry_after) if re.fullmatch(r"\d{1,6}", retry_after) else None
+        return Throttled(reason % text, effect=Effect.THROTTLES, retry_after=wait)
+    if 400 <= status < 500:
+        refused = _known_refusal(body)
+        if refused is not None:
+            return refused
+        if status in _FRONT_DOOR:
+            reason = _(
+                "The gateway's front door refused the request (HTTP %(status)s). "
+                "Check BASE_URL, and whether this server's address is allowed."
+            )
+            return AccountPaused(reason % text, effect=Effect.TRIPS)
+    # 5xx too, 503 and 504 included: the back end may have finished its work.
+    reason = _("The gateway answered HTTP %(status)s; it may have sent the message.")
+    return OutcomeUnknown(reason % text, detail=clean(_as_text(body)))
+
+
+# Refused before anything ran: wrong address, wrong method, blocked.
+_FRONT_DOOR = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 431})
+
+
+def refusal(status: int | None, msg: str = "") -> GatewayError:
+    """Return the error that a status code other than success stands for."""
+    if status is None:
+        return _unsure(_("The gateway's answer has no readable status."), None, msg)
+    known = find_code(status)
+    meaning = code_meaning(status)
+    if known is None or known.verdict is Verdict.UNSURE:
+        return _unsure(meaning, status, msg)
+    if known.verdict is Verdict.ACCOUNT:
+        return AccountPaused(meaning, code=status, detail=msg, effect=Effect.PAUSES)
+    if known.verdict is Verdict.PATIENCE:
+        return Throttled(meaning, code=status, detail=msg, effect=Effect.THROTTLES)
+    return Rejected(meaning, code=status, detail=msg, effect=Effect.HEALS)
+
+
+def clean(text: str, *, limit: int = LONGEST_DETAIL) -> str:
+    """Return text from outside as one line that is safe to store, log and show.
+
+    Control and format characters (newlines, NUL, direction overrides) and lone
+    surrogates become spaces; the result is cut at ``limit`` characters.
+    """
+    kept = "".join(
+        " " if c != _ZWNJ and unicodedata.category(c) in _UNSAFE else c
+        for c in text[: 4 * limit]
+    )
+    return " ".join(kept.split())[:limit]
+
+
+def _known_refusal(body: bytes) -> GatewayError | None:
+    try:
+        decode_send(body)
+    except OutcomeUnknown:
+        return None
+    except GatewayError as error:
+        return error.with_traceback(None)
+    return None
+
+
+def _states_refusal(status: int | None, msg: str) -> GatewayError:
+    error = refusal(status, msg)
+    inside = status in _ERRORS_INSIDE or status is None
+    if isinstance(error, OutcomeUnknown) and not inside:
+        # A read leaves nothing uncertain: the code (24, or one nobody knows) is
+        # about the ids that were asked for.
+        return Rejected(error.reason, code=status, detail=msg, effect=Effect.HEALS)
+    return error
+
+
+def _unsure(reason: object, status: int | None, msg: str) -> OutcomeUnknown:
+    return OutcomeUnknown(reason, code=status, detail=msg, effect=Effect.COUNTS)
+
+
+def _decode_object(body: bytes) -> dict[str, Any]:
+    try:
+        # Nesting beyond the interpreter's stack raises RecursionError; bytes that
+        # are no UTF-8 and an integer of thousands of digits raise ValueError.
+        answer = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_fold)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise OutcomeUnknown(
+            _("The gateway's answer cannot be read."), detail=clean(_as_text(body))
+        )
+    return answer
+
+
+def _fold(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Lower the keys (F: Status and Msg were seen); a key said twice says nothing."""
+    folded: dict[str, Any] = {}
+    for key, value in pairs:
+        name = key.lower()
+        folded[name] = None if name in folded else value
+    return folded
+
+
+def _head(answer: dict[str, Any]) -> tuple[int | None, str, dict[str, Any]]:
+    data, msg = answer.get("data"), answer.get("msg")
+    return (
+        _integer(answer.get("status")),
+        clean(msg) if isinstance(msg, str) else "",
+        data if isinstance(data, dict) else {},
+    )
+
+
+def _integer(value: Any) -> int | None:
+    """Read an integer, or ASCII digits with an optional sign; None for the rest."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -_INT_BOUND <= value < _INT_BOUND else None
+
+
+def _gateway_id(value: Any) -> str:
+    """Return an id as canonical digits, or "" for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return ""
+    text = _ascii_digits(str(value)) if _is_small(value) else ""
+    if not re.fullmatch(r"[0-9]+", text):
+        return ""
+    digits = text.lstrip("0")
+    return digits if len(digits) <= _LONGEST_ID else ""
+
+
+def _is_small(value: int | str) -> bool:
+    # str() of a huge integer raises ValueError.
+    return isinstance(value, str) or abs(value) < 10**_LONGEST_ID
+
+
+def _ascii_digits(text: str) -> str:
+    stripped = text.strip()
+    return "".join(
+        str(unicodedata.decimal(c)) if c.isdecimal() and not c.isascii() else c
+        for c in stripped[: 2 * _LONGEST_ID]
+    )
+
+
+def _short_text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return ""
+    return clean(str(value), limit=_LONGEST_ID) if _is_small(value) else ""
+
+
+def _items(value: Any) -> list[Any] | None:
+    """Read a comma-joined string, an array or a bare number as a list."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return None
+    text = str(value).strip() if _is_small(value) else ""
+    return _COMMAS.split(text) if text and text.lower() != "null" else []
+
+
+def _pair(ids: Iterable[Any], states: Iterable[Any]) -> dict[str, int]:
+    found: dict[str, int | None] = {}
+    for raw_id, raw_state in zip(ids, states, strict=True):
+        gateway_id, state = _gateway_id(raw_id), _state(raw_state)
+        if not gateway_id or state is None:
+            continue
+        # Two states for one id that disagree are no information.
+        agreed = found.setdefault(gateway_id, state) == state
+        found[gateway_id] = state if agreed else None
+    return {key: state for key, state in found.items() if state is not None}
+
+
+def _state(value: Any) -> int | None:
+    text = _ascii_digits(value) if isinstance(value, str) else value
+    state = _integer(text)
+    return state if state is None else _STATE_FIXES.get(state, state)
+
+
+def _as_text(body: bytes) -> str:
+    return body[: 4 * LONGEST_DETAIL].decode("utf-8", "replace")
