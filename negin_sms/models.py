@@ -1,0 +1,270 @@
+"""Messages, what was reported of them, and how their accounts stand.
+
+Fields, constraints, indexes and the verbs of one row; no input or output. The
+constraints are plain ones: MariaDB and MySQL have no conditional or expression
+indexes. The services move rows by compare-and-set updates; nothing here does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from .choices import (
+    FINAL_STATES,
+    Flag,
+    Priority,
+    ReportSource,
+    Scenario,
+    Status,
+    state_label,
+)
+from .phones import mask_mobile
+from .querysets import MessageQuerySet
+
+if TYPE_CHECKING:
+    pass
+
+
+def _scenario_rule() -> Q:
+    """Return the contract's table of scenarios as a condition.
+
+    Written out once more although ``gateway.wire`` holds it: a migration must not
+    change when the code does, and models know no gateway. A test compares them.
+    """
+    line, line2 = ~Q(line=""), ~Q(line2="")
+    no_line2, no_template = Q(line2=""), Q(template__isnull=True)
+    return (
+        Q(scenario=Scenario.SINGLE) & line & no_line2 & no_template
+        | Q(scenario=Scenario.SERVICE_LINE) & Q(line="") & no_line2
+        | Q(scenario=Scenario.SECOND_LINE) & line & line2 & no_template
+        | Q(scenario=Scenario.CHELCHELEH) & line & no_line2 & no_template
+        | Q(scenario=Scenario.SERVICE_FALLBACK) & line & no_line2
+    )
+
+
+class Message(models.Model):
+    """One SMS to one recipient: what was wished, how it went, what was reported."""
+
+    # The wish.
+    account = models.CharField(_("account"), max_length=64, default="default")
+    mobile = models.CharField(
+        _("mobile"),
+        max_length=16,
+        db_index=True,
+        help_text=_("An Iranian mobile number, in any spelling."),
+    )
+    text = models.TextField(_("text"))
+    scenario = models.CharField(
+        _("scenario"),
+        max_length=20,
+        choices=Scenario.choices,
+        default=Scenario.SINGLE,
+    )
+    line = models.CharField(_("line"), max_length=20, blank=True)
+    line2 = models.CharField(_("second line"), max_length=20, blank=True)
+    template = models.PositiveIntegerField(
+        _("template"),
+        null=True,
+        blank=True,
+        help_text=_("Number of the text registered for the service line."),
+    )
+    priority = models.PositiveSmallIntegerField(
+        _("priority"), choices=Priority.choices, default=Priority.NORMAL
+    )
+    send_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"))
+    idempotency_key = models.CharField(
+        _("idempotency key"), max_length=128, null=True, blank=True
+    )
+    sensitive = models.BooleanField(_("sensitive"), default=False)
+    parts = models.PositiveSmallIntegerField(_("parts"), default=1)
+    source = models.CharField(_("source"), max_length=64, blank=True)
+    group = models.CharField(_("group"), max_length=64, blank=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("created by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    created_at = models.DateTimeField(_("created at"))
+    resend_of = models.OneToOneField(
+        "self",
+        verbose_name=_("resend of"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="resent_as",
+    )
+
+    # The sending.
+    status = models.CharField(
+        _("status"), max_length=10, choices=Status.choices, default=Status.DRAFT
+    )
+    due_at = models.DateTimeField(_("due at"))
+    claim = models.CharField(_("claim"), max_length=128, blank=True)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    gateway_id = models.CharField(
+        _("gateway id"), max_length=32, blank=True, db_index=True
+    )
+    used_line = models.CharField(_("line used"), max_length=32, blank=True)
+    code = models.IntegerField(_("gateway code"), null=True, blank=True)
+    detail = models.CharField(_("detail"), max_length=500, blank=True)
+    flag = models.CharField(_("flag"), max_length=12, choices=Flag.choices, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    # The delivery.
+    state = models.IntegerField(_("delivery state"), null=True, blank=True)
+    state_at = models.DateTimeField(_("state since"), null=True, blank=True)
+    poll_at = models.DateTimeField(_("next poll"), null=True, blank=True, db_index=True)
+    settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        permissions = [
+            ("send_message", _("Can send messages")),
+            ("refresh_message", _("Can refresh the delivery state of messages")),
+        ]
+        constraints = [
+            # Empty keys are NULL, of which any number may stand side by side.
+            models.UniqueConstraint(
+                fields=["account", "idempotency_key"], name="negin_sms_idempotency"
+            ),
+            models.CheckConstraint(
+                condition=_scenario_rule(), name="negin_sms_scenario_fields"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["status", "account", "priority", "due_at", "id"],
+                name="negin_sms_queue",
+            ),
+            models.Index(fields=["status", "expires_at"], name="negin_sms_expiry"),
+        ]
+
+    def __str__(self) -> str:
+        # Ends up in logs and on delete pages: no number, no text.
+        return f"SMS {self.pk} → {mask_mobile(self.mobile)} ({self.status})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save with an empty idempotency key as NULL."""
+        self.idempotency_key = self.idempotency_key or None
+        super().save(*args, **kwargs)
+
+    @property
+    def masked_mobile(self) -> str:
+        """Return the number as people may see it without a right to it."""
+        return mask_mobile(self.mobile)
+
+    @property
+    def is_final(self) -> bool:
+        """Return whether the delivery state is the last word."""
+        return self.state in FINAL_STATES
+
+    @property
+    def has_no_report(self) -> bool:
+        """Return whether polling ended without a last word."""
+        return self.settled_at is not None and not self.is_final
+
+    @property
+    def state_words(self) -> str:
+        """Return the delivery state in words, "" before the first report."""
+        if self.has_no_report:
+            return str(pgettext_lazy("delivery state", "No report"))
+        return state_label(self.state)
+
+    def is_same_wish(self, other: Message) -> bool:
+        """Return whether both would make the gateway send the same."""
+        return all(getattr(self, name) == getattr(other, name) for name in _WISH_FIELDS)
+
+
+_WISH_FIELDS = ("account", "mobile", "text", "scenario", "line", "line2", "template")
+
+
+class DeliveryState(models.Model):
+    """One report of the gateway that differs from the last; append-only."""
+
+    message = models.ForeignKey(
+        Message,
+        verbose_name=_("message"),
+        on_delete=models.CASCADE,
+        related_name="states",
+    )
+    code = models.IntegerField(_("state code"))
+    reported_at = models.DateTimeField(_("reported at"))
+    source = models.CharField(_("source"), max_length=10, choices=ReportSource.choices)
+
+    class Meta:
+        verbose_name = _("delivery state")
+        verbose_name_plural = _("delivery states")
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{state_label(self.code)} ({self.reported_at:%Y-%m-%d %H:%M:%S} UTC)"
+
+
+class AccountState(models.Model):
+    """How an account stands, shared by all processes: its pause, its signs of life."""
+
+    account = models.CharField(_("account"), max_length=64, unique=True)
+    paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
+    paused_until = models.DateTimeField(
+        _("paused until"),
+        null=True,
+        blank=True,
+        help_text=_("Empty while paused: until somebody resumes it."),
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("paused by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    failures = models.PositiveIntegerField(
+        _("failures in a row"),
+        default=0,
+        help_text=_("Endings in a row without a valid answer of the gateway."),
+    )
+    pauses = models.PositiveIntegerField(
+        _("pauses in a row"),
+        default=0,
+        help_text=_("Automatic pauses since the last valid answer; each is longer."),
+    )
+    probe = models.CharField(_("probe"), max_length=128, blank=True)
+    probe_until = models.DateTimeField(_("probe until"), null=True, blank=True)
+    dispatcher_seen_at = models.DateTimeField(
+        _("dispatcher last seen"), null=True, blank=True
+    )
+    poller_seen_at = models.DateTimeField(_("poller last seen"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("account state")
+        verbose_name_plural = _("account states")
+
+    def __str__(self) -> str:
+        return self.account
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether the account claims nothing but a probe, if that."""
+        return self.paused_at is not None
+
+    def may_probe(self, now: datetime) -> bool:
+        """Return whether the pause has run out, so that one message may try."""
+        until, taken = self.paused_until, self.probe_until
+        return until is not None and until <= now and (taken is None or taken <= now)

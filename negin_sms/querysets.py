@@ -1,0 +1,104 @@
+"""The queue's adjectives, on the database's own clock.
+
+An adjective is chainable and has no side effect. Everything about time that two
+machines have to agree on compares with DbNow, never with a machine's clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections, models
+from django.db.models import Expression, ExpressionWrapper, Func, Value
+
+from .choices import Status
+
+if TYPE_CHECKING:
+    from .models import Message
+
+Moment = datetime | Expression | Func
+
+
+_CLOCKS = {
+    # CURRENT_TIMESTAMP is the transaction's start.
+    "postgresql": "STATEMENT_TIMESTAMP()",
+    # Local time unless asked for UTC; Django's Now() is 3:30 off on a server that
+    # runs on Tehran's time.
+    "mysql": "UTC_TIMESTAMP(6)",
+    "sqlite": "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')",
+}
+
+
+class DbNow(Func):
+    """The current time in UTC, as the database server sees it."""
+
+    arity = 0
+    output_field = models.DateTimeField()
+
+    def as_sql(  # type: ignore[override]
+        self, compiler: Any, connection: Any, **extra: Any
+    ) -> Any:
+        """Choose the server's own clock."""
+        return super().as_sql(
+            compiler, connection, template=_CLOCKS[connection.vendor], **extra
+        )
+
+
+def from_now(seconds: float) -> Expression:
+    """Return the database's time in so many seconds, as an expression."""
+    delta = Value(timedelta(seconds=seconds), output_field=models.DurationField())
+    return ExpressionWrapper(DbNow() + delta, output_field=models.DateTimeField())
+
+
+def database_now(using: str) -> datetime:
+    """Ask the database for its time: aware, in UTC."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + _CLOCKS[connection.vendor] % (), [])
+        moment: datetime | str = cursor.fetchone()[0]
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Messages by where they stand."""
+
+    def due(self, now: Moment | None = None) -> MessageQuerySet:
+        """Queued, their time has come, and not over yet."""
+        moment = DbNow() if now is None else now
+        return self.filter(
+            status=Status.QUEUED, due_at__lte=moment, expires_at__gt=moment
+        )
+
+    def overdue(self, now: Moment | None = None) -> MessageQuerySet:
+        """Still queued although they may not be sent any more."""
+        moment = DbNow() if now is None else now
+        return self.filter(status=Status.QUEUED, expires_at__lte=moment)
+
+    def stale(self, now: Moment | None = None) -> MessageQuerySet:
+        """Claimed by somebody whose lease has run out."""
+        moment = DbNow() if now is None else now
+        return self.filter(status=Status.SENDING, claimed_until__lte=moment)
+
+    def claimed_by(self, claim: str) -> MessageQuerySet:
+        """Claimed under this name and not finished."""
+        return self.filter(status=Status.SENDING, claim=claim)
+
+    def unsettled(self) -> MessageQuerySet:
+        """With a gateway id, and still asked about."""
+        return self.filter(poll_at__isnull=False)
+
+    def due_for_poll(self, now: Moment | None = None) -> MessageQuerySet:
+        """Whose state is to be asked now."""
+        return self.filter(poll_at__lte=DbNow() if now is None else now)
+
+    def in_queue_order(self) -> MessageQuerySet:
+        """By priority, then due time, then id: the columns of the queue's index."""
+        return self.order_by("priority", "due_at", "id")
+
+    def of(self, messages: Iterable[Message] | Iterable[int]) -> MessageQuerySet:
+        """Those messages, given as rows or as keys."""
+        return self.filter(pk__in=[getattr(m, "pk", m) for m in messages])
