@@ -1,0 +1,41 @@
+"""The API: send, queue, dispatch, poll. The only place where a row meets an answer.
+
+``send_sms`` sends now, ``queue_sms`` and ``queue_many`` leave it to the dispatcher
+(``dispatch_queue``), ``poll_states`` learns what became of the messages. Read
+``negin_sms.exceptions`` for what can go wrong and what to do then.
+"""
+
+from .breaker import pause_account, resume_account
+from .claims import rescue
+from .dispatching import dispatch_queue
+from .polling import poll_states, refresh_states
+from .queueing import (
+    cancel,
+    queue_many,
+    queue_messages,
+    queue_sms,
+    resend,
+    resolve,
+)
+from .reports import ActionReport, DispatchReport, PollReport
+from .sending import send_messages, send_sms
+
+__all__ = [
+    "ActionReport",
+    "DispatchReport",
+    "PollReport",
+    "cancel",
+    "dispatch_queue",
+    "pause_account",
+    "poll_states",
+    "queue_many",
+    "queue_messages",
+    "queue_sms",
+    "refresh_states",
+    "rescue",
+    "resend",
+    "resolve",
+    "resume_account",
+    "send_messages",
+    "send_sms",
+]

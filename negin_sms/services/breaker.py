@@ -1,0 +1,229 @@
+"""One breaker per account: a broken night costs a handful of uncertain messages.
+
+Five endings in a row without a valid answer pause the account, as do certificate
+trouble and a front door that refuses (at once), throttling (for a moment) and a
+refusal of the account itself (until somebody pays). A pause that has run out lets
+one message through as a probe; its valid answer ends the pause. A person's pause
+lasts until a person resumes. The pause lives in AccountState, shared by all.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.exceptions import AccountPaused, Effect, GatewayError, NeginSmsError
+from negin_sms.models import AccountState
+from negin_sms.querysets import DbNow, database_now, from_now
+from negin_sms.retries import account_pause, outage_pause, throttle_delay
+
+from .transactions import write_alias
+from .wishes import User
+
+logger = logging.getLogger("negin_sms")
+
+FAILURES_IN_A_ROW = 5
+_UNHEALTHY = (Effect.COUNTS, Effect.TRIPS)
+# A pause gives way only to one that ends markedly later.
+_MARGIN = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Whether an account may claim now: freely, one message as a probe, or not."""
+
+    state: AccountState
+    is_open: bool
+    probe: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Return whether nothing may be claimed."""
+        return not self.is_open and not self.probe
+
+
+def get_state(alias: str, using: str) -> AccountState:
+    """Return the row of an account, made when first asked for."""
+    return AccountState.objects.using(using).get_or_create(account=alias)[0]
+
+
+def note_life(alias: str, column: str, *, using: str) -> None:
+    """Note that a dispatcher or a poller is alive: ``dispatcher_seen_at`` or so."""
+    state = get_state(alias, using)
+    AccountState.objects.using(using).filter(pk=state.pk).update(**{column: DbNow()})
+
+
+def admit(account: conf.Account, claim: str, *, using: str) -> Admission:
+    """Ask whether an account may claim; take its probe when the pause has run out.
+
+    A probe that is taken has to be given back by ``note`` or ``release_probe``;
+    a probe whose holder died is free again when a lease has passed.
+    """
+    state = get_state(account.alias, using)
+    if not state.is_paused:
+        return Admission(state, is_open=True)
+    free = Q(probe_until__isnull=True) | Q(probe_until__lte=DbNow())
+    taken = (
+        AccountState.objects.using(using)
+        .filter(free, pk=state.pk, paused_until__lte=DbNow())
+        .update(probe=claim, probe_until=from_now(account.lease))
+    )
+    return Admission(state, is_open=False, probe=claim if taken else "")
+
+
+def release_probe(probe: str, *, using: str) -> None:
+    """Give a probe back that nobody used."""
+    if probe:
+        AccountState.objects.using(using).filter(probe=probe).update(
+            probe="", probe_until=None
+        )
+
+
+def paused_error(state: AccountState) -> AccountPaused:
+    """Return the error for a message that was not tried because of a pause."""
+    reason = _("The account “%(account)s” is paused: %(reason)s")
+    return AccountPaused(
+        reason % {"account": state.account, "reason": state.reason or _("by hand")},
+        effect=Effect.NOTHING,
+    )
+
+
+def note(
+    admission: Admission,
+    endings: Iterable[tuple[Effect, GatewayError | None]],
+    *,
+    using: str,
+) -> None:
+    """Tell the breaker how exchanges ended, in their order.
+
+    Costs no query while all is well: the admission says how the account stood.
+    """
+    effects = list(endings)
+    clean = not admission.state.failures and admission.is_open
+    if clean and all(e in (Effect.HEALS, Effect.NOTHING) for e, _error in effects):
+        return
+    with transaction.atomic(using=using):
+        state = (
+            AccountState.objects.using(using)
+            .select_for_update()
+            .get(pk=admission.state.pk)
+        )
+        now = database_now(using)
+        is_probe = bool(admission.probe) and state.probe == admission.probe
+        for effect, error in effects:
+            _apply(state, effect, error, now, is_probe=is_probe)
+        if is_probe:
+            state.probe, state.probe_until = "", None
+        state.save(using=using)
+
+
+def pause_account(
+    alias: str,
+    *,
+    reason: str,
+    by: User | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Stop an account from claiming, until then or until it is resumed.
+
+    Its messages stay queued, and expire in their time. Raise NeginSmsError when
+    there is no reason: the next person has to know.
+    """
+    conf.get_account(alias)
+    if not reason.strip():
+        raise NeginSmsError("Say why the account is paused: reason must not be empty.")
+    using = write_alias()
+    get_state(alias, using)
+    AccountState.objects.using(using).filter(account=alias).update(
+        paused_at=DbNow(),
+        paused_until=until,
+        reason=reason[:500],
+        paused_by=by,
+        probe="",
+        probe_until=None,
+    )
+    logger.warning("SMS account %r was paused by hand", alias)
+
+
+def resume_account(alias: str, *, by: User | None = None) -> None:
+    """End an account's pause, whoever or whatever paused it."""
+    conf.get_account(alias)
+    using = write_alias()
+    get_state(alias, using)
+    AccountState.objects.using(using).filter(account=alias).update(
+        **_CLEAR, failures=0, pauses=0
+    )
+    logger.warning("SMS account %r was resumed (by %s)", alias, getattr(by, "pk", "-"))
+
+
+_CLEAR: dict[str, object] = {
+    "paused_at": None,
+    "paused_until": None,
+    "reason": "",
+    "paused_by": None,
+    "probe": "",
+    "probe_until": None,
+}
+
+
+def _apply(
+    state: AccountState,
+    effect: Effect,
+    error: GatewayError | None,
+    now: datetime,
+    *,
+    is_probe: bool,
+) -> None:
+    # Those still in flight when a pause began do not make it longer.
+    fresh = is_probe or not state.is_paused
+    level = state.pauses if fresh else max(state.pauses - 1, 0)
+    if effect is Effect.HEALS:
+        state.failures = 0
+        if is_probe:
+            _resume(state)
+    elif effect is Effect.THROTTLES:
+        _pause(state, error, now, throttle_delay(error.retry_after if error else None))
+    elif effect is Effect.PAUSES:
+        _pause(state, error, now, account_pause(level))
+        state.pauses = level + 1
+    elif effect in _UNHEALTHY:
+        state.failures += 1
+        at_once = effect is Effect.TRIPS or is_probe
+        if fresh and (at_once or state.failures >= FAILURES_IN_A_ROW):
+            _pause(state, error, now, outage_pause(level))
+            state.failures, state.pauses = 0, level + 1
+
+
+def _pause(
+    state: AccountState, error: GatewayError | None, now: datetime, seconds: float
+) -> None:
+    by_hand = state.is_paused and state.paused_until is None
+    until = now + timedelta(seconds=seconds)
+    if by_hand or (state.paused_until and until - state.paused_until < _MARGIN):
+        return
+    state.paused_at = state.paused_at or now
+    state.paused_until = until
+    state.reason = str(error.reason if error else "")[:500]
+    logger.error(
+        "SMS account %r is paused for %d s: %s (code %s)",
+        state.account,
+        seconds,
+        state.reason,
+        error.code if error else None,
+    )
+
+
+def _resume(state: AccountState) -> None:
+    for name, value in _CLEAR.items():
+        setattr(state, name, value)
+    state.pauses = 0
+    logger.warning(
+        "SMS account %r is no longer paused: its probe went well", state.account
+    )

@@ -1,0 +1,228 @@
+"""Taking rows from the queue, giving them back, and clearing up after the dead.
+
+A claim is the step from queued to sending, one compare-and-set UPDATE that is
+committed before anything is sent. What a dead claim leaves behind may have been
+sent, so it becomes uncertain and is never queued again.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Iterable, Sequence
+
+from django.db import connections
+from django.db.models import F
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import Priority, Status
+from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
+from negin_sms.models import Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
+
+from .transactions import committed, write_alias
+
+logger = logging.getLogger("negin_sms")
+
+_SWEEP = 500
+_LONGEST_CLAIM = 128
+
+
+def new_claim() -> str:
+    """Return a fresh name for a claim: ``host:pid:random``."""
+    host = socket.gethostname()[:80]
+    return f"{host}:{os.getpid()}:{secrets.token_hex(6)}"[:_LONGEST_CLAIM]
+
+
+def claim_due(
+    account: conf.Account, claim: str, limit: int, *, lease: float, using: str
+) -> list[Message]:
+    """Claim up to ``limit`` due messages of an account, in the queue's order.
+
+    One priority at a time: only then does every database read the rows in the
+    order of the index, and lock no more than it takes.
+    """
+    claimed: list[Message] = []
+    for priority in Priority.values:
+        if len(claimed) >= limit:
+            break
+        rows = (
+            Message.objects.using(using)
+            .due()
+            .filter(account=account.alias, priority=priority)
+        )
+        claimed += claim_rows(
+            rows.order_by("due_at", "id"),
+            claim,
+            limit - len(claimed),
+            lease=lease,
+            using=using,
+        )
+    return claimed
+
+
+def claim_rows(
+    rows: MessageQuerySet, claim: str, limit: int, *, lease: float, using: str
+) -> list[Message]:
+    """Claim up to ``limit`` of the queued rows, and return those that are ours now.
+
+    Select, then update: an UPDATE over a LIMITed subquery with SKIP LOCKED was
+    seen to claim all rows of a fresh table on PostgreSQL.
+    """
+    with committed(using):
+        found = list(_locked(rows, using)[:limit])
+        if not found:
+            return []
+        taken = (
+            Message.objects.using(using)
+            .filter(pk__in=[m.pk for m in found], status=Status.QUEUED)
+            .update(
+                status=Status.SENDING,
+                claim=claim,
+                claimed_until=from_now(lease),
+                attempts=F("attempts") + 1,
+            )
+        )
+        if taken < len(found):
+            found = _still_ours(found, claim, using)
+    for message in found:
+        message.status, message.claim = Status.SENDING, claim
+        message.attempts += 1
+    return found
+
+
+def give_back(keys: Sequence[int], claim: str, using: str) -> int:
+    """Queue claimed messages again whose request was not begun; return how many."""
+    return _queue_again(
+        Message.objects.using(using).claimed_by(claim).filter(pk__in=keys)
+    )
+
+
+def disown(claim: str, using: str) -> int:
+    """Queue all messages of a claim again of which nothing was begun."""
+    return _queue_again(Message.objects.using(using).claimed_by(claim))
+
+
+def rescue() -> int:
+    """Make the messages uncertain whose claim ran out; return how many.
+
+    Whoever held them died or hangs, and may have sent them. The claim stays on
+    the row, so that a late result of its own can still heal it.
+    """
+    using = write_alias()
+    rescued = 0
+    stale = Message.objects.using(using).stale().order_by("id")
+    for pk, claim in list(stale.values_list("pk", "claim")[:_SWEEP]):
+        host, _sep, worker = claim.partition(":")
+        detail = _(
+            "Its worker (host %(host)s, process %(worker)s) ended or hangs; the claim "
+            "ran out at %(time)s UTC. It may have been sent."
+        ) % {
+            "host": host,
+            "worker": worker.partition(":")[0],
+            "time": f"{database_now(using):%Y-%m-%d %H:%M:%S}",
+        }
+        rescued += (
+            Message.objects.using(using)
+            .stale()
+            .filter(pk=pk, claim=claim)
+            .update(
+                status=Status.UNCERTAIN,
+                detail=detail[:500],
+                claimed_until=None,
+                finished_at=DbNow(),
+            )
+        )
+    if rescued:
+        logger.error("%d SMS became uncertain: their workers' claims ran out", rescued)
+    return rescued
+
+
+def expire_overdue(*, using: str) -> int:
+    """End the queued messages whose time is over, paused accounts included."""
+    overdue = Message.objects.using(using).overdue().order_by("expires_at", "id")
+    keys = list(overdue.values_list("pk", flat=True)[:_SWEEP])
+    if not keys:
+        return 0
+    return (
+        Message.objects.using(using)
+        .overdue()
+        .filter(pk__in=keys)
+        .update(
+            status=Status.EXPIRED,
+            detail=_("Its time was over before it was sent."),
+            finished_at=DbNow(),
+        )
+    )
+
+
+def withhold(
+    messages: Iterable[Message], account: conf.Account, claim: str, using: str
+) -> list[Message]:
+    """Cancel the claimed messages that ONLY_TO keeps back; return the others."""
+    if account.only_to is None:
+        return list(messages)
+    allowed = allowed_numbers(account.only_to, account.alias)
+    kept: list[Message] = []
+    held: list[Message] = []
+    for message in messages:
+        (kept if message.mobile in allowed else held).append(message)
+    if held:
+        Message.objects.using(using).claimed_by(claim).filter(
+            pk__in=[m.pk for m in held]
+        ).update(
+            status=Status.CANCELLED,
+            claimed_until=None,
+            detail=_("Kept back: ONLY_TO does not list its number."),
+            finished_at=DbNow(),
+        )
+    return kept
+
+
+@functools.lru_cache(maxsize=32)
+def allowed_numbers(only_to: frozenset[str], alias: str) -> frozenset[str]:
+    """Return the numbers of ONLY_TO in their stored form.
+
+    Raise InvalidConfiguration for one that is no number: nobody would get it.
+    """
+    try:
+        return frozenset(normalize_mobile(number) for number in only_to)
+    except InvalidMessage as error:
+        raise InvalidConfiguration(
+            f'{conf.SETTING}["{alias}"]["ONLY_TO"] holds something that is no Iranian '
+            f"mobile number: {error.reason} Write numbers such as "
+            '"09395213300".'
+        ) from None
+
+
+def _queue_again(rows: MessageQuerySet) -> int:
+    return rows.update(
+        status=Status.QUEUED,
+        claim="",
+        claimed_until=None,
+        attempts=F("attempts") - 1,
+    )
+
+
+def _locked(rows: MessageQuerySet, using: str) -> MessageQuerySet:
+    features = connections[using].features
+    if not features.has_select_for_update:
+        return rows  # SQLite: the IMMEDIATE transaction is the lock
+    return rows.select_for_update(
+        skip_locked=features.has_select_for_update_skip_locked
+    )
+
+
+def _still_ours(found: list[Message], claim: str, using: str) -> list[Message]:
+    ours = set(
+        Message.objects.using(using)
+        .claimed_by(claim)
+        .filter(pk__in=[m.pk for m in found])
+        .values_list("pk", flat=True)
+    )
+    return [m for m in found if m.pk in ours]

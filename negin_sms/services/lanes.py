@@ -1,0 +1,178 @@
+"""One account's share of a dispatcher: its crew, its pace, its admission."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections.abc import Sequence
+
+from django.db import InterfaceError, OperationalError
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.gateway import get_gateway
+from negin_sms.models import Message
+from negin_sms.querysets import DbNow, MessageQuerySet
+
+from . import breaker, claims
+from .crew import Crew
+from .exchanges import Ending, Job, exchange, make_job
+from .results import record
+
+# Below this answer time the workers would wait for the coordinator; above it, a
+# few rows in hand are enough and leave less behind after a kill.
+_QUICK = 0.02
+
+
+class Lane:
+    """What the coordinator keeps of one account while it runs."""
+
+    def __init__(
+        self,
+        account: conf.Account,
+        results: queue.SimpleQueue[Ending],
+        *,
+        using: str,
+        workers: int | None = None,
+        rate: float | None = None,
+        lease: float | None = None,
+        only: MessageQuerySet | None = None,
+    ) -> None:
+        self.account = account
+        self.using = using
+        self.workers = workers or account.workers
+        self.lease = lease or account.lease
+        self.in_flight: dict[int, Job] = {}
+        self.waits_for_rate = False
+        self._rate = rate or account.rate
+        self._only = only
+        self._tried: set[int] = set()
+        self._lost: list[str] = []
+        self._width = self.workers
+        self._seconds = 0.0
+        self._tokens, self._filled_at = 1.0, time.monotonic()
+        self._gateway = get_gateway(account.alias)
+        self._crew: Crew[Job, Ending] = Crew(
+            self.workers, lambda job: exchange(self._gateway, job), results
+        )
+        self._admission: breaker.Admission | None = None
+
+    @property
+    def pause(self) -> str | None:
+        """Return why the account is paused, None when it is not."""
+        if self._admission is None or not self._admission.refused:
+            return None
+        return self._admission.state.reason
+
+    def top_up(self, most: int) -> int:
+        """Claim what there is room for and hand it to the crew; return how many."""
+        self._disown()
+        room = min(self._room(), most, self._allowance())
+        self.waits_for_rate = self._allowance() < 1
+        if room < 1 or not self.account.dispatch:
+            return 0
+        claim = claims.new_claim()
+        try:
+            return self._take_on(claim, room)
+        except (OperationalError, InterfaceError):
+            # The claim may have been committed all the same; nothing of it was
+            # begun, so it goes back as soon as the database answers again.
+            self._lost.append(claim)
+            raise
+
+    def take(self, endings: Sequence[Ending]) -> int:
+        """Write this lane's endings down; return how many could not be written."""
+        for ending in endings:
+            self.in_flight.pop(ending.job.pk, None)
+            self._seconds = 0.8 * self._seconds + 0.2 * ending.seconds
+        unwritten = record(endings, using=self.using)
+        if self._admission is not None and endings:
+            breaker.note(
+                self._admission,
+                [(ending.effect, ending.error) for ending in endings],
+                using=self.using,
+            )
+            if any(ending.error is None for ending in endings):
+                self._width = min(2 * self._width, self.workers)
+        return unwritten
+
+    def withdraw(self) -> list[Job]:
+        """Take back the jobs that no worker has begun."""
+        jobs = self._crew.withdraw()
+        for job in jobs:
+            self.in_flight.pop(job.pk, None)
+        return jobs
+
+    def give_back(self, jobs: Sequence[Job]) -> None:
+        """Queue the messages of withdrawn jobs again."""
+        for claim in {job.claim for job in jobs}:
+            keys = [job.pk for job in jobs if job.claim == claim]
+            claims.give_back(keys, claim, self.using)
+            breaker.release_probe(claim, using=self.using)
+
+    def close(self) -> None:
+        """End the crew's threads."""
+        self._crew.close()
+
+    def _take_on(self, claim: str, room: int) -> int:
+        admission = breaker.admit(self.account, claim, using=self.using)
+        self._adapt(admission)
+        if admission.refused:
+            return 0
+        claimed_at = time.monotonic()
+        messages = self._claim(claim, 1 if admission.probe else room)
+        kept = claims.withhold(messages, self.account, claim, self.using)
+        if not kept:
+            breaker.release_probe(admission.probe, using=self.using)
+        for message in kept:
+            job = make_job(
+                message, self.account, claimed_at=claimed_at, lease=self.lease
+            )
+            self.in_flight[job.pk] = job
+            self._crew.submit(job)
+        self._spend(len(kept))
+        return len(messages)
+
+    def _disown(self) -> None:
+        while self._lost:
+            claims.disown(self._lost[-1], self.using)
+            breaker.release_probe(self._lost[-1], using=self.using)
+            self._lost.pop()
+
+    def _claim(self, claim: str, room: int) -> list[Message]:
+        if self._only is not None:
+            # Each once: what was not sent is queued again at once, and not due.
+            rows = self._only.filter(status=Status.QUEUED, expires_at__gt=DbNow())
+            rows = rows.exclude(pk__in=self._tried).in_queue_order()
+            messages = claims.claim_rows(
+                rows, claim, room, lease=self.lease, using=self.using
+            )
+            self._tried.update(message.pk for message in messages)
+            return messages
+        return claims.claim_due(
+            self.account, claim, room, lease=self.lease, using=self.using
+        )
+
+    def _adapt(self, admission: breaker.Admission) -> None:
+        """Grow slowly again after a pause: 1, 2, 4 … requests in flight."""
+        was_paused = self._admission is not None and not self._admission.is_open
+        if was_paused or admission.probe:
+            self._width = 1
+        self._admission = admission
+
+    def _room(self) -> int:
+        spare = self._width if self._seconds < _QUICK else self._width // 4
+        return self._width + spare - len(self.in_flight)
+
+    def _allowance(self) -> int:
+        """Return how many messages RATE allows now (a bucket of one second)."""
+        if self._rate is None:
+            return 2 * self.workers
+        now = time.monotonic()
+        grown = self._tokens + (now - self._filled_at) * self._rate
+        self._tokens, self._filled_at = min(grown, max(self._rate, 1.0)), now
+        return int(self._tokens)
+
+    def _spend(self, messages: int) -> None:
+        if self._rate is not None:
+            self._tokens -= messages

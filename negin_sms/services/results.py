@@ -1,0 +1,220 @@
+"""Writing down how exchanges ended: the write that must not fail.
+
+Everything from outside was cleaned and cut before it came here, so the write
+cannot fail on content; a database that is away is tried again on a fresh
+connection. A result that arrives after its claim was taken for dead still heals
+the row, unless a person has acted on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from django.db import InterfaceError, OperationalError, connections, transaction
+from django.db.models import Count
+from django.db.models.functions import Coalesce
+
+from negin_sms.choices import Flag, Status
+from negin_sms.exceptions import InvalidMessage, Throttled
+from negin_sms.gateway.codes import SUCCESS, find_code
+from negin_sms.models import Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.querysets import DbNow, from_now
+from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
+
+from .exchanges import Ending
+
+logger = logging.getLogger("negin_sms")
+
+T = TypeVar("T")
+_LONGEST_WAIT = 2.0
+_ID_MEMORY = 2 * 24 * 3600.0  # the gateway itself forgets ids after about a day
+_warned_codes: set[int] = set()
+
+
+def record(endings: Sequence[Ending], *, using: str) -> int:
+    """Write the endings to their rows; return how many could not be written.
+
+    Those are logged, one line each without number or text, from which the row
+    can be repaired; their claims run out and leave them uncertain until then.
+    """
+    if not endings:
+        return 0
+    patience = max(ending.job.account.result_retry for ending in endings)
+    try:
+        insist(lambda: _write_all(endings, using), using=using, seconds=patience)
+    except (OperationalError, InterfaceError):
+        for ending in endings:
+            logger.critical("SMS result not saved: %s", _repair_line(ending))
+        return len(endings)
+    _warn_of_codes(endings)
+    return 0
+
+
+def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
+    """Do database work, on a new connection when the old one or the server is gone.
+
+    Inside a transaction (a test case's) the first failure is final.
+    """
+    give_up_at = time.monotonic() + seconds
+    wait = 0.05
+    while True:
+        try:
+            return action()
+        except (OperationalError, InterfaceError):
+            connection = connections[using]
+            if connection.in_atomic_block or time.monotonic() + wait > give_up_at:
+                raise
+            # The dead connection would fail every further try.
+            connection.close()
+        time.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def _write_all(endings: Sequence[Ending], using: str) -> None:
+    with transaction.atomic(using=using):
+        for ending in endings:
+            _write(ending, using)
+        _flag_shared_ids(endings, using)
+
+
+def _write(ending: Ending, using: str) -> None:
+    job = ending.job
+    rows = Message.objects.using(using)
+    fields = _fields(ending)
+    if rows.claimed_by(job.claim).filter(pk=job.pk).update(**fields):
+        return
+    if ending.status in (Status.ACCEPTED, Status.REJECTED):
+        _heal(ending, fields, using)
+
+
+def _heal(ending: Ending, fields: dict[str, Any], using: str) -> None:
+    """Let late evidence beat a claim that was taken for dead."""
+    job = ending.job
+    row = (
+        Message.objects.using(using)
+        .select_for_update()
+        .filter(pk=job.pk, status=Status.UNCERTAIN, claim=job.claim)
+        .first()
+    )
+    if row is None or Message.objects.using(using).filter(resend_of=row.pk).exists():
+        return
+    Message.objects.using(using).filter(pk=row.pk).update(**fields)
+    logger.warning("SMS %s: its own late result settled that it was uncertain", job.pk)
+
+
+def _fields(ending: Ending) -> dict[str, Any]:
+    """Return the columns that an ending sets."""
+    error = ending.error
+    fields: dict[str, Any] = {
+        "status": ending.status,
+        "claimed_until": None,
+        "code": error.code if error else SUCCESS,
+        "detail": str(error)[:500] if error else "",
+    }
+    if ending.status == Status.QUEUED:
+        return {**fields, "claim": "", "due_at": from_now(_delay(ending))}
+    fields["finished_at"] = DbNow()
+    if ending.reply is not None:
+        fields |= _accepted_fields(ending)
+    elif error and error.code is not None and find_code(error.code) is None:
+        fields["flag"] = Flag.UNKNOWN_CODE
+    return fields
+
+
+def _accepted_fields(ending: Ending) -> dict[str, Any]:
+    reply, job = ending.reply, ending.job
+    assert reply is not None  # noqa: S101 - for the type checker
+    first_age = next_poll_age(0, job.account.poll_schedule)
+    odd = reply.code != SUCCESS
+    return {
+        "gateway_id": reply.gateway_id,
+        "used_line": reply.used_line,
+        "code": reply.code,
+        "detail": reply.msg if odd else "",
+        "flag": _flag(ending, odd),
+        "poll_at": from_now(first_age or 0),
+    }
+
+
+def _flag(ending: Ending, odd: bool) -> str:
+    reply = ending.reply
+    if reply and reply.mobile and not _same_number(reply.mobile, ending):
+        return Flag.OTHER_MOBILE
+    return Flag.UNKNOWN_CODE if odd else ""
+
+
+def _same_number(echoed: str, ending: Ending) -> bool:
+    try:
+        return normalize_mobile(echoed) == ending.job.request.mobile
+    except InvalidMessage:
+        return False
+
+
+def _delay(ending: Ending) -> float:
+    """Return the seconds until a message that was not sent is due again."""
+    error = ending.error
+    if isinstance(error, Throttled):
+        return throttle_delay(error.retry_after)
+    return retry_delay(ending.job.attempts)
+
+
+def _flag_shared_ids(endings: Iterable[Ending], using: str) -> None:
+    """Flag the messages of an account that the gateway gave one id.
+
+    None of them is asked about any more: nobody could say whose report it is.
+    Ids may come round again in a gateway's life, so only days count.
+    """
+    ids: dict[str, set[str]] = {}
+    for ending in endings:
+        if ending.reply is not None:
+            account = ids.setdefault(ending.job.account.alias, set())
+            account.add(ending.reply.gateway_id)
+    for alias, gateway_ids in ids.items():
+        rows = Message.objects.using(using).filter(
+            account=alias,
+            gateway_id__in=gateway_ids,
+            finished_at__gte=from_now(-_ID_MEMORY),
+        )
+        shared = (
+            rows.values("gateway_id")
+            .annotate(messages=Count("pk"))
+            .filter(messages__gt=1)
+            .values_list("gateway_id", flat=True)
+        )
+        if found := list(shared):
+            rows.filter(gateway_id__in=found).update(
+                flag=Flag.SHARED_ID,
+                poll_at=None,
+                settled_at=Coalesce("settled_at", DbNow()),
+            )
+            logger.error("SMS account %r: one gateway id for several messages", alias)
+
+
+def _warn_of_codes(endings: Iterable[Ending]) -> None:
+    """Warn once a process of every status code that nobody knows."""
+    codes = Counter(_odd_code(ending) for ending in endings)
+    for code in codes:
+        if code is not None and code not in _warned_codes:
+            _warned_codes.add(code)
+            logger.error("The SMS gateway used the unknown status code %d", code)
+
+
+def _odd_code(ending: Ending) -> int | None:
+    source = ending.reply or ending.error
+    code = source.code if source else None
+    if code is None or code == SUCCESS or find_code(code) is not None:
+        return None
+    return code
+
+
+def _repair_line(ending: Ending) -> str:
+    gateway_id = ending.reply.gateway_id if ending.reply else ""
+    return (
+        f"message={ending.job.pk} claim={ending.job.claim} "
+        f"status={ending.status.value} gateway_id={gateway_id}"
+    )

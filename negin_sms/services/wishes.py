@@ -1,0 +1,273 @@
+"""From arguments to a row: everything is refused here before anything is saved."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypedDict
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.debug import sensitive_variables
+
+from negin_sms import conf
+from negin_sms.choices import Priority, Scenario, Status
+from negin_sms.exceptions import (
+    IdempotencyConflict,
+    InvalidConfiguration,
+    InvalidMessage,
+)
+from negin_sms.gateway import wire
+from negin_sms.models import Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.segments import measure
+
+User = AbstractBaseUser
+
+
+class WishFields(TypedDict, total=False):
+    """What may be said of a message beside its recipient and its text.
+
+    ``expires_in`` is in seconds or a timedelta, counted from when it is due;
+    ``line`` and ``line2`` left out or None mean the account's own.
+    """
+
+    scenario: str
+    line: str | None
+    line2: str | None
+    template: int | None
+    account: str
+    idempotency_key: str | None
+    expires_in: float | timedelta | None
+    sensitive: bool
+    source: str
+    group: str
+    created_by: User | None
+
+
+class QueueFields(WishFields, total=False):
+    """What may be said besides of a message that waits in the queue.
+
+    ``send_at`` is an aware datetime; a naive one is in the current time zone.
+    """
+
+    send_at: datetime | None
+    priority: int
+
+
+@sensitive_variables()
+def compose(
+    mobile: object,
+    text: str,
+    *,
+    now: datetime,
+    scenario: str = Scenario.SINGLE,
+    line: str | None = None,
+    line2: str | None = None,
+    template: int | None = None,
+    account: str = conf.DEFAULT_ALIAS,
+    idempotency_key: str | None = None,
+    expires_in: float | timedelta | None = None,
+    sensitive: bool = False,
+    source: str = "",
+    group: str = "",
+    created_by: User | None = None,
+    send_at: datetime | None = None,
+    priority: int = Priority.NORMAL,
+) -> Message:
+    """Return an unsaved, queued message; raise InvalidMessage for what cannot be."""
+    settings_of = find_account(account)
+    own_line, own_line2 = _lines(scenario, line, line2, settings_of)
+    number = _template(template)
+    wire.check_fields(scenario, line=own_line, line2=own_line2, template=number)
+    wish = _aware(send_at)
+    due_at = max(wish, now) if wish else now
+    return Message(
+        account=account,
+        mobile=normalize_mobile(mobile),
+        text=text,
+        parts=_parts(text, settings_of),
+        scenario=str(scenario),
+        line=own_line,
+        line2=own_line2,
+        template=number,
+        status=Status.QUEUED,
+        priority=_priority(priority),
+        send_at=wish,
+        due_at=due_at,
+        expires_at=due_at + _lifetime(expires_in, settings_of),
+        created_at=now,
+        idempotency_key=_short("idempotency_key", idempotency_key) or None,
+        sensitive=bool(sensitive),
+        source=_short("source", source),
+        group=_short("group", group),
+        created_by_id=getattr(created_by, "pk", None),
+    )
+
+
+def save_once(message: Message, using: str) -> tuple[Message, bool]:
+    """Insert a message, or return the row that its idempotency key belongs to.
+
+    Raise IdempotencyConflict when that row would send something else, or when
+    only the database's collation takes the two keys for one.
+    """
+    try:
+        with transaction.atomic(using=using):
+            message.save(using=using, force_insert=True)
+    except IntegrityError:
+        existing = _owner_of_key(message, using)
+        if existing is None:
+            raise
+        return _same_or_conflict(existing, message), False
+    return message, True
+
+
+def reuse_keys(messages: Iterable[Message], using: str) -> list[Message]:
+    """Replace the messages whose idempotency key is taken by the rows that have it."""
+    wanted = [m for m in messages if m.idempotency_key]
+    taken = Message.objects.using(using).filter(
+        account__in={m.account for m in wanted},
+        idempotency_key__in=[m.idempotency_key for m in wanted],
+    )
+    owners = {(row.account, row.idempotency_key): row for row in taken}
+    firsts: dict[tuple[str, str | None], Message] = {}
+    result = []
+    for message in messages:
+        key = (message.account, message.idempotency_key)
+        if message.idempotency_key:
+            owner = owners.get(key) or firsts.setdefault(key, message)
+            message = _same_or_conflict(owner, message)
+        result.append(message)
+    return result
+
+
+def _owner_of_key(message: Message, using: str) -> Message | None:
+    if not message.idempotency_key:
+        return None
+    return (
+        Message.objects.using(using)
+        .filter(account=message.account, idempotency_key=message.idempotency_key)
+        .first()
+    )
+
+
+def _same_or_conflict(owner: Message, message: Message) -> Message:
+    if owner is message:
+        return message
+    same_key = owner.idempotency_key == message.idempotency_key
+    if same_key and owner.is_same_wish(message):
+        return owner
+    raise IdempotencyConflict(
+        _("The idempotency key belongs to message %(pk)s, which says something else.")
+        % {"pk": owner.pk}
+    )
+
+
+def find_account(alias: str) -> conf.Account:
+    """Return an account; InvalidMessage where only its name is wrong."""
+    try:
+        return conf.get_account(alias)
+    except InvalidConfiguration as error:
+        accounts: Mapping[str, Any] = getattr(settings, conf.SETTING, None) or {}
+        if not accounts or alias in accounts:
+            raise
+        raise InvalidMessage("account", str(error)) from None
+
+
+def _lines(
+    scenario: str, line: str | None, line2: str | None, account: conf.Account
+) -> tuple[str, str]:
+    """Fill in the account's own lines where the scenario uses them."""
+    required = wire.uses(scenario).requires
+    if line is None:
+        line = account.line if "line" in required else ""
+    if line2 is None:
+        line2 = account.line2 if "line2" in required else ""
+    return _digits("line", line), _digits("line2", line2)
+
+
+def _digits(field: str, value: str | int) -> str:
+    text = str(value).strip()
+    if not text:
+        return ""
+    if not text.isdecimal() or len(text) > 20:
+        raise InvalidMessage(field, _("A line is a number of up to 20 digits."))
+    return "".join(str(unicodedata.decimal(c)) for c in text)
+
+
+def _template(value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidMessage("template", _("The template is a number from 0."))
+    return value
+
+
+def _parts(text: Any, account: conf.Account) -> int:
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidMessage("text", _("The text is empty."))
+    if "\0" in text or any(unicodedata.category(c) == "Cs" for c in text):
+        raise InvalidMessage(
+            "text",
+            _("The text holds characters that cannot be sent (NUL, surrogates)."),
+        )
+    parts = measure(text).parts
+    if parts > account.max_parts:
+        reason = ngettext(
+            "The text takes %(parts)s parts; at most %(limit)s part is allowed.",
+            "The text takes %(parts)s parts; at most %(limit)s parts are allowed.",
+            account.max_parts,
+        )
+        raise InvalidMessage(
+            "text", reason % {"parts": parts, "limit": account.max_parts}
+        )
+    return parts
+
+
+def _priority(value: Any) -> int:
+    if value not in Priority.values:
+        raise InvalidMessage("priority", _("Unknown priority; use one of Priority."))
+    return int(value)
+
+
+def _lifetime(value: Any, account: conf.Account) -> timedelta:
+    seconds = account.expires_in if value is None else value
+    try:
+        lifetime = (
+            seconds
+            if isinstance(seconds, timedelta)
+            else timedelta(seconds=float(seconds))
+        )
+        # Rows are kept for people to read, not for millennia.
+        valid = timedelta(0) < lifetime <= timedelta(days=3660)
+    except (TypeError, ValueError, OverflowError):
+        valid = False
+    if not valid:
+        reason = _("The lifetime is a number of seconds above 0, or a timedelta.")
+        raise InvalidMessage("expires_in", reason)
+    return lifetime
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    if moment is None or timezone.is_aware(moment):
+        return moment
+    return timezone.make_aware(moment)
+
+
+def _short(field: str, value: str | None) -> str:
+    limit: int = getattr(Message._meta.get_field(field), "max_length", 0)
+    text = "" if value is None else str(value)
+    if len(text) > limit:
+        raise InvalidMessage(
+            field, _("Give at most %(limit)s characters.") % {"limit": limit}
+        )
+    if wire.clean(text, limit=limit) != text:
+        raise InvalidMessage(
+            field, _("Give plain characters on one line, without spaces around.")
+        )
+    return text
