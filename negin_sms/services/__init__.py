@@ -19,6 +19,7 @@ from .queueing import (
 )
 from .reports import ActionReport, DispatchReport, PollReport
 from .sending import send_messages, send_sms
+from .stopping import stop_on_signals
 
 __all__ = [
     "ActionReport",
@@ -38,4 +39,5 @@ __all__ = [
     "resume_account",
     "send_messages",
     "send_sms",
+    "stop_on_signals",
 ]

@@ -36,7 +36,7 @@ _PATIENCE = 0.1
 _SIGN_OF_LIFE = 30.0
 _SWEEP_EVERY = 5.0
 
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 
 def dispatch_queue(

@@ -1,0 +1,285 @@
+"""A stand-in gateway over real HTTP, for people without an account.
+
+Speaks the contract of both endpoints, sends nothing, and lets delivery states
+advance with time: unknown, at the operator, then the final one. What becomes of a
+message is chosen by its recipient, as payment sandboxes have test cards; see
+MAGIC. Any other recipient is delivered. Any credentials do, unless some are given.
+"""
+
+from __future__ import annotations
+
+import enum
+import itertools
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, ClassVar, Self
+from urllib.parse import parse_qsl
+
+from negin_sms.choices import State
+
+from .codes import SUCCESS
+
+CHELCHELEH_LINE = "9810008088"
+SERVICE_LINE = "9850001333"
+_LARGEST_REQUEST = 256 * 1024
+_MOBILE_DIGITS = 12
+
+
+class Fate(enum.Enum):
+    """What the sandbox does with a message; ``code`` refuses, ``state`` reports."""
+
+    DELIVERED = "delivered"
+    UNDELIVERED = "not delivered to the handset"
+    REFUSED = "refused by the operator"
+    STUCK = "stays at the operator"
+    OPTED_OUT = "opted out of the line: the fallback is taken, or code 27"
+    NO_CREDIT = "code 14, not enough credit"
+    WRONG_PASSWORD = "code 18, wrong username or password"  # noqa: S105
+    THROTTLED = "code 23, too fast"
+    SLOW = "accepted after some seconds"
+    NO_ANSWER = "taken, and the connection cut without an answer"
+    INVALID = "code 1, the number is invalid"
+
+
+MAGIC: dict[str, Fate] = {
+    "989000000001": Fate.DELIVERED,
+    "989000000002": Fate.UNDELIVERED,
+    "989000000003": Fate.REFUSED,
+    "989000000004": Fate.STUCK,
+    "989000000005": Fate.OPTED_OUT,
+    "989000000006": Fate.NO_CREDIT,
+    "989000000007": Fate.WRONG_PASSWORD,
+    "989000000008": Fate.THROTTLED,
+    "989000000009": Fate.SLOW,
+    "989000000010": Fate.NO_ANSWER,
+    "989000000011": Fate.INVALID,
+}
+_CODES = {
+    Fate.NO_CREDIT: 14,
+    Fate.WRONG_PASSWORD: 18,
+    Fate.THROTTLED: 23,
+    Fate.INVALID: 1,
+}
+_FINAL = {
+    Fate.UNDELIVERED: State.UNDELIVERED,
+    Fate.REFUSED: State.REFUSED,
+    Fate.STUCK: State.AT_OPERATOR,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A message that the sandbox accepted: its id, its form, its fate, its time."""
+
+    gateway_id: str
+    form: dict[str, str] = field(repr=False)
+    fate: Fate
+    at: float
+
+
+class Sandbox:
+    """A gateway on this machine: ``with Sandbox() as sandbox: … sandbox.url``.
+
+    ``pace`` is the seconds a message stays in each state before the final one,
+    ``slow`` the seconds that the slow recipient takes. Give ``username`` and
+    ``password`` to have others refused. ``taken`` holds what was accepted.
+    """
+
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        pace: float = 5.0,
+        slow: float = 5.0,
+        username: str = "",
+        password: str = "",
+    ) -> None:
+        self.pace = pace
+        self.slow = slow
+        self.taken: list[Taken] = []
+        self._credentials = (username, password)
+        self._states: dict[str, Taken] = {}
+        # Ids grow with the clock: a restart must not give an old one again.
+        self._ids = itertools.count(int(time.time() * 10))
+        self._lock = threading.Lock()
+        handler = type("Handler", (_Handler,), {"sandbox": self})
+        self._server = _Server((host, port), handler)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the base URL to give an account."""
+        host, port = self._server.server_address[:2]
+        return f"http://{host!s}:{port}/api"
+
+    def start(self) -> Self:
+        """Answer requests in a thread of its own."""
+        self._thread = threading.Thread(
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.05},
+            name="negin-sms-sandbox",
+            daemon=True,
+        )
+        self._thread.start()
+        return self
+
+    def serve_forever(self) -> None:
+        """Answer requests in this thread until it is interrupted."""
+        try:
+            self._server.serve_forever()
+        finally:
+            self._server.server_close()
+
+    def stop(self) -> None:
+        """Stop answering, and close what is open."""
+        if self._thread is not None:
+            self._server.shutdown()
+            self._thread.join()
+            self._thread = None
+        self._server.server_close()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def send(self, form: Mapping[str, str]) -> dict[str, Any] | None:
+        """Answer a send; None means to cut the connection."""
+        mobile = form.get("mobile", "")
+        fate = MAGIC.get(mobile, Fate.DELIVERED)
+        code = self._refusal(form) or _CODES.get(fate) or _opt_out_code(form, fate)
+        if code:
+            return _refuse(code)
+        if fate is Fate.SLOW:
+            time.sleep(self.slow)
+        taken = self._take(dict(form), fate)
+        if fate is Fate.NO_ANSWER:
+            return None
+        line = _line_used(form, fate)
+        data = {
+            "message_id": int(taken.gateway_id),
+            "line": int(line) if line.isdigit() else line,
+            "mobile": mobile,
+        }
+        return {"data": data, "status": SUCCESS, "msg": "success"}
+
+    def states(self, form: Mapping[str, str]) -> dict[str, Any]:
+        """Answer a states request."""
+        if not self._knows(form):
+            return _refuse(18)
+        ids = [part for part in form.get("message_ids", "").split(",") if part]
+        if not ids:
+            return _refuse(24)
+        states = ",".join(str(self._state(key)) for key in ids)
+        data = {"msgIds": ",".join(ids), "states": states}
+        return {"data": data, "status": SUCCESS, "msg": "success"}
+
+    def _refusal(self, form: Mapping[str, str]) -> int:
+        """Return the code that the form deserves, 0 for none."""
+        mobile = form.get("mobile", "")
+        if not self._knows(form):
+            return 18
+        if not (mobile.isdigit() and len(mobile) == _MOBILE_DIGITS):
+            return 1
+        if not form.get("message", "").strip():
+            return 13
+        if form.get("type", "0") not in {"0", "1", "2"}:
+            return 25
+        return 0 if form.get("line") or form.get("type") == "2" else 2
+
+    def _knows(self, form: Mapping[str, str]) -> bool:
+        given = (form.get("username", ""), form.get("password", ""))
+        return all(given) and (not any(self._credentials) or given == self._credentials)
+
+    def _take(self, form: dict[str, str], fate: Fate) -> Taken:
+        with self._lock:
+            taken = Taken(str(next(self._ids)), form, fate, time.monotonic())
+            self.taken.append(taken)
+            self._states[taken.gateway_id] = taken
+        return taken
+
+    def _state(self, key: str) -> int:
+        taken = self._states.get(key)
+        if taken is None:
+            return State.NOT_SENT.value
+        age = time.monotonic() - taken.at
+        if age < self.pace:
+            return State.UNKNOWN.value
+        if age < 2 * self.pace:
+            return State.AT_OPERATOR.value
+        return _FINAL.get(taken.fate, State.DELIVERED).value
+
+
+def _opt_out_code(form: Mapping[str, str], fate: Fate) -> int:
+    has_fallback = bool(form.get("line2")) or form.get("type") in {"1", "2"}
+    return 27 if fate is Fate.OPTED_OUT and not has_fallback else 0
+
+
+def _line_used(form: Mapping[str, str], fate: Fate) -> str:
+    line = form.get("line", "")
+    if line and fate is not Fate.OPTED_OUT:
+        return line
+    by_type = {"1": CHELCHELEH_LINE, "2": SERVICE_LINE}
+    return form.get("line2") or by_type.get(form.get("type", ""), line)
+
+
+def _refuse(code: int) -> dict[str, Any]:
+    return {"data": None, "status": code, "msg": f"error {code}"}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 60
+    # Nagle's algorithm and delayed acknowledgements would cost 40 ms an answer.
+    disable_nagle_algorithm = True
+    sandbox: ClassVar[Sandbox]
+
+    def do_POST(self) -> None:
+        form = self._read_form()
+        if form is None:
+            self.send_error(413)
+        elif self.path.endswith("/wsSend.ashx"):
+            self._answer(self.sandbox.send(form))
+        elif self.path.endswith("/wsStates.ashx"):
+            self._answer(self.sandbox.states(form))
+        else:
+            self.send_error(404)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep quiet: the request line is all there would be to say."""
+
+    def _read_form(self) -> dict[str, str] | None:
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _LARGEST_REQUEST:
+            return None
+        body = self.rfile.read(length).decode("utf-8", "replace")
+        return dict(parse_qsl(body, keep_blank_values=True))
+
+    def _answer(self, answer: dict[str, Any] | None) -> None:
+        if answer is None:
+            self.close_connection = True
+            return
+        body = json.dumps(answer, ensure_ascii=False).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)

@@ -1,0 +1,62 @@
+"""Argument types and words that the commands share."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from negin_sms.exceptions import NeginSmsError
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError("give a whole number from 1")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("give a number above 0")
+    return value
+
+
+def moment(text: str) -> datetime:
+    """Read a date or a time, in the current time zone unless it names one."""
+    try:
+        value = parse_datetime(text)
+        day = parse_date(text) if value is None else None
+    except ValueError:
+        value = day = None
+    if day is not None:
+        value = datetime(day.year, day.month, day.day)
+    if value is None:
+        raise argparse.ArgumentTypeError("give a time such as 2026-11-22T18:00")
+    return value if timezone.is_aware(value) else timezone.make_aware(value)
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what an operator can do something about into a sentence."""
+    try:
+        yield
+    except (NeginSmsError, ImproperlyConfigured) as error:
+        raise CommandError(str(error)) from None
+    except DatabaseError as error:
+        raise CommandError(
+            f"The database cannot be used ({type(error).__name__}: {error}). Nothing "
+            "was lost; run the command again when it is back."
+        ) from None

@@ -1,0 +1,60 @@
+"""Send one message from the shell."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from negin_sms import services
+from negin_sms.choices import Scenario
+from negin_sms.exceptions import GatewayError
+
+from ._arguments import plain_errors, seconds
+
+
+class Command(BaseCommand):
+    """Send one message and say what the gateway said."""
+
+    help = "Send one SMS now."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the message and the scenario's options."""
+        add = parser.add_argument
+        add("mobile", help="recipient, in any spelling")
+        add("text")
+        add("--scenario", choices=Scenario.values, default=Scenario.SINGLE.value)
+        add("--line", help="sending line; default: the account's LINE")
+        add("--line2", help="second line (second_line); default: the account's LINE2")
+        add("--template", type=int, help="number of the text for the service line")
+        add("--account", default="default")
+        add("--idempotency-key", help="a second call with this key sends nothing")
+        add("--expires-in", type=seconds, help="seconds in which it may be sent")
+        add("--sensitive", action="store_true", help="keep the text out of sight")
+
+    def handle(self, *args: Any, mobile: str, text: str, **options: Any) -> None:
+        """Send, and print the row's number and the gateway's id."""
+        chosen = {name: options[name] for name in _PASSED_ON}
+        with plain_errors():
+            try:
+                message = services.send_sms(mobile, text, source="command", **chosen)
+            except GatewayError as error:
+                raise CommandError(_explain(error)) from None
+        words = f"Message {message.pk}: {message.get_status_display()}"
+        if message.gateway_id:
+            words += f", gateway id {message.gateway_id}, line {message.used_line}"
+        self.stdout.write(f"{words}. {message.detail}".rstrip())
+
+
+_PASSED_ON = (
+    *("scenario", "line", "line2", "template", "account"),
+    *("idempotency_key", "expires_in", "sensitive"),
+)
+
+
+def _explain(error: GatewayError) -> str:
+    row = error.message
+    return (
+        f"Message {row.pk}: {row.get_status_display()}. {error}" if row else str(error)
+    )
