@@ -32,9 +32,13 @@ class Gateway(Protocol):
         """Return the state codes of those ids that the gateway knows."""
 
 
-@functools.cache
 def get_gateway(alias: str = DEFAULT_ALIAS) -> Gateway:
     """Return the gateway of an account, made once for each process."""
+    return _make(alias)
+
+
+@functools.cache
+def _make(alias: str) -> Gateway:
     account = get_account(alias)
     try:
         backend: type[Gateway] = import_string(account.backend)
@@ -48,9 +52,9 @@ def get_gateway(alias: str = DEFAULT_ALIAS) -> Gateway:
 
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting == SETTING:
-        get_gateway.cache_clear()
+        _make.cache_clear()
 
 
 setting_changed.connect(_forget)
 # Two processes must never share a kept connection.
-os.register_at_fork(after_in_child=get_gateway.cache_clear)
+os.register_at_fork(after_in_child=_make.cache_clear)

@@ -8,9 +8,11 @@ MAGIC. Any other recipient is delivered. Any credentials do, unless some are giv
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -243,6 +245,25 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+
+    def __init__(self, *args: Any) -> None:
+        self._open: set[socket.socket] = set()
+        super().__init__(*args)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        # Kept connections would go on being answered by their threads.
+        for request in list(self._open):
+            with contextlib.suppress(OSError):
+                request.shutdown(socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):

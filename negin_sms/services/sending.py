@@ -85,14 +85,12 @@ def send_messages(messages: Iterable[Message]) -> ActionReport:
     keys = [message.pk for message in messages]
     rows = Message.objects.using(using).filter(pk__in=keys)
     queue_drafts(rows, using)
-    ready = list(
-        rows.filter(status=Status.QUEUED).values_list("pk", "account", "attempts")
-    )
-    for alias in sorted({account for _pk, account, _attempts in ready}):
-        mine = rows.filter(account=alias)
-        send_rows(find_account(alias), mine)
-    attempts = {pk: before for pk, _account, before in ready}
-    return _report(keys, attempts, using)
+    ready = list(rows.filter(status=Status.QUEUED).values_list("pk", "account"))
+    paused: dict[str, str] = {}
+    for alias in sorted({account for _pk, account in ready}):
+        report = send_rows(find_account(alias), rows.filter(account=alias))
+        paused |= report.paused
+    return _report(keys, {pk for pk, _account in ready}, paused, using)
 
 
 def _send_after_commit(message: Message, on_not_sent: OnNotSent, using: str) -> Message:
@@ -197,27 +195,30 @@ def _give_up(message: Message, using: str) -> bool:
     return bool(cancelled)
 
 
-def _report(keys: list[int], attempts: dict[int, int], using: str) -> ActionReport:
+def _report(
+    keys: list[int], ready: set[int], paused: dict[str, str], using: str
+) -> ActionReport:
     """Say of each message whether it went out just now, and why not."""
     rows = Message.objects.using(using).in_bulk(keys)
     done, skipped = 0, []
     for key in keys:
         row = rows.get(key)
-        tried = row is not None and row.pk in attempts
-        if row is not None and tried and row.status == Status.ACCEPTED:
+        if row is None:
+            skipped.append((key, _("There is no such message any more.")))
+        elif key in ready and row.status == Status.ACCEPTED:
             done += 1
         else:
-            skipped.append((key, _why_not(row, tried=tried)))
+            skipped.append((key, _why_not(row, key in ready, paused)))
     return ActionReport(done, tuple(skipped))
 
 
-def _why_not(row: Message | None, *, tried: bool) -> str:
-    if row is None:
-        return _("There is no such message any more.")
-    if not tried:
-        return _("It is not waiting to be sent (%(status)s).") % {
-            "status": row.get_status_display()
+def _why_not(row: Message, was_ready: bool, paused: dict[str, str]) -> str:
+    status = {"status": row.get_status_display()}
+    if not was_ready:
+        return _("It is not waiting to be sent (%(status)s).") % status
+    if row.status == Status.QUEUED and row.account in paused:
+        return _("The account “%(account)s” is paused: %(reason)s") % {
+            "account": row.account,
+            "reason": paused[row.account],
         }
-    return row.detail or _("Not sent now (%(status)s).") % {
-        "status": row.get_status_display()
-    }
+    return row.detail or _("Not sent now (%(status)s).") % status

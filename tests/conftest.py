@@ -1,0 +1,58 @@
+"""Fixtures: gateways that run for real, and an account that talks to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from negin_sms.gateway import memory
+from negin_sms.gateway.sandbox import Sandbox
+from negin_sms.services import results, states
+
+LIVE = {
+    "USERNAME": "user",
+    "PASSWORD": "secret",
+    "LINE": "9830003300",
+    "LINE2": "9830003301",
+    "CONNECT_TIMEOUT": 2,
+    "READ_TIMEOUT": 3,
+    "DEADLINE": 5,
+    "RESULT_RETRY": 5,
+    "LEASE": 20,
+}
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> Iterator[None]:
+    """Leave nothing of one test to the next."""
+    memory.outbox.clear()
+    results._warned_codes.clear()
+    states._warned_states.clear()
+    yield
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(pace=0.0, slow=0.2) as running:
+        yield running
+
+
+@pytest.fixture
+def use_account(settings) -> Callable[..., None]:
+    """Set the default account: the keys of a live one, and those given."""
+
+    def use(url: str = "", **keys: object) -> None:
+        account = {**LIVE, **keys}
+        if url:
+            account["BASE_URL"] = url
+        settings.NEGIN_SMS = {"default": account}
+
+    return use
+
+
+@pytest.fixture
+def live(sandbox: Sandbox, use_account) -> Sandbox:
+    """Talk to the sandbox over HTTP instead of the memory gateway."""
+    use_account(sandbox.url)
+    return sandbox

@@ -1,0 +1,170 @@
+"""The breaker: what pauses an account, for how long, and what ends the pause."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from negin_sms import conf, services
+from negin_sms.exceptions import (
+    AccountPaused,
+    Effect,
+    InvalidConfiguration,
+    NeginSmsError,
+    NotSent,
+    Throttled,
+)
+from negin_sms.models import AccountState
+from negin_sms.services import breaker
+
+pytestmark = pytest.mark.django_db
+
+DOWN = NotSent("down")
+
+
+def admit(claim="c"):
+    return breaker.admit(conf.get_account(), claim, using="default")
+
+
+def tell(*effects, error=DOWN, admission=None):
+    admission = admission or admit()
+    breaker.note(admission, [(effect, error) for effect in effects], using="default")
+    return AccountState.objects.get()
+
+
+def seconds_left(state):
+    return (state.paused_until - timezone.now()).total_seconds()
+
+
+def let_pause_run_out():
+    AccountState.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_four_failures_in_a_row_pause_nothing():
+    assert not tell(*[Effect.COUNTS] * 4).is_paused
+    assert admit().is_open
+
+
+def test_the_fifth_failure_in_a_row_pauses_for_half_a_minute():
+    tell(*[Effect.COUNTS] * 4)
+    state = tell(Effect.COUNTS)
+    assert seconds_left(state) == pytest.approx(30, abs=3)
+    assert (state.reason, state.failures) == ("down", 0)
+    assert admit().refused
+
+
+def test_valid_answer_begins_the_count_anew():
+    tell(*[Effect.COUNTS] * 4)
+    assert tell(Effect.HEALS).failures == 0
+    assert not tell(*[Effect.COUNTS] * 4).is_paused
+
+
+def test_our_own_delay_counts_neither_way():
+    tell(*[Effect.COUNTS] * 4)
+    assert tell(Effect.NOTHING).failures == 4
+
+
+def test_certificate_trouble_pauses_at_once():
+    assert tell(Effect.TRIPS).is_paused
+
+
+@pytest.mark.parametrize(("retry_after", "low", "high"), [(None, 5, 6), (9999, 300, 360)])
+def test_throttling_pauses_for_a_moment(retry_after, low, high):
+    error = Throttled("slow down", retry_after=retry_after)
+    state = tell(Effect.THROTTLES, error=error)
+    assert low - 3 <= seconds_left(state) <= high
+    assert state.pauses == 0
+
+
+def test_account_refusal_pauses_for_a_quarter_of_an_hour():
+    error = AccountPaused("no credit", code=14)
+    assert seconds_left(tell(Effect.PAUSES, error=error)) == pytest.approx(900, abs=3)
+
+
+def test_those_in_flight_do_not_make_a_pause_longer():
+    before = tell(*[Effect.COUNTS] * 5)
+    after = tell(*[Effect.COUNTS] * 11)
+    assert after.paused_until == before.paused_until
+    assert after.pauses == 1
+
+
+def test_stragglers_of_an_account_refusal_keep_its_length():
+    error = AccountPaused("no credit", code=14)
+    state = tell(*[Effect.PAUSES] * 8, error=error)
+    assert seconds_left(state) == pytest.approx(900, abs=3)
+
+
+def test_pause_that_ran_out_lets_one_probe_through():
+    tell(Effect.TRIPS)
+    let_pause_run_out()
+    first, second = admit("one"), admit("two")
+    assert (first.probe, first.is_open) == ("one", False)
+    assert second.refused
+
+
+def test_good_probe_ends_the_pause(caplog):
+    tell(Effect.TRIPS)
+    let_pause_run_out()
+    with caplog.at_level(logging.WARNING, "negin_sms"):
+        state = tell(Effect.HEALS, error=None, admission=admit("one"))
+    assert (state.is_paused, state.pauses, state.probe) == (False, 0, "")
+    assert "no longer paused" in caplog.text
+
+
+def test_bad_probe_doubles_the_pause():
+    tell(Effect.TRIPS)
+    let_pause_run_out()
+    state = tell(Effect.COUNTS, admission=admit("one"))
+    assert seconds_left(state) == pytest.approx(60, abs=3)
+    assert state.probe == ""
+
+
+def test_success_of_an_old_request_does_not_end_a_pause():
+    open_before = admit()
+    tell(Effect.TRIPS)
+    assert tell(Effect.HEALS, Effect.COUNTS, admission=open_before).is_paused
+
+
+def test_probe_given_back_is_free_again():
+    tell(Effect.TRIPS)
+    let_pause_run_out()
+    breaker.release_probe(admit("one").probe, using="default")
+    assert admit("two").probe == "two"
+
+
+def test_probe_of_a_dead_worker_is_free_after_a_lease():
+    tell(Effect.TRIPS)
+    let_pause_run_out()
+    admit("dead")
+    AccountState.objects.update(probe_until=timezone.now() - timedelta(seconds=1))
+    assert admit("two").probe == "two"
+
+
+def test_pause_by_hand_lasts_until_resumed():
+    services.pause_account("default", reason="maintenance")
+    assert not tell(*[Effect.TRIPS] * 3).paused_until
+    assert admit().refused
+    services.resume_account("default")
+    assert admit().is_open
+
+
+def test_pause_by_hand_needs_a_reason_and_a_known_account():
+    with pytest.raises(NeginSmsError, match="reason"):
+        services.pause_account("default", reason=" ")
+    with pytest.raises(InvalidConfiguration):
+        services.pause_account("nobody", reason="x")
+
+
+def test_pause_is_an_alarm_in_the_log(caplog):
+    with caplog.at_level(logging.ERROR, "negin_sms"):
+        tell(Effect.PAUSES, error=AccountPaused("no credit", code=14))
+    assert "'default' is paused for 900 s: no credit (code 14)" in caplog.text
+
+
+def test_healthy_account_costs_one_query(django_assert_num_queries):
+    admit()
+    with django_assert_num_queries(1):
+        breaker.note(admit(), [(Effect.HEALS, None)] * 8, using="default")

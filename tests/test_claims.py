@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from negin_sms import conf, services
+from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.models import Message
+from negin_sms.services import claims
+from tests.factories import MessageFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def claim(limit=10, name="me", **settings):
+    return claims.claim_due(
+        conf.get_account(), name, limit, lease=180, using="default", **settings
+    )
+
+
+def test_claim_is_the_step_to_sending():
+    row = MessageFactory()
+    (claimed,) = claim()
+    row.refresh_from_db()
+    assert claimed == row
+    assert (row.status, row.claim, row.attempts) == (Status.SENDING, "me", 1)
+    left = row.claimed_until - timezone.now()
+    assert left == pytest.approx(timedelta(seconds=180), abs=timedelta(seconds=5))
+
+
+def test_claim_goes_by_priority_then_due_time_then_id():
+    now = timezone.now() - timedelta(minutes=5)
+    low = MessageFactory(priority=30, due_at=now - timedelta(minutes=9))
+    second = MessageFactory(priority=20, due_at=now)
+    third = MessageFactory(priority=20, due_at=now)
+    first = MessageFactory(priority=20, due_at=now - timedelta(minutes=1))
+    urgent = MessageFactory(priority=0, due_at=now)
+    assert claim() == [urgent, first, second, third, low]
+
+
+def test_claim_takes_no_more_than_asked():
+    MessageFactory.create_batch(5)
+    assert len(claim(3)) == 3
+    assert Message.objects.filter(status=Status.QUEUED).count() == 2
+
+
+def test_claim_leaves_other_accounts_and_what_is_not_due():
+    now = timezone.now()
+    MessageFactory(account="other")
+    MessageFactory(due_at=now + timedelta(hours=1))
+    MessageFactory(due_at=now - timedelta(days=2), expires_at=now - timedelta(days=1))
+    assert claim() == []
+
+
+def test_row_that_somebody_took_meanwhile_is_not_ours():
+    """The compare-and-set holds where rows cannot be locked."""
+    row = MessageFactory()
+
+    class Racing(type(Message.objects.all())):
+        def __iter__(self):
+            found = list(super().__iter__())
+            Message.objects.filter(pk=row.pk).update(
+                status=Status.SENDING, claim="other"
+            )
+            return iter(found)
+
+    rows = Racing(Message, using="default").filter(status=Status.QUEUED)
+    assert claims.claim_rows(rows, "me", 5, lease=180, using="default") == []
+    row.refresh_from_db()
+    assert row.claim == "other"
+
+
+def test_claims_are_unique_and_name_host_and_process():
+    first, second = claims.new_claim(), claims.new_claim()
+    assert first != second
+    assert len(first.split(":")) == 3
+
+
+def test_given_back_rows_are_queued_as_they_were():
+    row = MessageFactory()
+    claim()
+    assert claims.give_back([row.pk], "me", "default") == 1
+    row.refresh_from_db()
+    assert (row.status, row.claim, row.attempts) == (Status.QUEUED, "", 0)
+    assert row.claimed_until is None
+
+
+def test_only_the_holder_gives_back():
+    row = MessageFactory()
+    claim()
+    assert claims.give_back([row.pk], "other", "default") == 0
+    assert claims.disown("me", "default") == 1
+
+
+def test_rescue_makes_stale_claims_uncertain_and_never_queued(caplog):
+    past = timezone.now() - timedelta(seconds=1)
+    row = MessageFactory(sending=True, claim="web7:4242:abc", claimed_until=past)
+    MessageFactory(sending=True)
+    with caplog.at_level(logging.ERROR, "negin_sms"):
+        assert services.rescue() == 1
+    row.refresh_from_db()
+    assert (row.status, row.claim) == (Status.UNCERTAIN, "web7:4242:abc")
+    assert "web7" in row.detail
+    assert "4242" in row.detail
+    assert row.finished_at is not None
+    assert "1 SMS became uncertain" in caplog.text
+
+
+def test_overdue_rows_expire():
+    row = MessageFactory(expires_at=timezone.now() - timedelta(seconds=1))
+    MessageFactory()
+    assert claims.expire_overdue(using="default") == 1
+    row.refresh_from_db()
+    assert (row.status, row.detail != "") == (Status.EXPIRED, True)
+
+
+def test_only_to_with_something_that_is_no_number_says_so():
+    with pytest.raises(InvalidConfiguration, match="ONLY_TO"):
+        claims.allowed_numbers(frozenset({"021"}), "default")
+
+
+def test_claiming_costs_the_same_for_any_number_of_rows(django_assert_num_queries):
+    MessageFactory.create_batch(9)
+    with django_assert_num_queries(10):  # 3 empty looks, one claim; savepoints
+        assert len(claim(9)) == 9

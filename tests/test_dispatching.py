@@ -1,0 +1,273 @@
+"""The dispatcher as a whole, against a real gateway on this machine."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Priority, Status
+from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.gateway import memory
+from negin_sms.models import AccountState, Message
+from tests.conftest import LIVE
+from tests.factories import MessageFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class SlowGateway(memory.MemoryGateway):
+    """Take a moment, and count how many requests are in flight at once."""
+
+    lock = threading.Lock()
+    now = most = 0
+    delay = 0.03
+
+    def send(self, request, *, start_by=0.0):
+        kind = type(self)
+        with self.lock:
+            kind.now += 1
+            kind.most = max(kind.most, kind.now)
+        time.sleep(self.delay)
+        with self.lock:
+            kind.now -= 1
+        return super().send(request)
+
+
+@pytest.fixture
+def slow(use_account):
+    SlowGateway.now = SlowGateway.most = 0
+    use_account(BACKEND="tests.test_dispatching.SlowGateway")
+    return SlowGateway
+
+
+def texts():
+    return [sent.text for sent in memory.outbox]
+
+
+def test_everything_due_is_sent_once(live):
+    MessageFactory.create_batch(25)
+    report = services.dispatch_queue()
+    assert (report.accepted, report.sent) == (25, 25)
+    assert len({taken.gateway_id for taken in live.taken}) == len(live.taken) == 25
+    stored = set(Message.objects.values_list("gateway_id", flat=True))
+    assert stored == {taken.gateway_id for taken in live.taken}
+
+
+def test_workers_run_side_by_side_but_no_more_than_allowed(slow):
+    MessageFactory.create_batch(30)
+    services.dispatch_queue(workers=5)
+    assert 2 <= slow.most <= 5
+
+
+def test_one_worker_sends_in_the_order_of_the_queue(use_account):
+    use_account(BACKEND="negin_sms.gateway.memory.MemoryGateway")
+    for index, priority in enumerate([30, 20, 0, 10]):
+        MessageFactory(text=str(index), priority=priority)
+    services.dispatch_queue(workers=1)
+    assert texts() == ["2", "3", "1", "0"]
+
+
+def test_urgent_message_overtakes_what_is_queued(slow):
+    MessageFactory.create_batch(60, priority=Priority.LOW)
+    done = threading.Event()
+    sent_before: list[int] = []
+
+    def progress(_ended):
+        if not done.is_set():
+            done.set()
+            sent_before.append(len(memory.outbox))
+            services.queue_sms("09395213300", "URGENT", priority=Priority.URGENT)
+
+    services.dispatch_queue(workers=4, progress=progress)
+    assert texts().index("URGENT") - sent_before[0] <= 2 * 4
+
+
+def test_limit_ends_the_run(slow):
+    MessageFactory.create_batch(10)
+    assert services.dispatch_queue(limit=4).accepted == 4
+    assert Message.objects.filter(status=Status.QUEUED).count() == 6
+
+
+def test_rate_spreads_the_messages(use_account):
+    use_account(BACKEND="negin_sms.gateway.memory.MemoryGateway")
+    MessageFactory.create_batch(6)
+    started = time.monotonic()
+    assert services.dispatch_queue(rate=10).accepted == 6
+    assert time.monotonic() - started >= 0.4
+
+
+def test_stop_puts_back_what_was_not_begun(slow):
+    MessageFactory.create_batch(40)
+    stop = threading.Event()
+    report = services.dispatch_queue(
+        workers=2, stop=stop, progress=lambda _n: stop.set()
+    )
+    assert report.uncertain == 0
+    assert report.accepted == len(memory.outbox) < 40
+    assert not Message.objects.filter(status=Status.SENDING).exists()
+    queued = Message.objects.filter(status=Status.QUEUED)
+    assert queued.count() == 40 - report.accepted
+    assert set(queued.values_list("attempts", flat=True)) == {0}
+
+
+def test_forever_waits_for_more_until_stopped(use_account):
+    use_account(BACKEND="negin_sms.gateway.memory.MemoryGateway")
+    MessageFactory()
+    stop = threading.Event()
+
+    def progress(_ended):
+        if len(memory.outbox) == 1:
+            services.queue_sms("09395213300", "later")
+        else:
+            stop.set()
+
+    services.dispatch_queue(forever=True, interval=0.05, stop=stop, progress=progress)
+    assert texts() == ["سلام", "later"]
+
+
+def test_accounts_have_their_own_gateways(settings):
+    backend = "negin_sms.gateway.memory.MemoryGateway"
+    account = {"BACKEND": backend, "LINE": "9830003300"}
+    settings.NEGIN_SMS = {"default": account, "bulk": {**account, "LINE": "98500"}}
+    MessageFactory()
+    MessageFactory(account="bulk", line="98500")
+    assert services.dispatch_queue(account="bulk").accepted == 1
+    assert [sent.account for sent in memory.outbox] == ["bulk"]
+    assert services.dispatch_queue().accepted == 1
+    with pytest.raises(InvalidConfiguration):
+        services.dispatch_queue(account="nobody")
+
+
+def test_expired_rows_are_not_sent_even_while_paused(live):
+    MessageFactory(expires_at=timezone.now() - timedelta(seconds=1))
+    services.pause_account("default", reason="maintenance")
+    report = services.dispatch_queue()
+    assert (report.expired, report.sent) == (1, 0)
+    assert live.taken == []
+
+
+def test_paused_account_claims_nothing_and_is_reported(live):
+    MessageFactory()
+    services.pause_account("default", reason="maintenance")
+    report = services.dispatch_queue()
+    assert report.paused == {"default": "maintenance"}
+    assert Message.objects.get().status == Status.QUEUED
+
+
+def test_broken_gateway_costs_a_handful_and_not_the_queue(use_account):
+    use_account("http://127.0.0.1:9/api")
+    MessageFactory.create_batch(40)
+    report = services.dispatch_queue()
+    assert 5 <= report.not_sent <= 12
+    assert "cannot be reached" in report.paused["default"]
+    assert Message.objects.filter(status=Status.QUEUED).count() == 40
+
+
+def test_probe_after_the_pause_brings_the_rest(live):
+    MessageFactory.create_batch(12)
+    past = timezone.now() - timedelta(seconds=1)
+    AccountState.objects.create(
+        account="default", paused_at=past, paused_until=past, reason="down", pauses=3
+    )
+    report = services.dispatch_queue()
+    assert report.accepted == len(live.taken) == 12
+    assert report.paused == {}
+    assert not AccountState.objects.get().is_paused
+
+
+def test_concurrency_grows_slowly_after_a_pause(slow):
+    MessageFactory.create_batch(3)
+    past = timezone.now() - timedelta(seconds=1)
+    AccountState.objects.create(account="default", paused_at=past, paused_until=past)
+    services.dispatch_queue(workers=8)
+    assert slow.most <= 2
+
+
+@pytest.mark.parametrize("name", ["own", "given"])
+def test_refused_line_blames_account_or_message(name, use_account):
+    own = {"own": "9830003300", "given": "98111"}[name]
+    use_account(BACKEND="tests.test_dispatching.LineRefusing", LINE=own)
+    row = MessageFactory(line="9830003300")
+    services.dispatch_queue()
+    row.refresh_from_db()
+    assert row.status == {"own": Status.QUEUED, "given": Status.REJECTED}[name]
+    assert AccountState.objects.get().is_paused is (name == "own")
+
+
+class LineRefusing(memory.MemoryGateway):
+    def send(self, request, *, start_by=0.0):
+        from negin_sms.gateway.wire import decode_send
+
+        return decode_send(b'{"status": 2, "msg": "line"}')
+
+
+class Broken(memory.MemoryGateway):
+    def send(self, request, *, start_by=0.0):
+        raise KeyError(request.text)
+
+
+def test_fault_of_a_gateway_class_leaves_the_row_uncertain(use_account, caplog):
+    use_account(BACKEND="tests.test_dispatching.Broken")
+    row = MessageFactory(text="my secret")
+    services.dispatch_queue()
+    row.refresh_from_db()
+    assert row.status == Status.UNCERTAIN
+    assert "KeyError" in row.detail
+    assert "my secret" not in caplog.text + row.detail
+
+
+def test_database_that_fails_while_claiming_is_asked_again(live):
+    MessageFactory.create_batch(3)
+    failures = iter([True, True])
+
+    def flaky(execute, sql, params, many, context):
+        if sql.startswith("UPDATE") and "claimed_until" in sql and next(failures, False):
+            raise OperationalError("database is locked")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(flaky):
+        report = services.dispatch_queue()
+    assert report.accepted == len(live.taken) == 3
+
+
+def test_stale_claims_are_rescued_first(live):
+    past = timezone.now() - timedelta(seconds=1)
+    MessageFactory(sending=True, claimed_until=past)
+    report = services.dispatch_queue()
+    assert (report.rescued, report.sent) == (1, 0)
+    assert live.taken == []
+
+
+def test_dispatcher_is_seen(live):
+    services.dispatch_queue()
+    seen = AccountState.objects.get().dispatcher_seen_at
+    assert timezone.now() - seen < timedelta(seconds=5)
+
+
+def test_workers_never_touch_the_database(use_account):
+    use_account(BACKEND="tests.test_dispatching.Watching")
+    Watching.touched.clear()
+    MessageFactory.create_batch(8)
+    services.dispatch_queue(workers=4)
+    assert Watching.touched == [False] * 8
+
+
+class Watching(memory.MemoryGateway):
+    """Say whether the worker's thread has opened a database connection."""
+
+    touched: list[bool] = []
+
+    def send(self, request, *, start_by=0.0):
+        assert threading.current_thread() is not threading.main_thread()
+        self.touched.append(connection.connection is not None)
+        return super().send(request)
+
+
+def test_live_settings_are_the_ones_tested():
+    assert LIVE["LEASE"] >= 2 * (LIVE["DEADLINE"] + LIVE["RESULT_RETRY"])

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from negin_sms.choices import Scenario
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.gateway import wire
+from negin_sms.models import AccountState, DeliveryState, Message
+from tests.factories import MessageFactory
+
+pytestmark = pytest.mark.django_db
+
+COMBINATIONS = list(
+    itertools.product(Scenario.values, ["", "9830003300"], ["", "9830003301"], [None, 0])
+)
+
+
+@pytest.mark.parametrize(("scenario", "line", "line2", "template"), COMBINATIONS)
+def test_database_and_wire_agree_on_the_scenarios(scenario, line, line2, template):
+    fields = {"line": line, "line2": line2, "template": template}
+    try:
+        wire.check_fields(scenario, **fields)
+    except InvalidMessage:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            MessageFactory(scenario=scenario, **fields)
+    else:
+        MessageFactory(scenario=scenario, **fields)
+
+
+def test_empty_idempotency_keys_may_repeat():
+    rows = [MessageFactory(idempotency_key="") for _ in range(2)]
+    assert [row.idempotency_key for row in rows] == [None, None]
+
+
+def test_idempotency_key_is_unique_in_an_account_only():
+    MessageFactory(idempotency_key="order-1")
+    MessageFactory(idempotency_key="order-1", account="other")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        MessageFactory(idempotency_key="order-1")
+
+
+def test_gateway_id_may_repeat():
+    MessageFactory(accepted=True, gateway_id="7001")
+    MessageFactory(accepted=True, gateway_id="7001")
+
+
+def test_message_names_itself_without_number_and_text():
+    row = MessageFactory(text="my secret")
+    assert "0939•••3300" in str(row)
+    assert "9395213300" not in str(row) + repr(row)
+    assert "secret" not in str(row) + repr(row)
+
+
+def test_a_message_is_sent_again_once():
+    old = MessageFactory(uncertain=True)
+    MessageFactory(resend_of=old)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        MessageFactory(resend_of=old)
+
+
+def test_settled_without_last_word_has_no_report():
+    row = MessageFactory(accepted=True, state=8)
+    assert row.state_words == "At the operator"
+    row.settled_at = row.created_at
+    assert row.state_words == "No report"
+    row.state = 1
+    assert row.state_words == "Delivered"
+
+
+def test_delivery_state_and_account_say_what_they_are():
+    row = MessageFactory(accepted=True)
+    report = DeliveryState(message=row, code=1, reported_at=row.created_at)
+    assert str(report).startswith("Delivered (")
+    assert str(AccountState(account="bulk")) == "bulk"
+
+
+def test_index_names_fit_every_database():
+    names = [index.name for index in Message._meta.indexes]
+    names += [constraint.name for constraint in Message._meta.constraints]
+    assert max(map(len, names)) <= 30
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plan")
+def test_queue_and_poll_use_their_indexes():
+    queue = Message.objects.due().filter(account="default", priority=20)
+    assert "negin_sms_queue" in queue.order_by("due_at", "id").explain()
+    assert "poll_at" in Message.objects.due_for_poll().order_by("poll_at").explain()
+    assert "negin_sms_" in Message.objects.overdue().explain()

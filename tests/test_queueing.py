@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Priority, Status
+from negin_sms.exceptions import (
+    IdempotencyConflict,
+    InvalidMessage,
+    NeginSmsError,
+)
+from negin_sms.gateway import memory
+from negin_sms.models import Message
+from tests.factories import MessageFactory
+
+pytestmark = pytest.mark.django_db
+MOBILE = "09395213300"
+
+
+def test_queueing_sends_nothing_in_the_calling_process():
+    message = services.queue_sms(MOBILE, "x", priority=Priority.HIGH, group="g")
+    assert (message.status, message.priority, message.group) == ("queued", 10, "g")
+    assert memory.outbox == []
+
+
+def test_queueing_costs_two_queries(django_assert_num_queries):
+    with django_assert_num_queries(4):  # the clock, the row between savepoints
+        services.queue_sms(MOBILE, "x")
+
+
+def test_queue_many_keeps_order_and_shares_fields():
+    wishes = [{"mobile": MOBILE, "text": f"n {i}"} for i in range(7)]
+    rows = services.queue_many(wishes, group="bulk", priority=Priority.LOW)
+    assert [row.text for row in rows] == [f"n {i}" for i in range(7)]
+    assert Message.objects.filter(group="bulk", priority=30).count() == 7
+
+
+def test_queue_many_is_all_or_nothing_and_names_the_place():
+    wishes = [{"mobile": MOBILE, "text": "x"}, {"mobile": "021", "text": "x"}]
+    with pytest.raises(InvalidMessage, match=r"^\[1\] mobile") as caught:
+        services.queue_many(wishes)
+    assert caught.value.position == 1
+    assert not Message.objects.exists()
+
+
+def test_queue_many_reuses_rows_of_known_keys():
+    first = services.queue_sms(MOBILE, "x", idempotency_key="a")
+    wishes = [
+        {"mobile": MOBILE, "text": "x", "idempotency_key": "a"},
+        {"mobile": MOBILE, "text": "y", "idempotency_key": "b"},
+        {"mobile": MOBILE, "text": "y", "idempotency_key": "b"},
+    ]
+    rows = services.queue_many(wishes)
+    assert rows[0] == first
+    assert rows[1] is rows[2]
+    assert Message.objects.count() == 2
+
+
+def test_queue_many_refuses_a_key_with_other_content():
+    services.queue_sms(MOBILE, "x", idempotency_key="a")
+    with pytest.raises(IdempotencyConflict):
+        services.queue_many([{"mobile": MOBILE, "text": "y", "idempotency_key": "a"}])
+
+
+def test_queue_many_costs_one_insert_a_chunk(django_assert_max_num_queries):
+    wishes = [{"mobile": MOBILE, "text": "x"} for _ in range(900)]
+    with django_assert_max_num_queries(24):  # SQLite splits a chunk by its limit
+        services.queue_many(wishes)
+
+
+def test_queued_drafts_wait_for_their_time():
+    soon = timezone.now() + timedelta(hours=1)
+    draft = MessageFactory(status=Status.DRAFT)
+    later = MessageFactory(status=Status.DRAFT, send_at=soon)
+    done = MessageFactory(accepted=True)
+    report = services.queue_messages([draft, later, done])
+    assert (report.done, report.skipped[0][0]) == (2, done.pk)
+    draft.refresh_from_db()
+    later.refresh_from_db()
+    assert draft.status == later.status == Status.QUEUED
+    assert later.due_at == soon
+    assert later.expires_at == soon + timedelta(days=1)
+
+
+def test_cancel_takes_drafts_and_queued_rows_only():
+    rows = [
+        MessageFactory(),
+        MessageFactory(status=Status.DRAFT),
+        MessageFactory(sending=True),
+        MessageFactory(accepted=True),
+    ]
+    report = services.cancel(rows)
+    assert report.done == 2
+    assert [pk for pk, _why in report.skipped] == [rows[2].pk, rows[3].pk]
+    assert Message.objects.filter(status=Status.CANCELLED).count() == 2
+
+
+def test_resend_makes_one_linked_row_however_often():
+    user = get_user_model()._default_manager.create(username="staff")
+    old = MessageFactory(uncertain=True, idempotency_key="k", text="again")
+    assert services.resend([old], by=user).done == 1
+    report = services.resend([old], by=user)
+    assert (report.done, report.skipped) == (0, ((old.pk, "It was sent again already."),))
+    new = Message.objects.get(resend_of=old)
+    assert (new.status, new.text, new.created_by) == ("queued", "again", user)
+    assert new.idempotency_key is None
+    old.refresh_from_db()
+    assert old.status == Status.UNCERTAIN
+
+
+@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.QUEUED, Status.SENDING])
+def test_resend_leaves_what_is_not_uncertain_or_rejected(status):
+    row = MessageFactory(status=status)
+    assert services.resend([row], by=None).done == 0
+    assert Message.objects.count() == 1
+
+
+def test_resend_of_a_row_that_is_gone():
+    row = MessageFactory()
+    pk = row.pk
+    row.delete()
+    row.pk = pk
+    assert "no such message" in services.resend([row], by=None).skipped[0][1]
+
+
+class TestResolve:
+    def test_accepted_with_id_is_polled(self):
+        row = MessageFactory(uncertain=True)
+        services.resolve(
+            row, "accepted", by=None, why="seen in the panel", gateway_id="7001"
+        )
+        assert (row.status, row.gateway_id) == (Status.ACCEPTED, "7001")
+        assert row.detail == "seen in the panel"
+        assert row.poll_at is not None
+
+    def test_accepted_without_id_and_rejected_are_not(self):
+        for status in ("accepted", "rejected"):
+            row = MessageFactory(uncertain=True)
+            services.resolve(row, status, by=None, why="the customer called")
+            assert (row.status, row.poll_at) == (status, None)
+
+    def test_is_refused_where_nothing_is_uncertain(self):
+        row = MessageFactory(accepted=True)
+        with pytest.raises(NeginSmsError, match="is not uncertain"):
+            services.resolve(row, "rejected", by=None, why="x")
+        assert row.status == Status.ACCEPTED
+
+    @pytest.mark.parametrize(
+        ("field", "arguments"),
+        [
+            ("status", {"status": "queued", "why": "x"}),
+            ("why", {"status": "accepted", "why": " "}),
+            ("gateway_id", {"status": "rejected", "why": "x", "gateway_id": "7001"}),
+            ("gateway_id", {"status": "accepted", "why": "x", "gateway_id": "14"}),
+            ("gateway_id", {"status": "accepted", "why": "x", "gateway_id": "7001 "}),
+        ],
+    )
+    def test_needs_a_decision_that_fits(self, field, arguments):
+        row = MessageFactory(uncertain=True)
+        with pytest.raises(InvalidMessage) as caught:
+            services.resolve(row, by=None, **arguments)
+        assert caught.value.field == field
+
+
+@pytest.mark.django_db(transaction=True)
+def test_rolled_back_queueing_leaves_nothing():
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        services.queue_sms(MOBILE, "x")
+        1 / 0  # noqa: B018
+    assert not Message.objects.exists()

@@ -1,0 +1,186 @@
+"""The write after the exchange: what each ending leaves on its row."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from negin_sms import conf
+from negin_sms.choices import Flag, Status
+from negin_sms.exceptions import (
+    Effect,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    Throttled,
+)
+from negin_sms.gateway.wire import SendReply, SendRequest
+from negin_sms.services.exchanges import Ending, Job
+from negin_sms.services.results import insist, record
+from tests.factories import MOBILE, MessageFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def job_of(row) -> Job:
+    request = SendRequest(mobile=row.mobile, text=row.text, line=row.line)
+    account = conf.get_account()
+    return Job(row.pk, "host:1:abc", row.attempts, account, request, 0.0)
+
+
+def ending(row, *, error=None, **reply) -> Ending:
+    values = {"gateway_id": "7001", "used_line": "98", "mobile": "989395213300"}
+    values |= {"code": -1, "msg": "success", **reply}
+    return Ending(job_of(row), None if error else SendReply(**values), error)
+
+
+def written(row, **how):
+    record([ending(row, **how)], using="default")
+    row.refresh_from_db()
+    return row
+
+
+def seconds_until(moment) -> float:
+    return (moment - timezone.now()).total_seconds()
+
+
+def test_accepted_row_will_be_asked_about():
+    row = written(MessageFactory(sending=True))
+    assert (row.status, row.gateway_id, row.used_line) == ("accepted", "7001", "98")
+    assert (row.code, row.detail, row.flag) == (-1, "", "")
+    assert row.claimed_until is None
+    assert 5 < seconds_until(row.poll_at) < 15
+
+
+def test_rejected_row_keeps_code_and_words():
+    error = Rejected("opted out", code=27, detail="blacklist", effect=Effect.HEALS)
+    row = written(MessageFactory(sending=True), error=error)
+    assert (row.status, row.code, row.poll_at) == (Status.REJECTED, 27, None)
+    assert row.detail == "opted out (blacklist)"
+
+
+def test_uncertain_row_keeps_its_claim():
+    row = written(MessageFactory(sending=True), error=OutcomeUnknown("lost"))
+    assert (row.status, row.claim) == (Status.UNCERTAIN, "host:1:abc")
+
+
+def test_row_that_was_not_sent_comes_back_later():
+    row = written(MessageFactory(sending=True), error=NotSent("down"))
+    assert (row.status, row.claim, row.finished_at) == (Status.QUEUED, "", None)
+    assert 0 < seconds_until(row.due_at) < 4
+
+
+def test_throttled_row_waits_at_least_five_seconds():
+    row = written(MessageFactory(sending=True), error=Throttled("slow"))
+    assert 4 < seconds_until(row.due_at) < 8
+
+
+@pytest.mark.parametrize("echo", ["989120000000", "+1", "nonsense"])
+def test_other_number_in_the_answer_is_flagged(echo):
+    assert written(MessageFactory(sending=True), mobile=echo).flag == Flag.OTHER_MOBILE
+
+
+@pytest.mark.parametrize("echo", ["", "09395213300", "+989395213300", "9395213300"])
+def test_same_number_in_another_spelling_is_not(echo):
+    assert written(MessageFactory(sending=True), mobile=echo).flag == ""
+
+
+def test_accepted_under_another_negative_code_is_flagged():
+    row = written(MessageFactory(sending=True), code=-7, msg="odd")
+    assert (row.status, row.flag, row.detail) == ("accepted", "unknown_code", "odd")
+
+
+def test_unknown_code_is_warned_about_once(caplog):
+    error = OutcomeUnknown("?", code=777)
+    with caplog.at_level(logging.ERROR, "negin_sms"):
+        for _ in range(3):
+            row = written(MessageFactory(sending=True), error=error)
+    assert row.flag == Flag.UNKNOWN_CODE
+    assert caplog.text.count("777") == 1
+
+
+def test_shared_id_is_flagged_on_both_and_asked_about_no_more():
+    old = MessageFactory(accepted=True, gateway_id="7001")
+    row = written(MessageFactory(sending=True))
+    old.refresh_from_db()
+    assert row.flag == old.flag == Flag.SHARED_ID
+    assert row.poll_at is old.poll_at is None
+    assert row.settled_at is not None
+
+
+def test_id_that_comes_round_after_days_is_not_shared():
+    long_ago = timezone.now() - timedelta(days=30)
+    MessageFactory(accepted=True, gateway_id="7001", finished_at=long_ago)
+    MessageFactory(accepted=True, gateway_id="7001", account="other")
+    assert written(MessageFactory(sending=True)).flag == ""
+
+
+class TestLateResult:
+    def test_heals_the_row_it_belongs_to(self):
+        row = written(MessageFactory(uncertain=True))
+        assert (row.status, row.gateway_id) == (Status.ACCEPTED, "7001")
+
+    def test_of_another_claim_changes_nothing(self):
+        row = written(MessageFactory(uncertain=True, claim="other:1:x"))
+        assert row.status == Status.UNCERTAIN
+
+    def test_after_a_resend_changes_nothing(self):
+        old = MessageFactory(uncertain=True)
+        MessageFactory(resend_of=old)
+        assert written(old).status == Status.UNCERTAIN
+
+    def test_that_was_not_sent_never_queues_again(self):
+        row = written(MessageFactory(uncertain=True), error=NotSent("down"))
+        assert row.status == Status.UNCERTAIN
+
+    def test_never_changes_what_a_person_decided(self):
+        row = written(MessageFactory(uncertain=True, status=Status.REJECTED))
+        assert row.status == Status.REJECTED
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAwayDatabase:
+    def test_is_tried_again_on_a_new_connection(self):
+        tries = []
+
+        def flaky():
+            tries.append(connection.connection is None)
+            if len(tries) < 3:
+                connection.ensure_connection()
+                raise OperationalError("gone")
+            return "done"
+
+        assert insist(flaky, using="default", seconds=5) == "done"
+        assert tries[1:] == [True, True] or connection.vendor == "sqlite"
+
+    def test_that_stays_away_is_given_up(self):
+        def broken():
+            raise OperationalError("gone")
+
+        with pytest.raises(OperationalError):
+            insist(broken, using="default", seconds=0.1)
+
+    def test_leaves_a_line_to_repair_the_row_from(self, caplog, settings):
+        settings.NEGIN_SMS = {
+            "default": {**settings.NEGIN_SMS["default"], "RESULT_RETRY": 0.2}
+        }
+        row = MessageFactory(sending=True, text="my secret")
+
+        def refuse(execute, sql, params, many, context):
+            if sql.startswith("UPDATE"):
+                raise OperationalError("gone")
+            return execute(sql, params, many, context)
+
+        with (
+            caplog.at_level(logging.CRITICAL, "negin_sms"),
+            connection.execute_wrapper(refuse),
+        ):
+            assert record([ending(row)], using="default") == 1
+        line = f"message={row.pk} claim=host:1:abc status=accepted gateway_id=7001"
+        assert line in caplog.text
+        assert MOBILE[3:] not in caplog.text
+        assert "secret" not in caplog.text

@@ -1,0 +1,133 @@
+"""What is refused before anything is saved, and with which words."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from negin_sms import services
+from negin_sms.choices import Priority, Scenario
+from negin_sms.exceptions import (
+    IdempotencyConflict,
+    InvalidConfiguration,
+    InvalidMessage,
+)
+from negin_sms.models import Message
+from negin_sms.services.wishes import compose
+
+NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+MOBILE = "09395213300"
+
+
+def wish(text="سلام", **fields):
+    return compose(fields.pop("mobile", MOBILE), text, now=NOW, **fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "words", "fields"),
+    [
+        ("mobile", "not a mobile", {"mobile": "02122345678"}),
+        ("text", "empty", {"text": "  "}),
+        ("text", "empty", {"text": None}),
+        ("text", "cannot be sent", {"text": "a\0b"}),
+        ("text", "cannot be sent", {"text": "a\ud800"}),
+        ("text", "at most 10 parts", {"text": "س" * 671}),
+        ("account", "no SMS account 'bulk'", {"account": "bulk"}),
+        ("scenario", "choose one of", {"scenario": "pigeon"}),
+        ("line2", "needs line2", {"scenario": Scenario.SECOND_LINE, "line2": ""}),
+        ("line", "needs line", {"line": ""}),
+        ("line", "has no line", {"scenario": Scenario.SERVICE_LINE, "line": "98"}),
+        ("template", "has no template", {"template": 3}),
+        ("template", "number from 0", {"template": "3"}),
+        ("line", "up to 20 digits", {"line": "98-300"}),
+        ("line2", "another line", {"scenario": "second_line", "line2": "9830003300"}),
+        ("priority", "Priority", {"priority": 7}),
+        ("expires_in", "above 0", {"expires_in": 0}),
+        ("expires_in", "above 0", {"expires_in": "soon"}),
+        ("expires_in", "above 0", {"expires_in": timedelta(days=99999)}),
+        ("group", "at most 64", {"group": "x" * 65}),
+        ("idempotency_key", "one line", {"idempotency_key": "a\nb"}),
+    ],
+)
+def test_unfit_wish_is_refused_with_field_and_words(field, words, fields):
+    with pytest.raises(InvalidMessage, match=words) as caught:
+        wish(**fields)
+    assert caught.value.field == field
+
+
+def test_misspelt_field_is_an_error():
+    with pytest.raises(TypeError, match="expire_in"):
+        wish(expire_in=5)
+
+
+def test_missing_settings_are_not_the_messages_fault(settings):
+    del settings.NEGIN_SMS
+    with pytest.raises(InvalidConfiguration, match="NEGIN_SMS = "):
+        wish()
+
+
+def test_account_lines_are_filled_in_where_the_scenario_uses_them():
+    assert wish().line == "9830003300"
+    assert wish(scenario=Scenario.SERVICE_LINE).line == ""
+    both = wish(scenario=Scenario.SECOND_LINE)
+    assert (both.line, both.line2) == ("9830003300", "9830003301")
+
+
+def test_times_follow_from_the_wish():
+    later = NOW + timedelta(hours=2)
+    message = wish(send_at=later, expires_in=60)
+    assert (message.due_at, message.send_at) == (later, later)
+    assert message.expires_at == later + timedelta(seconds=60)
+    past = wish(send_at=NOW - timedelta(hours=2))
+    assert past.due_at == NOW
+    assert past.expires_at == NOW + timedelta(days=1)
+
+
+def test_naive_time_is_in_the_current_zone():
+    message = wish(send_at=datetime(2026, 11, 23, 9, 0))  # noqa: DTZ001
+    assert message.due_at == datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
+
+
+def test_parts_and_persian_line_digits_are_worked_out():
+    message = wish("س" * 71, line="۹۸۳۰۰۰۳۳۰۰", priority=Priority.URGENT)
+    assert (message.parts, message.line) == (2, "9830003300")
+
+
+@pytest.mark.django_db
+def test_creator_is_kept():
+    user = get_user_model()._default_manager.create(username="staff")
+    assert services.queue_sms(MOBILE, "x", created_by=user).created_by == user
+
+
+@pytest.mark.django_db
+class TestIdempotency:
+    def test_same_key_and_content_is_the_same_row(self):
+        first = services.queue_sms(MOBILE, "x", idempotency_key="k")
+        again = services.queue_sms("+98 939 521 3300", "x", idempotency_key="k")
+        assert again == first
+        assert Message.objects.count() == 1
+
+    @pytest.mark.parametrize("change", [{"text": "y"}, {"line": "9830003309"}])
+    def test_same_key_and_other_content_conflicts(self, change):
+        services.queue_sms(MOBILE, "x", idempotency_key="k")
+        fields = {"text": "x", **change}
+        with pytest.raises(IdempotencyConflict, match="says something else"):
+            services.queue_sms(MOBILE, fields.pop("text"), idempotency_key="k", **fields)
+
+    def test_key_that_only_the_collation_takes_for_equal_is_never_reused(self):
+        first = services.queue_sms(MOBILE, "x", idempotency_key="Key")
+        try:
+            other = services.queue_sms(MOBILE, "x", idempotency_key="key")
+        except IdempotencyConflict:
+            return  # MariaDB and MySQL: equal without case
+        assert other != first
+
+    def test_sent_key_sends_nothing_again(self):
+        first = services.send_sms(MOBILE, "x", idempotency_key="k")
+        again = services.send_sms(MOBILE, "x", idempotency_key="k")
+        assert (again.pk, again.status) == (first.pk, "accepted")
+        from negin_sms.gateway import memory
+
+        assert len(memory.outbox) == 1
