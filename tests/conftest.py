@@ -23,6 +23,13 @@ LIVE = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is worth running on every database: ``-m database``."""
+    for item in items:
+        if item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.database)
+
+
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     """Leave nothing of one test to the next."""

@@ -1,10 +1,7 @@
 """Settings of the test suite: SQLite and the memory gateway, unless asked otherwise.
 
-TEST_DATABASE_URL names another database; the databases of a run over several
-are named one at a time (see .ci/run).
+TEST_DATABASE_URL names another database; .ci/run runs the suite on each.
 """
-
-import os
 
 import environ
 
@@ -16,7 +13,6 @@ TIME_ZONE = "Asia/Tehran"
 LANGUAGE_CODE = "en"
 ROOT_URLCONF = "tests.urls"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_USER_MODEL = os.environ.get("TEST_USER_MODEL", "auth.User")
 
 INSTALLED_APPS = [
     "negin_sms",

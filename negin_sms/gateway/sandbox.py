@@ -277,9 +277,9 @@ class _Handler(BaseHTTPRequestHandler):
         form = self._read_form()
         if form is None:
             self.send_error(413)
-        elif self.path.endswith("/wsSend.ashx"):
+        elif self.path == "/api/wsSend.ashx":
             self._answer(self.sandbox.send(form))
-        elif self.path.endswith("/wsStates.ashx"):
+        elif self.path == "/api/wsStates.ashx":
             self._answer(self.sandbox.states(form))
         else:
             self.send_error(404)

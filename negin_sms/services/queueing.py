@@ -101,10 +101,12 @@ def queue_drafts(rows: MessageQuerySet, using: str) -> int:
     """
     lifetime = F("expires_at") - F("due_at")
     due_at = Greatest(Coalesce("send_at", DbNow()), DbNow())
+    # In this order: MariaDB and MySQL read a column that the same UPDATE has set
+    # with its new value.
     return rows.filter(status=Status.DRAFT).update(
-        status=Status.QUEUED,
-        due_at=due_at,
         expires_at=ExpressionWrapper(due_at + lifetime, output_field=DateTimeField()),
+        due_at=due_at,
+        status=Status.QUEUED,
     )
 
 
