@@ -1,0 +1,161 @@
+"""What is shown of a row, as text and badges.
+
+Gateway answers, texts and groups are hostile: format_html only. Numbers and ids
+are set left to right, texts by their own direction, so that neither turns what
+stands beside them around.
+"""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import Model
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from negin_sms.choices import State
+from negin_sms.gateway.codes import code_meaning
+from negin_sms.models import DeliveryState, Message
+
+HIDDEN_TEXT = "•••"
+
+
+def badge(kind: str, word: str, label: object) -> SafeString:
+    """Return a label that the style sheet colours by ``kind`` and ``word``."""
+    return format_html(
+        '<span class="negin-sms-badge negin-sms-{}-{}">{}</span>', kind, word, label
+    )
+
+
+def ltr(value: object) -> SafeString:
+    """Return a number or an id that keeps its direction in right-to-left pages."""
+    return format_html('<span class="negin-sms-number" dir="ltr">{}</span>', value)
+
+
+def status_badge(message: Message) -> SafeString:
+    """Return where a message stands with us."""
+    return badge("status", message.status, message.get_status_display())
+
+
+def state_badge(message: Message) -> SafeString | None:
+    """Return what the gateway last said of a message, None before that."""
+    if message.has_no_report:
+        return badge("state", "no_report", message.state_words)
+    if message.state is None:
+        return None
+    return badge("state", _state_word(message.state), message.state_words)
+
+
+def shown_text(message: Message, *, sensitive: bool = False) -> SafeString:
+    """Return the text; that of a sensitive message only where ``sensitive`` is set."""
+    if message.sensitive and not sensitive:
+        return format_html("{}", HIDDEN_TEXT)
+    return format_html('<div class="negin-sms-text" dir="auto">{}</div>', message.text)
+
+
+class MessageDisplays(admin.ModelAdmin):
+    """The columns and read-only fields of messages."""
+
+    @admin.display(description=_("mobile"))
+    def masked_mobile(self, message: Message) -> SafeString:
+        """Return the number as everybody may see it."""
+        return ltr(message.masked_mobile)
+
+    @admin.display(description=_("mobile"))
+    def full_mobile(self, message: Message) -> SafeString:
+        """Return the whole number."""
+        return ltr(message.mobile)
+
+    @admin.display(description=_("text"))
+    def sent_text(self, message: Message) -> SafeString:
+        """Return the text, unless it is sensitive."""
+        return shown_text(message)
+
+    @admin.display(description=_("status"), ordering="status")
+    def status_badge(self, message: Message) -> SafeString:
+        """Return the status as a badge."""
+        return status_badge(message)
+
+    @admin.display(description=_("delivery state"), ordering="state")
+    def state_badge(self, message: Message) -> str:
+        """Return the delivery state as a badge."""
+        return state_badge(message) or self._nothing
+
+    @admin.display(description=_("gateway id"))
+    def gateway_number(self, message: Message) -> str:
+        """Return the gateway's id."""
+        return ltr(message.gateway_id) if message.gateway_id else self._nothing
+
+    @admin.display(description=_("lines"))
+    def wished_lines(self, message: Message) -> str:
+        """Return the lines and the template that the scenario uses."""
+        lines = [(ltr(line),) for line in (message.line, message.line2) if line]
+        if message.template is not None:
+            text = _("template %(number)s") % {"number": message.template}
+            lines.append((format_html("{}", text),))
+        return format_html_join(", ", "{}", lines) if lines else self._nothing
+
+    @admin.display(description=_("line used"))
+    def sent_line(self, message: Message) -> str:
+        """Return the line that the gateway sent from."""
+        return ltr(message.used_line) if message.used_line else self._nothing
+
+    @admin.display(description=_("answer"))
+    def answer(self, message: Message) -> str:
+        """Return the gateway's code with its meaning, and the stored detail."""
+        parts = []
+        if message.code is not None:
+            parts.append(format_html("{} {}", ltr(message.code), _meaning(message)))
+        if message.detail:
+            parts.append(format_html('<bdi dir="auto">{}</bdi>', message.detail))
+        lines = ((part,) for part in parts)
+        return format_html_join("", "<div>{}</div>", lines) if parts else self._nothing
+
+    @admin.display(description=_("flag"))
+    def flag_words(self, message: Message) -> str:
+        """Return what an operator should look at."""
+        if not message.flag:
+            return self._nothing
+        return badge("flag", message.flag, message.get_flag_display())
+
+    @admin.display(description=_("resend of"))
+    def original_link(self, message: Message) -> str:
+        """Return a link to the message that this one repeats."""
+        return self._link(message.resend_of)
+
+    @admin.display(description=_("sent again as"))
+    def resend_link(self, message: Message) -> str:
+        """Return a link to the message that repeats this one."""
+        return self._link(Message.objects.filter(resend_of=message).first())
+
+    @property
+    def _nothing(self) -> str:
+        # Read-only fields show None as it is.
+        return str(self.get_empty_value_display())
+
+    def _link(self, row: Model | None) -> str:
+        if row is None:
+            return self._nothing
+        name, site = "admin:negin_sms_message_change", self.admin_site.name
+        url = reverse(name, args=[row.pk], current_app=site)
+        return format_html('<a href="{}">{}</a>', url, row)
+
+
+class ReportDisplays:
+    """The columns of the delivery history."""
+
+    @admin.display(description=_("delivery state"))
+    def code_badge(self, report: DeliveryState) -> SafeString:
+        """Return the reported state, and its code."""
+        label = Message(state=report.code).state_words
+        state = badge("state", _state_word(report.code), label)
+        return format_html("{} {}", state, ltr(report.code))
+
+
+def _state_word(code: int) -> str:
+    return State(code).name.lower() if code in State.values else "other"
+
+
+def _meaning(message: Message) -> object:
+    return code_meaning(message.code) or _("accepted")

@@ -1,0 +1,147 @@
+"""Drafts: what a person may wish, by the same rules as the services'."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin import widgets
+from django.core.exceptions import ValidationError
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.querysets import database_now
+from negin_sms.services.transactions import write_alias
+from negin_sms.services.wishes import compose
+
+_LTR = {"dir": "ltr"}
+# What compose() works out beside the fields of the form.
+_WORKED_OUT = ("parts", "due_at", "expires_at")
+
+
+def lock_draft(pk: int) -> bool:
+    """Return whether a message is a draft, which it stays until the transaction ends.
+
+    Somebody else may have sent it since the page was opened.
+    """
+    rows = Message.objects.using(write_alias()).select_for_update()
+    return rows.filter(pk=pk, status=Status.DRAFT).first() is not None
+
+
+class DraftForm(forms.ModelForm):
+    """A message before it is sent. Validate it inside a transaction."""
+
+    # People paste numbers that are longer than the stored form.
+    mobile = forms.CharField(
+        label=capfirst(_("mobile")),
+        max_length=64,
+        widget=widgets.AdminTextInputWidget(attrs=_LTR),
+        help_text=_("An Iranian mobile number, in any spelling."),
+    )
+    account = forms.ChoiceField(label=capfirst(_("account")))
+
+    class Meta:
+        model = Message
+        fields = [
+            *("account", "mobile", "text", "scenario", "line", "line2", "template"),
+            *("priority", "send_at", "sensitive", "group"),
+        ]
+        widgets = {
+            "text": widgets.AdminTextareaWidget(attrs={"dir": "auto", "rows": 5}),
+            "line": widgets.AdminTextInputWidget(attrs=_LTR),
+            "line2": widgets.AdminTextInputWidget(attrs=_LTR),
+        }
+        help_texts = {
+            "line": _("Empty: the account's own line, where the scenario uses one."),
+            "line2": _("Empty: the account's own, where the scenario uses one."),
+            "sensitive": _("Once this is sent, its text is not shown here any more."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        account = self.fields.get("account")
+        if isinstance(account, forms.ChoiceField):
+            account.choices = [(alias, alias) for alias in self._aliases()]
+
+    def clean_mobile(self) -> str:
+        """Return the number in its stored form."""
+        try:
+            return normalize_mobile(self.cleaned_data["mobile"])
+        except InvalidMessage as error:
+            raise ValidationError(str(error.reason)) from None
+
+    def clean_text(self) -> str:
+        """Return the text with the line ends that were typed, not those of HTTP."""
+        text: str = self.cleaned_data["text"]
+        return text.replace("\r\n", "\n")
+
+    def clean(self) -> dict[str, Any] | None:
+        """Work out the message as the services do."""
+        if self.instance.pk and not lock_draft(self.instance.pk):
+            raise ValidationError(
+                _("This is not a draft any more; your changes were not saved.")
+            )
+        if not self.errors:
+            self._take_over()
+        return super().clean()
+
+    def _post_clean(self) -> None:
+        # The constraints would complain a second time of what was refused here.
+        if not self.errors:
+            super()._post_clean()  # type: ignore[misc]
+
+    def _aliases(self) -> list[str]:
+        aliases = [account.alias for account in conf.get_accounts()]
+        own = self.instance.account
+        # Nobody changes an account by saving: one that is gone is an error instead.
+        gone = self.instance.pk and own not in aliases
+        return [*aliases, own] if gone else aliases
+
+    @sensitive_variables()
+    def _take_over(self) -> None:
+        try:
+            row = self._compose()
+        except InvalidMessage as error:
+            field = error.field if error.field in self.fields else None
+            self.add_error(field, str(error.reason))
+            return
+        for name in self.fields:
+            self.cleaned_data[name] = getattr(row, name)
+        for name in _WORKED_OUT:
+            setattr(self.instance, name, getattr(row, name))
+        if self.instance.pk is None:
+            self.instance.created_at = row.created_at
+
+    @sensitive_variables()
+    def _compose(self) -> Message:
+        wish = self.cleaned_data
+        return compose(
+            wish["mobile"],
+            wish["text"],
+            now=database_now(write_alias()),
+            account=wish["account"],
+            scenario=wish["scenario"],
+            line=wish["line"] or None,
+            line2=wish["line2"] or None,
+            template=wish["template"],
+            priority=wish["priority"],
+            send_at=wish["send_at"],
+            sensitive=wish["sensitive"],
+            group=wish["group"],
+            expires_in=self._lifetime(),
+        )
+
+    def _lifetime(self) -> timedelta | None:
+        """Return how long a draft that was made elsewhere is to live."""
+        row = self.instance
+        if row.pk is None or row.account != self.cleaned_data["account"]:
+            return None
+        lifetime: timedelta = row.expires_at - row.due_at
+        return lifetime

@@ -1,0 +1,253 @@
+"""Messages: drafts are written here, everything else is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib import messages as notices
+from django.contrib.admin.utils import flatten_fieldsets
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.models import DeliveryState, Message
+
+from .accounts import is_dispatcher_missing
+from .displays import MessageDisplays, ReportDisplays
+from .filters import AccountFilter, StateFilter
+from .forms import DraftForm, lock_draft
+from .operations import SEND
+from .searching import search_condition
+from .views import OperationsMixin
+
+Fieldsets = list[Any]
+
+_SAVE_AND_SEND = "_send"
+_DRAFT_FACTS = ("parts", "source", "created_by", "created_at")
+_DRAFT_FIELDSETS: Fieldsets = [
+    (None, {"fields": ["account", "mobile", "text", "sensitive"]}),
+    (_("Sending"), {"fields": ["scenario", ("line", "line2"), "template"]}),
+    (_("Time and order"), {"fields": ["send_at", "priority", "group"]}),
+]
+_SENT_FIELDS = [
+    "sent_text",
+    ("parts", "sensitive"),
+    ("scenario", "account", "wished_lines"),
+    ("status_badge", "state_badge"),
+    "answer",
+    "flag_words",
+]
+_SENT_FIELDSETS: Fieldsets = [
+    (
+        _("Sending"),
+        {
+            "fields": [
+                ("gateway_number", "sent_line", "attempts"),
+                ("priority", "send_at", "due_at"),
+                ("expires_at", "finished_at"),
+                ("claim", "claimed_until"),
+            ]
+        },
+    ),
+    (_("Delivery"), {"fields": [("state_at", "poll_at", "settled_at")]}),
+    (
+        _("Origin"),
+        {
+            "fields": [
+                ("group", "source", "idempotency_key"),
+                ("created_by", "created_at"),
+                ("original_link", "resend_link"),
+            ]
+        },
+    ),
+]
+
+
+class DeliveryHistory(ReportDisplays, admin.TabularInline):
+    """The reports of a message, as they came; append-only."""
+
+    model = DeliveryState
+    verbose_name_plural = _("delivery history")
+    fields = ["code_badge", "reported_at", "source"]
+    readonly_fields = ["code_badge", "reported_at", "source"]
+    classes = ["negin-sms-history"]
+    can_delete = False
+    extra = max_num = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow: who sees the message sees what became of it."""
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: the gateway reports."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: what was reported was reported."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: a report goes when its message goes."""
+        return False
+
+
+@admin.register(Message)
+class MessageAdmin(MessageDisplays, OperationsMixin):
+    """The list, the drafts, and the page of a message."""
+
+    form = DraftForm
+    inlines = [DeliveryHistory]
+    list_display = [
+        "id",
+        "masked_mobile",
+        "status_badge",
+        "state_badge",
+        "created_at",
+        "group",
+        "scenario",
+        "account",
+    ]
+    list_filter = [
+        "status",
+        StateFilter,
+        "scenario",
+        AccountFilter,
+        "flag",
+        "sensitive",
+    ]
+    search_fields = ["mobile", "gateway_id"]
+    search_help_text = _("A number in any spelling, or a gateway id.")
+    # The primary key is the order of time; no other column has an index to sort by.
+    ordering = ["-id"]
+    sortable_by = ["id"]
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+
+    class Media:
+        css = {"all": ["negin_sms/admin.css"]}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        """Search by number or gateway id, on their indexes; never in texts."""
+        if not search_term.strip():
+            return queryset, False
+        condition = search_condition(search_term)
+        found = queryset.none() if condition is None else queryset.filter(condition)
+        return found, False
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Leave the account out where there is only one: the list is wide enough."""
+        alone = len(conf.get_accounts()) == 1
+        return [name for name in self.list_display if not alone or name != "account"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow for drafts: what was queued or sent is history."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or obj.status == Status.DRAFT)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Allow for drafts, one at a time: without an object nothing is offered."""
+        is_draft = obj is not None and obj.status == Status.DRAFT
+        return is_draft and super().has_delete_permission(request, obj)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Fieldsets:
+        """Return the form of a draft, or what is shown of the others."""
+        if obj is None:
+            return _DRAFT_FIELDSETS
+        if self.has_change_permission(request, obj):
+            return [*_DRAFT_FIELDSETS, (_("Origin"), {"fields": [_DRAFT_FACTS]})]
+        # The right to change any message is the right to see whole numbers.
+        trusted = self.has_change_permission(request)
+        mobile = "full_mobile" if trusted else "masked_mobile"
+        return [(None, {"fields": [mobile, *_SENT_FIELDS]}), *_SENT_FIELDSETS]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return everything, but for drafts that the user may change."""
+        if obj is None:
+            return []
+        if self.has_change_permission(request, obj):
+            return [*_DRAFT_FACTS]
+        return flatten_fieldsets(self.get_fieldsets(request, obj))
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Return the history, where there is one."""
+        has_history = obj is not None and obj.states.exists()
+        return super().get_inlines(request, obj) if has_history else []
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Warn where messages are due and nobody sends them."""
+        context = {"is_dispatcher_missing": is_dispatcher_missing()}
+        return super().changelist_view(request, context | (extra_context or {}))
+
+    @method_decorator(sensitive_post_parameters("mobile", "text"))
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Keep number and text out of error reports."""
+        return super().changeform_view(request, *args, **kwargs)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """Offer the buttons that fit the message and the user."""
+        context["operation_buttons"] = (
+            self.operation_buttons(request, obj) if obj else []
+        )
+        context["show_save_and_send"] = self._may_save_and_send(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def save_model(
+        self, request: HttpRequest, obj: Message, form: Any, change: bool
+    ) -> None:
+        """Save a draft; a new one is its author's."""
+        if not change:
+            obj.created_by_id = request.user.pk
+            obj.source = "admin"
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Message) -> None:
+        """Delete a draft, unless somebody has just sent it."""
+        if not lock_draft(obj.pk):
+            raise PermissionDenied
+        super().delete_model(request, obj)
+
+    def response_add(
+        self, request: HttpRequest, obj: Message, post_url_continue: Any = None
+    ) -> HttpResponse:
+        """Lead to the question whether to send, where that was the button."""
+        return self._ask_to_send(request, obj) or super().response_add(
+            request, obj, post_url_continue
+        )
+
+    def response_change(self, request: HttpRequest, obj: Message) -> HttpResponse:
+        """Lead to the question whether to send, where that was the button."""
+        return self._ask_to_send(request, obj) or super().response_change(request, obj)
+
+    def _may_save_and_send(self, request: HttpRequest, obj: Any) -> bool:
+        may_save = obj is None or self.has_change_permission(request, obj)
+        return may_save and self.has_send_permission(request, obj)
+
+    def _ask_to_send(self, request: HttpRequest, obj: Message) -> HttpResponse | None:
+        # Saving is still part of this request's transaction, so the sending has to
+        # be another request.
+        if _SAVE_AND_SEND not in request.POST:
+            return None
+        if not self._may_save_and_send(request, obj):
+            return None
+        words = _("Saved as a draft; it was not sent yet.")
+        self.message_user(request, str(words), notices.INFO)
+        return HttpResponseRedirect(self.operation_url(request, SEND, obj))
