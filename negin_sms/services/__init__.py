@@ -7,31 +7,30 @@
 
 from .breaker import pause_account, resume_account
 from .claims import rescue
+from .deciding import resend, resolve
 from .dispatching import dispatch_queue
 from .polling import poll_states, refresh_states
-from .queueing import (
-    cancel,
-    queue_many,
-    queue_messages,
-    queue_sms,
-    resend,
-    resolve,
-)
+from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reports import ActionReport, DispatchReport, PollReport
 from .sending import send_messages, send_sms
+from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
 from .stopping import stop_on_signals
 
 __all__ = [
+    "AccountStatus",
     "ActionReport",
     "DispatchReport",
     "PollReport",
+    "QueueStatus",
     "cancel",
     "dispatch_queue",
+    "dispatcher_is_missing",
     "pause_account",
     "poll_states",
     "queue_many",
     "queue_messages",
     "queue_sms",
+    "queue_status",
     "refresh_states",
     "rescue",
     "resend",

@@ -1,11 +1,10 @@
-"""The outbox by hand and by code: put in, take out, try again, decide."""
+"""The outbox: put in, let out, take out."""
 
 from __future__ import annotations
 
 import functools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
 from typing import Any, Unpack
 
 from django.db import IntegrityError, connections, transaction
@@ -17,22 +16,18 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Status
-from negin_sms.exceptions import IdempotencyConflict, InvalidMessage, NeginSmsError
-from negin_sms.gateway import wire
-from negin_sms.gateway.codes import LARGEST_SUSPECT_ID
+from negin_sms.exceptions import IdempotencyConflict, InvalidMessage
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
-from negin_sms.retries import next_poll_age
+from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from .reports import ActionReport
 from .transactions import after_commit, write_alias
-from .wishes import QueueFields, User, compose, reuse_keys, save_once
+from .wishes import QueueFields, compose, reuse_keys, save_once
 
 logger = logging.getLogger("negin_sms")
 
 _CHUNK = 500
 _WAITING = (Status.DRAFT, Status.QUEUED)
-_RESENDABLE = (Status.UNCERTAIN, Status.REJECTED)
 
 
 @sensitive_variables()
@@ -123,65 +118,6 @@ def cancel(messages: Iterable[Message]) -> ActionReport:
     return _split(keys, before, _WAITING)
 
 
-def resend(messages: Iterable[Message], *, by: User | None) -> ActionReport:
-    """Queue a new message for each of these that is uncertain or rejected.
-
-    The new row points at the old one (``resend_of``); there is one at the most,
-    however often and from however many places this is called. It may arrive
-    twice when the old one was uncertain: that is the caller's decision.
-    """
-    using = write_alias()
-    done, skipped = 0, []
-    for message in messages:
-        reason = _resend_one(message.pk, by, using)
-        if reason:
-            skipped.append((message.pk, reason))
-        else:
-            done += 1
-            wake(message.account, using)
-    return ActionReport(done, tuple(skipped))
-
-
-def resolve(
-    message: Message,
-    status: str,
-    *,
-    by: User | None,
-    why: str,
-    gateway_id: str = "",
-) -> Message:
-    """Decide what an uncertain message was: ``accepted`` or ``rejected``.
-
-    ``why`` is kept on the row. With the gateway's id (from the panel) the message
-    is asked about like the others. Raise NeginSmsError when it is not uncertain
-    any more, InvalidMessage for arguments that do not fit.
-    """
-    _refuse_unfit_decision(status, why, gateway_id)
-    using = write_alias()
-    fields: dict[str, Any] = {
-        "status": status,
-        "detail": wire.clean(why),
-        "finished_at": Coalesce("finished_at", DbNow()),
-    }
-    if gateway_id:
-        account = conf.get_account(message.account)
-        first_age = next_poll_age(0, account.poll_schedule)
-        fields |= {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
-    changed = (
-        Message.objects.using(using)
-        .filter(pk=message.pk, status=Status.UNCERTAIN)
-        .update(**fields)
-    )
-    message.refresh_from_db(using=using)
-    if not changed:
-        raise NeginSmsError(
-            _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
-            % {"pk": message.pk, "status": message.get_status_display()}
-        )
-    logger.info("SMS %s was resolved as %s by %s", message.pk, status, _who(by))
-    return message
-
-
 def wake(alias: str, using: str) -> None:
     """Call the account's waker once the caller's work is durable, if it has one."""
     waker = conf.get_account(alias).waker
@@ -207,63 +143,6 @@ def _compose_at(position: int, wish: dict[str, Any], now: Any) -> Message:
         raise
 
 
-def _resend_one(pk: int, by: User | None, using: str) -> str:
-    """Queue the copy of one message; return why not, or "" when it is done."""
-    with transaction.atomic(using=using):
-        old = Message.objects.using(using).select_for_update().filter(pk=pk).first()
-        if old is None:
-            return _("There is no such message any more.")
-        if old.status not in _RESENDABLE:
-            return _("Only uncertain and rejected messages can be sent again.")
-        if Message.objects.using(using).filter(resend_of=pk).exists():
-            return _("It was sent again already.")
-        try:
-            with transaction.atomic(using=using):
-                _copy(old, by, database_now(using)).save(using=using)
-        except IntegrityError:
-            return _("It was sent again already.")
-    return ""
-
-
-def _copy(old: Message, by: User | None, now: Any) -> Message:
-    account = conf.get_account(old.account)
-    return Message(
-        **{name: getattr(old, name) for name in _COPIED},
-        resend_of=old,
-        created_by_id=getattr(by, "pk", None),
-        created_at=now,
-        due_at=now,
-        expires_at=now + timedelta(seconds=account.expires_in),
-        status=Status.QUEUED,
-    )
-
-
-_COPIED = (
-    *("account", "mobile", "text", "scenario", "line", "line2", "template"),
-    *("priority", "sensitive", "parts", "source", "group"),
-)
-
-
-def _refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:
-    if status not in (Status.ACCEPTED, Status.REJECTED):
-        raise InvalidMessage("status", _("Decide for accepted or rejected."))
-    if not why.strip():
-        raise InvalidMessage("why", _("Say how you know: the reason is empty."))
-    if not gateway_id:
-        return
-    if status != Status.ACCEPTED:
-        raise InvalidMessage(
-            "gateway_id", _("Only an accepted message has a gateway id.")
-        )
-    sane = gateway_id.isascii() and gateway_id.isdigit() and len(gateway_id) <= 32
-    if not sane or int(gateway_id) <= LARGEST_SUSPECT_ID:
-        raise InvalidMessage(
-            "gateway_id",
-            _("A gateway id is a number above %(limit)s.")
-            % {"limit": LARGEST_SUSPECT_ID},
-        )
-
-
 def _statuses(rows: MessageQuerySet, using: str) -> dict[int, str]:
     if connections[using].features.has_select_for_update:
         rows = rows.select_for_update()
@@ -287,7 +166,3 @@ def _unfit(status: str | None) -> str:
     return _("Its status does not allow it (%(status)s).") % {
         "status": Status(status).label
     }
-
-
-def _who(by: User | None) -> str:
-    return str(getattr(by, "pk", "-"))

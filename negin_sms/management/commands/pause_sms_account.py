@@ -1,0 +1,39 @@
+"""Stop an account from sending."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from negin_sms import services
+
+from ._arguments import moment, plain_errors
+
+
+class Command(BaseCommand):
+    """Pause an account until it is resumed, or until a time."""
+
+    help = "Stop an SMS account from sending; its messages stay queued and may expire."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the account and why."""
+        parser.add_argument("account")
+        parser.add_argument("--reason", required=True, help="the next person wants it")
+        parser.add_argument("--until", type=moment, help="default: until resumed")
+
+    def handle(
+        self,
+        *args: Any,
+        account: str,
+        reason: str,
+        until: datetime | None,
+        **options: Any,
+    ) -> None:
+        """Pause, and say what that means."""
+        with plain_errors():
+            services.pause_account(account, reason=reason, until=until)
+        end = f"until {until:%Y-%m-%d %H:%M %Z}" if until else "until it is resumed"
+        self.stdout.write(f"Account {account!r} is paused {end}.")

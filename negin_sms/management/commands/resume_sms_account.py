@@ -1,0 +1,28 @@
+"""Let an account send again."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import BaseCommand
+
+from negin_sms import services
+
+from ._arguments import plain_errors
+
+
+class Command(BaseCommand):
+    """End a pause, whoever or whatever began it."""
+
+    help = "End the pause of an SMS account, made by a person or by the breaker."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the account."""
+        parser.add_argument("account")
+
+    def handle(self, *args: Any, account: str, **options: Any) -> None:
+        """Resume."""
+        with plain_errors():
+            services.resume_account(account)
+        self.stdout.write(f"Account {account!r} sends again.")

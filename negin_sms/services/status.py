@@ -1,0 +1,140 @@
+"""How the queue stands, and what of it needs a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.models import AccountState, Message
+from negin_sms.querysets import database_now
+
+from . import breaker
+from .claims import rescue
+from .transactions import write_alias
+
+# A dispatcher and a poller leave a sign of life every half minute; cron starts
+# them once a minute.
+_MISSING_AFTER = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStatus:
+    """One account: messages by status, waiting times in seconds, signs of life."""
+
+    account: str
+    messages: dict[str, int]
+    due: int
+    oldest_due_seconds: float
+    states_due: int
+    oldest_state_due_seconds: float
+    paused: bool
+    paused_until: datetime | None
+    pause_reason: str
+    dispatcher_seen_at: datetime | None
+    poller_seen_at: datetime | None
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStatus:
+    """All accounts; ``rescued`` claims had run out and became uncertain just now."""
+
+    accounts: tuple[AccountStatus, ...]
+    rescued: int
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Return a sentence for each thing that needs a person."""
+        return tuple(text for account in self.accounts for text in account.problems)
+
+
+def queue_status() -> QueueStatus:
+    """Look at every account's messages, claims and signs of life."""
+    using = write_alias()
+    rescued = rescue()
+    now = database_now(using)
+    accounts = tuple(_look_at(a, now, using) for a in conf.get_accounts())
+    return QueueStatus(accounts=accounts, rescued=rescued)
+
+
+def dispatcher_is_missing(using: str | None = None) -> bool:
+    """Return whether messages are due and no dispatcher was seen for five minutes.
+
+    Costs a query or two however large the table is.
+    """
+    using = using or write_alias()
+    oldest = database_now(using) - _MISSING_AFTER
+    seen = AccountState.objects.using(using).filter(dispatcher_seen_at__gt=oldest)
+    return Message.objects.using(using).due().exists() and not seen.exists()
+
+
+def _look_at(account: conf.Account, now: datetime, using: str) -> AccountStatus:
+    state = breaker.get_state(account.alias, using)
+    rows = Message.objects.using(using).filter(account=account.alias)
+    due = rows.due(now).order_by("due_at")
+    asked = rows.due_for_poll(now).order_by("poll_at")
+    counts = rows.order_by().values_list("status").annotate(Count("pk"))
+    oldest_due = due.values_list("due_at", flat=True).first()
+    oldest_asked = asked.values_list("poll_at", flat=True).first()
+    messages = dict(counts)
+    return AccountStatus(
+        account=account.alias,
+        messages=messages,
+        due=due.count(),
+        oldest_due_seconds=_age(oldest_due, now),
+        states_due=asked.count(),
+        oldest_state_due_seconds=_age(oldest_asked, now),
+        paused=state.is_paused,
+        paused_until=state.paused_until,
+        pause_reason=state.reason,
+        dispatcher_seen_at=state.dispatcher_seen_at,
+        poller_seen_at=state.poller_seen_at,
+        problems=tuple(
+            _problems(account.alias, state, messages, oldest_due, oldest_asked, now)
+        ),
+    )
+
+
+def _problems(
+    alias: str,
+    state: AccountState,
+    messages: dict[str, int],
+    oldest_due: datetime | None,
+    oldest_asked: datetime | None,
+    now: datetime,
+) -> list[str]:
+    found = []
+    if uncertain := messages.get(Status.UNCERTAIN, 0):
+        found.append(
+            ngettext(
+                "%(count)d message is uncertain: look in the panel, then resolve it.",
+                "%(count)d messages are uncertain: look in the panel, then resolve them.",
+                uncertain,
+            )
+            % {"count": uncertain}
+        )
+    if state.is_paused:
+        found.append(_("The account is paused: %(why)s") % {"why": state.reason})
+    if _waits_alone(oldest_due, state.dispatcher_seen_at, now) and not state.is_paused:
+        found.append(_("Messages are due and no dispatcher runs: dispatch_sms_queue."))
+    if _waits_alone(oldest_asked, state.poller_seen_at, now):
+        found.append(_("States are due and no poller runs: poll_sms_states."))
+    return [f"{alias}: {text}" for text in found]
+
+
+def _waits_alone(
+    waiting: datetime | None, seen_at: datetime | None, now: datetime
+) -> bool:
+    """Return whether something waits and nobody came by for five minutes."""
+    missing = seen_at is None or now - seen_at > _MISSING_AFTER
+    return waiting is not None and now - waiting > _MISSING_AFTER and missing
+
+
+def _age(moment: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - moment).total_seconds()) if moment else 0.0
