@@ -23,11 +23,19 @@ LIVE = {
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what is worth running on every database: ``-m database``."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--chaos", action="store_true", help="run the long chaos tests")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Leave the long tests out unless asked for; mark those for every database."""
     for item in items:
         if item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.database)
+        if item.get_closest_marker("chaos") and not config.getoption("--chaos"):
+            item.add_marker(pytest.mark.skip(reason="only with --chaos"))
 
 
 @pytest.fixture(autouse=True)

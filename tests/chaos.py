@@ -1,0 +1,207 @@
+"""The harness of the chaos tests: a database, a gateway as oracle, mortal processes.
+
+The oracle journals every message before it answers, so it knows what was really
+sent; ``verdict`` compares it with the rows. Used by tests/test_chaos.py at the size
+of CI and by benchmarks/chaos.py at any size.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.badgateway import BadGateway
+
+ROOT = Path(__file__).resolve().parent.parent
+ACCOUNT = {
+    "USERNAME": "user",
+    "PASSWORD": "secret",
+    "LINE": "9830003300",
+    "CONNECT_TIMEOUT": 1,
+    "READ_TIMEOUT": 1,
+    "DEADLINE": 1.5,
+    "RESULT_RETRY": 1,
+    "LEASE": 5,
+    "WORKERS": 4,
+}
+
+
+def database_urls() -> list[str]:
+    """Return the databases to run on: those of TEST_DATABASE_URLS, and SQLite."""
+    named = os.environ.get("TEST_DATABASE_URLS", "").split()
+    return ["sqlite", *named]
+
+
+@contextmanager
+def fresh_database(url: str, folder: Path) -> Iterator[str]:
+    """Make an empty database beside the named one; give its URL."""
+    if url == "sqlite":
+        yield f"sqlite:///{folder}/{uuid.uuid4().hex}.sqlite3"
+        return
+    name = f"negin_chaos_{uuid.uuid4().hex[:12]}"
+    base = url.rpartition("/")[0]
+    _execute(url, f"CREATE DATABASE {name}")
+    try:
+        yield f"{base}/{name}"
+    finally:
+        force = " WITH (FORCE)" if url.startswith("postgres") else ""
+        _execute(url, f"DROP DATABASE {name}{force}")
+
+
+def _execute(url: str, sql: str) -> None:
+    parts = urlsplit(url)
+    place = {"host": parts.hostname or "", "user": parts.username or "root"}
+    if url.startswith("postgres"):
+        import psycopg
+
+        with psycopg.connect(
+            **place, port=parts.port or 5432, dbname="postgres", autocommit=True
+        ) as connection:
+            connection.execute(sql)
+        return
+    import MySQLdb
+
+    connection = MySQLdb.connect(**place, port=parts.port or 3306)
+    try:
+        connection.cursor().execute(sql)
+    finally:
+        connection.close()
+
+
+class Chaos:
+    """One database and one gateway, and the processes between them."""
+
+    def __init__(self, database: str, gateway: BadGateway, **account: Any) -> None:
+        self.database, self.gateway = database, gateway
+        self.account = {**ACCOUNT, **account}
+        self.kills = 0
+        self.processes: list[subprocess.Popen[str]] = []
+        self.do("migrate")
+
+    def start(
+        self, command: str, *, env: dict[str, str] | None = None, **arguments: Any
+    ) -> subprocess.Popen[str]:
+        """Start a process that does one thing."""
+        account = {**self.account, "BASE_URL": self.gateway.url}
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "tests.chaos_worker",
+                command,
+                json.dumps(arguments),
+            ],
+            cwd=ROOT,
+            env={
+                **{
+                    k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"
+                },
+                "CHAOS_DATABASE_URL": self.database,
+                "CHAOS_ACCOUNT": json.dumps(account),
+                **(env or {}),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def do(
+        self, command: str, *, env: dict[str, str] | None = None, **arguments: Any
+    ) -> Any:
+        """Do one thing in a process of its own and return what it says."""
+        out, err = self.start(command, env=env, **arguments).communicate(timeout=120)
+        assert out, err
+        return json.loads(out)
+
+    def storm(
+        self,
+        *,
+        processes: int,
+        workers: int,
+        kills: int,
+        pause: tuple[float, float] = (0.2, 0.9),
+        mutant: str = "",
+        patience: float = 240.0,
+    ) -> None:
+        """Dispatch until the queue is empty while processes are killed at random."""
+        env = {"CHAOS_MUTANT": mutant}
+        give_up_at = time.monotonic() + patience
+
+        def spawn() -> subprocess.Popen[str]:
+            return self.start("dispatch", env=env, workers=workers)
+
+        running = [spawn() for _ in range(processes)]
+        next_kill = time.monotonic() + 1.5
+        while running or self.kills < kills:
+            assert time.monotonic() < give_up_at, "the storm does not end"
+            for process in [p for p in running if p.poll() is not None]:
+                process.communicate()
+                running.remove(process)
+            if self.kills < kills and time.monotonic() >= next_kill:
+                next_kill = time.monotonic() + random.uniform(*pause)
+                if running:
+                    self.kill(running.pop(random.randrange(len(running))))
+                running.append(spawn())
+            time.sleep(0.01)
+
+    def kill(self, process: subprocess.Popen[str]) -> None:
+        """SIGKILL a process, unless it has ended by itself."""
+        if process.poll() is None:
+            self.kills += 1
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+
+    def settle(self, *, mutant: str = "") -> list[dict[str, Any]]:
+        """Let every lease run out, rescue, send what came back; give the rows."""
+        env = {"CHAOS_MUTANT": mutant}
+        time.sleep(self.account["LEASE"] + 0.2)
+        self.do("rescue", env=env)
+        self.do("dispatch", env=env)
+        rows: list[dict[str, Any]] = self.do("dump")
+        return rows
+
+    def sent(self) -> dict[str, list[str]]:
+        """Return the texts that the gateway took, each with the ids it gave."""
+        taken: dict[str, list[str]] = {}
+        for entry in list(self.gateway.journal):
+            if entry.gateway_id:
+                taken.setdefault(entry.form["message"], []).append(entry.gateway_id)
+        return taken
+
+    def verdict(
+        self, rows: list[dict[str, Any]], *, queued: int, uncertain_at_most: int
+    ) -> list[str]:
+        """Return what was broken of the promise, in words; nothing when it held."""
+        sent, broken = self.sent(), []
+        duplicates = {text: ids for text, ids in sent.items() if len(ids) > 1}
+        if duplicates:
+            broken.append(f"{len(duplicates)} messages were sent more than once")
+        if len(rows) != queued:
+            broken.append(f"{queued - len(rows)} rows were lost")
+        statuses = Counter(row["status"] for row in rows)
+        if open_ones := set(statuses) - {"accepted", "uncertain"}:
+            broken.append(f"rows were left as {sorted(open_ones)}")
+        if statuses["uncertain"] > uncertain_at_most:
+            broken.append(
+                f"{statuses['uncertain']} rows are uncertain, {uncertain_at_most} allowed"
+            )
+        for row in rows:
+            if row["status"] == "accepted" and [row["gateway_id"]] != sent.get(
+                row["text"]
+            ):
+                broken.append(
+                    f"row {row['pk']} has an id that the gateway did not give"
+                )
+        return broken

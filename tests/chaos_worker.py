@@ -1,0 +1,304 @@
+"""A process of the chaos tests: does one thing to the database, and may be killed.
+
+``python -m tests.chaos_worker COMMAND [JSON]``. What is to go wrong is patched in
+from here (CHAOS_MUTANT, CHAOS_KILL_POINT), so the product holds no hook for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import django
+
+
+def migrate() -> None:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def queue(count: int, **fields: Any) -> list[int]:
+    from negin_sms import services
+
+    wishes = [{"mobile": "09395213300", "text": f"message {i}"} for i in range(count)]
+    rows = services.queue_many(wishes, **fields)
+    from negin_sms.models import Message
+
+    return list(Message.objects.order_by("pk").values_list("pk", flat=True))[
+        -len(rows) :
+    ]
+
+
+def dispatch(**options: Any) -> dict[str, Any]:
+    import dataclasses
+
+    from negin_sms import services
+
+    with services.stop_on_signals() as stop:
+        report = services.dispatch_queue(stop=stop, **options)
+    return dataclasses.asdict(report)
+
+
+def send_row(pk: int) -> None:
+    from negin_sms import services
+    from negin_sms.models import Message
+
+    services.send_messages([Message.objects.get(pk=pk)])
+
+
+def rescue() -> int:
+    from negin_sms import services
+
+    return services.rescue()
+
+
+def dump() -> list[dict[str, Any]]:
+    from negin_sms.models import Message
+
+    columns = ("pk", "text", "status", "gateway_id", "attempts", "claim", "detail")
+    return list(Message.objects.order_by("pk").values(*columns))
+
+
+def poll(**options: Any) -> dict[str, int]:
+    from negin_sms import services
+
+    report = services.poll_states(**options)
+    return {"asked": report.asked, "settled": report.settled}
+
+
+COMMANDS = {
+    f.__name__: f for f in (migrate, queue, dispatch, send_row, rescue, dump, poll)
+}
+
+
+# --- mutants: the design without one of its rules ---------------------------------
+
+
+def no_commit_before_post() -> None:
+    """Claim, send and mark in one transaction, as queued mail apps do."""
+    from django.db import connection
+
+    from negin_sms.services import claims, dispatching, lanes, results
+
+    claims.committed = lambda using: contextlib.nullcontext()
+    dispatching.refuse_transaction = lambda using: None
+    take, record = lanes.Lane._take_on, results.record
+
+    def take_without_commit(self: Any, *args: Any) -> int:
+        if connection.get_autocommit():
+            connection.set_autocommit(False)
+        return take(self, *args)
+
+    def record_and_commit(endings: Any, *, using: str) -> int:
+        unwritten = record(endings, using=using)
+        connection.commit()
+        return unwritten
+
+    lanes.Lane._take_on = take_without_commit
+    lanes.record = record_and_commit
+
+
+def no_compare_and_set() -> None:
+    """Read the queued rows and mark them, without lock and without condition."""
+    from negin_sms.models import Message
+    from negin_sms.services import claims
+
+    def claim_rows(rows: Any, claim: str, limit: int, *, lease: float, using: str):
+        found = list(rows[:limit])
+        Message.objects.filter(pk__in=[m.pk for m in found]).update(
+            status="sending", claim=claim, claimed_until=claims.from_now(lease)
+        )
+        for message in found:
+            message.status, message.claim = "sending", claim
+        return found
+
+    claims.claim_rows = claim_rows
+
+
+def lease_back_to_queued() -> None:
+    """Take a dead worker's messages for not sent, as most job queues do."""
+    from negin_sms.models import Message
+    from negin_sms.services import claims
+
+    claims.rescue = lambda: Message.objects.stale().update(
+        status="queued", claim="", claimed_until=None
+    )
+
+
+def results_at_the_end() -> None:
+    """Keep the results of the whole run, and write them when it is over."""
+    from negin_sms.services import dispatching, lanes
+
+    kept: list[Any] = []
+    take, wind_up = lanes.Lane.take, dispatching.Coordinator._wind_up
+
+    def keep(self: Any, endings: Any) -> int:
+        for ending in endings:
+            self.in_flight.pop(ending.job.pk, None)
+            kept.append((self, ending))
+        return 0
+
+    def write_and_wind_up(self: Any) -> None:
+        for lane, ending in kept:
+            take(lane, [ending])
+        wind_up(self)
+
+    lanes.Lane.take = keep
+    dispatching.Coordinator._wind_up = write_and_wind_up
+
+
+MUTANTS = {
+    f.__name__: f
+    for f in (
+        no_commit_before_post,
+        no_compare_and_set,
+        lease_back_to_queued,
+        results_at_the_end,
+    )
+}
+
+
+# --- kill points: die exactly there -----------------------------------------------
+
+
+def die(*args: Any, **kwargs: Any) -> Any:
+    os.kill(os.getpid(), 9)
+
+
+def kill_in_claim() -> Iterator[None]:
+    return _die_after_sql(lambda sql: sql.startswith("UPDATE") and "attempts" in sql)
+
+
+def kill_after_claim() -> Iterator[None]:
+    from negin_sms.services import claims
+
+    claims.withhold = die
+    yield
+
+
+def kill_after_connect() -> Iterator[None]:
+    from negin_sms.gateway.exchange import Exchange
+
+    Exchange.start_writing = die  # type: ignore[method-assign]
+    yield
+
+
+def _kill_while_sending(share: float) -> Iterator[None]:
+    from urllib3.connection import HTTPConnection
+
+    from negin_sms.gateway.connections import _Noting
+
+    def send(self: Any, data: bytes) -> None:
+        # The headers go whole; of the body, as much as is asked for.
+        is_body = b"POST" not in data[:8]
+        part = data[: int(len(data) * share)] if is_body else data
+        HTTPConnection.send(self, part)
+        if is_body:
+            die()
+
+    _Noting.send = send  # type: ignore[method-assign]
+    yield
+
+
+def kill_in_body() -> Iterator[None]:
+    return _kill_while_sending(0.5)
+
+
+def kill_after_body() -> Iterator[None]:
+    return _kill_while_sending(1.0)
+
+
+def kill_after_headers() -> Iterator[None]:
+    from negin_sms.gateway import client
+
+    client._read_body = die
+    yield
+
+
+def kill_after_answer() -> Iterator[None]:
+    from negin_sms.gateway import wire
+
+    wire.decode_send = die
+    yield
+
+
+def kill_before_write() -> Iterator[None]:
+    from negin_sms.services import results
+
+    results._write_all = die
+    yield
+
+
+def kill_in_commit() -> Iterator[None]:
+    return _die_after_sql(lambda sql: sql.startswith("UPDATE") and "used_line" in sql)
+
+
+def kill_after_commit() -> Iterator[None]:
+    from negin_sms.services import results
+
+    results._warn_of_codes = die
+    yield
+
+
+def _die_after_sql(matches: Any) -> Iterator[None]:
+    from django.db import connection
+
+    def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if matches(sql):
+            die()
+        return result
+
+    with connection.execute_wrapper(wrapper):
+        yield
+
+
+# Where a worker dies, and what its message is once the lease has run out.
+KILL_POINTS: dict[str, tuple[Any, str]] = {
+    "in_claim": (kill_in_claim, "queued"),
+    "after_claim": (kill_after_claim, "uncertain"),
+    "after_connect": (kill_after_connect, "uncertain"),
+    "in_body": (kill_in_body, "uncertain"),
+    "after_body": (kill_after_body, "uncertain"),
+    "after_headers": (kill_after_headers, "uncertain"),
+    "after_answer": (kill_after_answer, "uncertain"),
+    "before_write": (kill_before_write, "uncertain"),
+    "in_commit": (kill_in_commit, "uncertain"),
+    "after_commit": (kill_after_commit, "accepted"),
+}
+
+
+def skew_clock(seconds: float) -> None:
+    """Make this process believe in another time than the database's."""
+    import datetime
+    import time
+
+    from django.utils import timezone
+
+    true_time, true_now = time.time, timezone.now
+    time.time = lambda: true_time() + seconds
+    timezone.now = lambda: true_now() + datetime.timedelta(seconds=seconds)
+
+
+def main() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.chaos_settings"
+    django.setup()
+    if mutant := os.environ.get("CHAOS_MUTANT"):
+        MUTANTS[mutant]()
+    if skew := os.environ.get("CHAOS_CLOCK_SKEW"):
+        skew_clock(float(skew))
+    point = KILL_POINTS.get(os.environ.get("CHAOS_KILL_POINT", ""))
+    trap = contextlib.contextmanager(point[0])() if point else contextlib.nullcontext()
+    arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+    with trap:
+        result = COMMANDS[sys.argv[1]](**arguments)
+    sys.stdout.write(json.dumps(result, default=str))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Processes that die, at random and at chosen points: no duplicate, no loss.
+
+Run with ``--chaos``; the databases are SQLite and those of TEST_DATABASE_URLS.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.badgateway import BadGateway
+from tests.chaos import ROOT, Chaos, database_urls, fresh_database
+from tests.chaos_worker import KILL_POINTS, MUTANTS
+
+pytestmark = pytest.mark.chaos
+
+URLS = database_urls()
+# The mutants are about the design: one database shows them, a real server best.
+SERVER = URLS[1] if len(URLS) > 1 else URLS[0]
+
+
+def name_of(url: str) -> str:
+    return url.partition(":")[0]
+
+
+@pytest.fixture(params=URLS, ids=name_of)
+def database(request, tmp_path: Path) -> Iterator[str]:
+    with fresh_database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def gateway() -> Iterator[BadGateway]:
+    with BadGateway(latency=0.01) as running:
+        yield running
+
+
+def is_sqlite(database: str) -> bool:
+    return database.startswith("sqlite")
+
+
+def test_random_kills(database, gateway, record_property):
+    """T1: 2,000 messages, 15 kills."""
+    chaos = Chaos(database, gateway)
+    chaos.do("queue", count=2000)
+    processes = 2 if is_sqlite(database) else 4
+    chaos.storm(processes=processes, workers=4, kills=15)
+    rows = chaos.settle()
+    assert chaos.verdict(rows, queued=2000, uncertain_at_most=15 * 2 * 4) == []
+    assert chaos.kills >= 5
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutants_are_caught(mutant, gateway, tmp_path):
+    """T2: the same storm shows what each rule is for."""
+    with fresh_database(SERVER, tmp_path) as url:
+        chaos = Chaos(url, gateway)
+        chaos.do("queue", count=700)
+        chaos.storm(processes=3, workers=4, kills=6, mutant=mutant, pause=(0.2, 0.5))
+        rows = chaos.settle(mutant=mutant)
+        limit = chaos.kills * 2 * 4
+        assert chaos.verdict(rows, queued=700, uncertain_at_most=limit) != []
+
+
+def test_kill_points(database, gateway):
+    """T3: dead at ten named points, the row says exactly what is known."""
+    chaos = Chaos(database, gateway)
+    repeats = 3
+    keys = chaos.do("queue", count=repeats * len(KILL_POINTS))
+    expected = {}
+    for point, (_trap, status) in KILL_POINTS.items():
+        for _ in range(repeats):
+            expected[keys[len(expected)]] = (point, status)
+    for start in range(0, len(keys), 3):
+        batch = [
+            chaos.start("send_row", env={"CHAOS_KILL_POINT": expected[pk][0]}, pk=pk)
+            for pk in keys[start : start + 3]
+        ]
+        for process in batch:
+            assert process.communicate(timeout=60)[0] == ""
+            assert process.returncode == -signal.SIGKILL
+    time.sleep(chaos.account["LEASE"] + 0.2)
+    chaos.do("rescue")
+    found = {row["pk"]: row["status"] for row in chaos.do("dump")}
+    wrong = {expected[pk][0]: found[pk] for pk in keys if found[pk] != expected[pk][1]}
+    assert wrong == {}
+    chaos.do("dispatch")
+    assert all(len(ids) == 1 for ids in chaos.sent().values())
+
+
+def test_contention_without_kills(database, gateway):
+    """T7: eight processes on one queue."""
+    gateway.latency = 0.0
+    count = 1500 if is_sqlite(database) else 5000
+    chaos = Chaos(database, gateway)
+    chaos.do("queue", count=count)
+    chaos.storm(processes=8, workers=4, kills=0)
+    rows = chaos.do("dump")
+    assert chaos.verdict(rows, queued=count, uncertain_at_most=0) == []
+
+
+def test_sigterm_under_load(database, gateway):
+    """T10: what is in flight is finished, what is claimed goes back."""
+    gateway.latency = 0.05
+    chaos = Chaos(database, gateway)
+    chaos.do("queue", count=2000)
+    for _ in range(20 if len(URLS) == 1 else 7):
+        before = len(gateway.journal)
+        process = chaos.start("dispatch", forever=True, workers=4)
+        give_up_at = time.monotonic() + 30
+        while len(gateway.journal) < before + 3:
+            assert time.monotonic() < give_up_at
+            time.sleep(0.005)
+        time.sleep(random.uniform(0, 0.2))
+        asked_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=30)
+        assert time.monotonic() - asked_at < chaos.account["DEADLINE"] + 2
+        assert (process.returncode, err) == (0, "")
+        assert json.loads(out)["uncertain"] == 0
+    rows = chaos.do("dump")
+    statuses = {row["status"] for row in rows}
+    assert statuses == {"accepted", "queued"}
+    assert {row["attempts"] for row in rows if row["status"] == "queued"} == {0}
+    assert all(len(ids) == 1 for ids in chaos.sent().values())
+
+
+def test_stopped_worker_heals_its_own_rows(database, gateway):
+    """T11: SIGSTOP for twice the lease while the answer is on its way, then CONT."""
+    gateway.latency = 0.8
+    chaos = Chaos(database, gateway)
+    keys = chaos.do("queue", count=10)
+    processes = [chaos.start("send_row", pk=pk) for pk in keys]
+    give_up_at = time.monotonic() + 30
+    stopped: set[int] = set()
+    while len(stopped) < len(keys):
+        assert time.monotonic() < give_up_at
+        if len(gateway.journal) > len(stopped):
+            # Each as soon as the gateway has its request.
+            text = gateway.journal[len(stopped)].form["message"]
+            index = int(text.split()[1])
+            processes[index].send_signal(signal.SIGSTOP)
+            stopped.add(index)
+        time.sleep(0.002)
+    time.sleep(2 * chaos.account["LEASE"])
+    assert chaos.do("rescue") == len(keys)
+    assert {row["status"] for row in chaos.do("dump")} == {"uncertain"}
+    chaos.do("dispatch")
+    for process in processes:
+        process.send_signal(signal.SIGCONT)
+    for process in processes:
+        process.communicate(timeout=30)
+    rows = chaos.do("dump")
+    assert chaos.verdict(rows, queued=10, uncertain_at_most=10) == []
+    assert len(gateway.journal) == 10
+    assert {row["status"] for row in rows} == {"accepted"}
+
+
+@pytest.mark.parametrize("hours", [-25, -1, 1, 25])
+def test_clock_that_is_wrong_changes_nothing(hours, database, gateway):
+    """T11: leases, due times and expiry are on the database's clock."""
+    chaos = Chaos(database, gateway)
+    wrong = {"CHAOS_CLOCK_SKEW": str(hours * 3600)}
+    chaos.do("queue", env=wrong, count=20)
+    report = chaos.do("dispatch", env=wrong)
+    assert (report["accepted"], report["expired"]) == (20, 0)
+    assert chaos.do("rescue", env=wrong) == 0
+    assert chaos.verdict(chaos.do("dump"), queued=20, uncertain_at_most=0) == []
+
+
+def test_idle_connections_that_are_dropped_leave_nothing_uncertain(tmp_path):
+    """300 sends spaced around the server's idle limit."""
+    from negin_sms.conf import Account
+    from negin_sms.gateway.client import NeginGateway
+    from negin_sms.gateway.wire import SendRequest
+
+    request = SendRequest(mobile="+989395213300", text="x", line="9830003300")
+    with BadGateway(idle_limit=0.03) as server:
+        account = Account(
+            alias="default", username="u", password="p", base_url=server.url
+        )
+        client = NeginGateway(account)
+        for _ in range(300):
+            client.send(request)
+            time.sleep(random.uniform(0.02, 0.04))
+        client.close()
+    assert len(server.ids) == 300
+
+
+def test_harness_lives_in_tests_only():
+    """No fault hook in the product."""
+    for path in (ROOT / "negin_sms").rglob("*.py"):
+        assert "CHAOS" not in path.read_text(encoding="utf-8"), path
