@@ -255,6 +255,7 @@ class AccountState(models.Model):
     class Meta:
         verbose_name = _("account state")
         verbose_name_plural = _("account states")
+        permissions = [("pause_accountstate", _("Can pause and resume accounts"))]
 
     def __str__(self) -> str:
         return self.account

@@ -287,6 +287,15 @@ class TestSendMessages:
         report = services.send_messages([MessageFactory()])
         assert "maintenance" in report.skipped[0][1]
 
+    def test_account_that_cannot_send_is_the_reason(self, settings, live):
+        sound = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": sound, "off": {**sound, "DISPATCH": False}}
+        rows = [MessageFactory(account=name) for name in ("default", "gone", "off")]
+        report = services.send_messages(rows)
+        assert (report.done, len(live.taken)) == (1, 1)
+        assert "no SMS account 'gone'" in report.skipped[0][1]
+        assert "DISPATCH is off" in report.skipped[1][1]
+
     def test_row_that_is_gone_is_said(self):
         row = MessageFactory()
         Message.objects.all().delete()

@@ -1,34 +1,40 @@
-"""How the accounts stand: read here, changed by the services."""
+"""How the accounts stand: read here, paused and resumed by the services."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib import messages as notices
+from django.contrib.admin.widgets import AdminSplitDateTime
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from negin_sms import conf
-from negin_sms.models import AccountState, Message
-from negin_sms.querysets import from_now
-
-_LIFE_SIGN = 5 * 60.0
+from negin_sms.models import AccountState
+from negin_sms.services import pause_account, resume_account
 
 
-def is_dispatcher_missing() -> bool:
-    """Return whether messages are due of accounts that nobody has dispatched lately.
+class PauseForm(forms.Form):
+    """Why an account is paused, and for how long."""
 
-    Costs a look at the small table of accounts, and one EXISTS on the queue's index
-    for the accounts that look abandoned.
-    """
-    alive = AccountState.objects.filter(dispatcher_seen_at__gte=from_now(-_LIFE_SIGN))
-    seen = set(alive.values_list("account", flat=True))
-    unseen = [a.alias for a in conf.get_accounts() if a.alias not in seen]
-    return bool(unseen) and Message.objects.due().filter(account__in=unseen).exists()
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
+    until = forms.SplitDateTimeField(
+        label=gettext_lazy("Until"),
+        required=False,
+        help_text=gettext_lazy("Empty: until somebody resumes it."),
+        widget=AdminSplitDateTime,
+    )
 
 
 @admin.register(AccountState)
 class AccountStateAdmin(admin.ModelAdmin):
-    """A list to read: pauses and signs of life."""
+    """A list to read, with a page to pause or resume each account."""
 
     list_display = [
         "account",
@@ -40,6 +46,7 @@ class AccountStateAdmin(admin.ModelAdmin):
     ]
     ordering = ["account"]
     show_full_result_count = False
+    change_form_template = "admin/negin_sms/accountstate/change_form.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: the services make these rows."""
@@ -52,3 +59,59 @@ class AccountStateAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: without its row a paused account would go on."""
         return False
+
+    def has_pause_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may pause and resume accounts."""
+        may = request.user.has_perm("negin_sms.pause_accountstate")
+        return may and self.has_view_permission(request)
+
+    def get_urls(self) -> list[Any]:
+        """Add the page that pauses or resumes."""
+        view = self.admin_site.admin_view(self.pause_view)
+        own = path("<int:object_id>/pause/", view, name="negin_sms_accountstate_pause")
+        return [own, *super().get_urls()]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the way to the pause page to those who may use it."""
+        context["may_pause"] = self.has_pause_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def pause_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask on GET, pause or resume on POST."""
+        if not self.has_pause_permission(request):
+            raise PermissionDenied
+        state = get_object_or_404(AccountState, pk=object_id)
+        form = PauseForm(request.POST or None)
+        if request.method == "POST":
+            if state.is_paused:
+                resume_account(state.account, by=request.user)  # type: ignore[arg-type]
+                return self._done(request, state, _("The account sends again."))
+            if form.is_valid():
+                pause_account(state.account, by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
+                return self._done(request, state, _("The account is paused."))
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "media": self.media + form.media,
+            "title": _("Resume sending?") if state.is_paused else _("Pause sending?"),
+            "state": state,
+            "form": form,
+            "jsi18n_url": reverse("admin:jsi18n", current_app=self.admin_site.name),
+        }
+        return TemplateResponse(
+            request, "admin/negin_sms/accountstate/pause.html", context
+        )
+
+    def _done(
+        self, request: HttpRequest, state: AccountState, words: str
+    ) -> HttpResponse:
+        self.message_user(request, words, notices.SUCCESS)
+        self.log_change(request, state, words)
+        page = reverse(
+            "admin:negin_sms_accountstate_change",
+            args=[state.pk],
+            current_app=self.admin_site.name,
+        )
+        return HttpResponseRedirect(page)

@@ -17,8 +17,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
+from negin_sms.services import dispatcher_is_missing
 
-from .accounts import is_dispatcher_missing
 from .displays import MessageDisplays, ReportDisplays
 from .filters import AccountFilter, StateFilter
 from .forms import DraftForm, lock_draft
@@ -186,7 +186,7 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Warn where messages are due and nobody sends them."""
-        context = {"is_dispatcher_missing": is_dispatcher_missing()}
+        context = {"is_dispatcher_missing": dispatcher_is_missing()}
         return super().changelist_view(request, context | (extra_context or {}))
 
     @method_decorator(sensitive_post_parameters("mobile", "text"))

@@ -16,10 +16,10 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Status
-from negin_sms.exceptions import GatewayError, NotSent
+from negin_sms.exceptions import GatewayError, InvalidMessage, NotSent
 from negin_sms.gateway import get_gateway
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow, database_now
+from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from . import breaker, claims
 from .dispatching import send_rows
@@ -86,11 +86,22 @@ def send_messages(messages: Iterable[Message]) -> ActionReport:
     rows = Message.objects.using(using).filter(pk__in=keys)
     queue_drafts(rows, using)
     ready = list(rows.filter(status=Status.QUEUED).values_list("pk", "account"))
-    paused: dict[str, str] = {}
+    held: dict[str, str] = {}
     for alias in sorted({account for _pk, account in ready}):
-        report = send_rows(find_account(alias), rows.filter(account=alias))
-        paused |= report.paused
-    return _report(keys, {pk for pk, _account in ready}, paused, using)
+        held |= _send_account(alias, rows.filter(account=alias))
+    return _report(keys, {pk for pk, _account in ready}, held, using)
+
+
+def _send_account(alias: str, rows: MessageQuerySet) -> dict[str, str]:
+    """Send an account's rows; return why it sent nothing, by alias, if so."""
+    try:
+        account = find_account(alias)
+    except InvalidMessage as error:
+        # Of rows that are older than the settings; the others go out.
+        return {alias: str(error.reason)}
+    if not account.dispatch:
+        return {alias: _("DISPATCH is off in its settings.")}
+    return send_rows(account, rows).paused
 
 
 def _send_after_commit(message: Message, on_not_sent: OnNotSent, using: str) -> Message:
@@ -196,7 +207,7 @@ def _give_up(message: Message, using: str) -> bool:
 
 
 def _report(
-    keys: list[int], ready: set[int], paused: dict[str, str], using: str
+    keys: list[int], ready: set[int], held: dict[str, str], using: str
 ) -> ActionReport:
     """Say of each message whether it went out just now, and why not."""
     rows = Message.objects.using(using).in_bulk(keys)
@@ -208,17 +219,17 @@ def _report(
         elif key in ready and row.status == Status.ACCEPTED:
             done += 1
         else:
-            skipped.append((key, _why_not(row, key in ready, paused)))
+            skipped.append((key, _why_not(row, key in ready, held)))
     return ActionReport(done, tuple(skipped))
 
 
-def _why_not(row: Message, was_ready: bool, paused: dict[str, str]) -> str:
+def _why_not(row: Message, was_ready: bool, held: dict[str, str]) -> str:
     status = {"status": row.get_status_display()}
     if not was_ready:
         return _("It is not waiting to be sent (%(status)s).") % status
-    if row.status == Status.QUEUED and row.account in paused:
-        return _("The account “%(account)s” is paused: %(reason)s") % {
+    if row.status == Status.QUEUED and row.account in held:
+        return _("The account “%(account)s” sends nothing now: %(reason)s") % {
             "account": row.account,
-            "reason": paused[row.account],
+            "reason": held[row.account],
         }
     return row.detail or _("Not sent now (%(status)s).") % status

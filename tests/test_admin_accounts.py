@@ -1,0 +1,83 @@
+"""Pausing and resuming accounts in the admin."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.urls import reverse
+
+from negin_sms.models import AccountState
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def state():
+    return AccountState.objects.create(account="default")
+
+
+def client_of(client, *codenames: str):
+    user = User.objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client.force_login(user)
+    return client
+
+
+def page(state) -> str:
+    return reverse("admin:negin_sms_accountstate_pause", args=[state.pk])
+
+
+def test_pausing_and_resuming_leave_reason_person_and_history(client, state):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    assert "Pause…" in staff.get(page(state).replace("pause", "change")).text
+    assert "Pause sending?" in staff.get(page(state)).text
+    staff.post(page(state), {"reason": "maintenance"})
+    state.refresh_from_db()
+    assert (state.is_paused, state.reason) == (True, "maintenance")
+    assert state.paused_by.username == "staff"
+    assert "Paused: maintenance" in staff.get(page(state)).text
+    staff.post(page(state))
+    state.refresh_from_db()
+    assert not state.is_paused
+    assert LogEntry.objects.count() == 2
+
+
+def test_until_is_kept(client, state):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    until = {"until_0": "2030-01-01", "until_1": "12:00"}
+    staff.post(page(state), {"reason": "maintenance", **until})
+    state.refresh_from_db()
+    assert state.paused_until.isoformat() == "2030-01-01T08:30:00+00:00"
+
+
+def test_a_pause_needs_a_reason(client, state):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    assert "This field is required" in staff.post(page(state), {"reason": " "}).text
+    state.refresh_from_db()
+    assert not state.is_paused
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    "codenames", [[], ["view_accountstate"], ["pause_accountstate"]]
+)
+def test_nobody_else_pauses(client, state, method, codenames):
+    staff = client_of(client, *codenames)
+    answer = getattr(staff, method)(page(state), {"reason": "x"})
+    assert answer.status_code == 403
+    state.refresh_from_db()
+    assert not state.is_paused
+
+
+def test_reading_pauses_nothing(client, state):
+    client_of(client, "view_accountstate", "pause_accountstate").get(page(state))
+    state.refresh_from_db()
+    assert not state.is_paused
+
+
+def test_hostile_reason_is_shown_inert(client, state):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    staff.post(page(state), {"reason": "<script>x</script>"})
+    for url in (page(state), reverse("admin:negin_sms_accountstate_changelist")):
+        assert "<script>x" not in staff.get(url).text
