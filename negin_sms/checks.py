@@ -15,7 +15,8 @@ from django.core import checks
 from django.db import connections, router
 
 from . import conf
-from .exceptions import InvalidConfiguration
+from .exceptions import InvalidConfiguration, InvalidMessage
+from .phones import normalize_mobile
 
 Found = list[checks.CheckMessage]
 
@@ -39,17 +40,20 @@ def register_all() -> None:
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
     """E001: every account can be read, and knows its credentials."""
     try:
-        aliases = [account.alias for account in conf.get_accounts()]
+        accounts = conf.get_accounts()
     except InvalidConfiguration as error:
         return [checks.Error(str(error), id="negin_sms.E001")]
+    aliases = [account.alias for account in accounts]
+    found = [message for account in accounts for message in _unreadable(account)]
     if conf.DEFAULT_ALIAS in aliases:
-        return []
+        return found
     return [
+        *found,
         checks.Error(
             f'{conf.SETTING} has no account "{conf.DEFAULT_ALIAS}".',
             hint=f'Name one of {aliases} "{conf.DEFAULT_ALIAS}".',
             id="negin_sms.E001",
-        )
+        ),
     ]
 
 
@@ -97,19 +101,7 @@ def check_databases(
     connection = connections[alias]
     if alias not in (databases or ()) or connection.vendor != "mysql":
         return []
-    details: Any = connection
-    oldest = _OLDEST[details.mysql_is_mariadb]
-    if details.mysql_version >= oldest:
-        return []
-    name = "MariaDB" if details.mysql_is_mariadb else "MySQL"
-    return [
-        checks.Error(
-            f"{name} {'.'.join(map(str, oldest))} or newer is needed: older ones "
-            "have no SKIP LOCKED.",
-            hint="Upgrade the server, or use PostgreSQL.",
-            id="negin_sms.E004",
-        )
-    ]
+    return [*_too_old(connection), *_stale_reads(connection)]
 
 
 def check_encryption(app_configs: Any, **kwargs: Any) -> Found:
@@ -128,6 +120,45 @@ def _each_account(check: Callable[[conf.Account], Iterable[Any]]) -> Found:
     except InvalidConfiguration:
         return []  # E001 has said it
     return [message for account in accounts for message in check(account)]
+
+
+def _too_old(connection: Any) -> Iterable[checks.CheckMessage]:
+    oldest = _OLDEST[connection.mysql_is_mariadb]
+    if connection.mysql_version < oldest:
+        name = "MariaDB" if connection.mysql_is_mariadb else "MySQL"
+        yield checks.Error(
+            f"{name} {'.'.join(map(str, oldest))} or newer is needed: older ones "
+            "have no SKIP LOCKED.",
+            hint="Upgrade the server, or use PostgreSQL.",
+            id="negin_sms.E004",
+        )
+
+
+def _stale_reads(connection: Any) -> Iterable[checks.CheckMessage]:
+    options = connection.settings_dict.get("OPTIONS", {})
+    # None leaves it to the server, whose own default is REPEATABLE READ.
+    level = str(options.get("isolation_level", "read committed")).lower()
+    if level not in ("read committed", "read uncommitted"):
+        yield checks.Error(
+            "MariaDB and MySQL must run at READ COMMITTED: above it a claim reads "
+            "rows as they were.",
+            hint=f'Leave "isolation_level" out of DATABASES["{connection.alias}"]'
+            '["OPTIONS"]: Django\'s default is "read committed".',
+            id="negin_sms.E004",
+        )
+
+
+def _unreadable(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    try:
+        for number in account.only_to or ():
+            normalize_mobile(number)
+    except InvalidMessage as error:
+        yield checks.Error(
+            f'{conf.SETTING}["{account.alias}"]["ONLY_TO"] holds something that is '
+            f"no Iranian mobile number: {error.reason}",
+            hint='Write numbers such as "09395213300".',
+            id="negin_sms.E001",
+        )
 
 
 def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:

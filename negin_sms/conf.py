@@ -25,6 +25,8 @@ DEFAULT_ALIAS = "default"
 LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
 _HOUR = 3600.0
+_LONGEST = 3660 * 24 * _HOUR  # ten years; no infinity, and none of nan
+_FASTEST = 1e6
 Reader = Callable[[Any], Any]
 
 
@@ -53,8 +55,9 @@ def _flag(value: Any) -> bool:
 def _seconds(value: Any) -> float:
     if isinstance(value, timedelta):
         value = value.total_seconds()
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
-        raise _Unfit("a number of seconds, or a timedelta")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= _LONGEST:
+        raise _Unfit("a number of seconds up to ten years, or a timedelta")
     return float(value)
 
 
@@ -74,7 +77,8 @@ def _count(value: Any) -> int:
 def _rate(value: Any) -> float | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 < value <= _FASTEST:
         raise _Unfit("messages per second above 0, or None")
     return float(value)
 
@@ -101,10 +105,11 @@ def _schedule(value: Any) -> tuple[float, ...]:
 def _numbers(value: Any) -> frozenset[str] | None:
     if value is None:
         return None
-    if not isinstance(value, list | tuple | set | frozenset):
-        raise _Unfit("a list of mobile numbers, or None")
+    many = isinstance(value, list | tuple | set | frozenset)
+    if not many or not all(isinstance(number, str) for number in value):
+        raise _Unfit("a list of mobile numbers as text, or None")
     # Read as numbers where they are compared, and by the system checks.
-    return frozenset(_text(number) for number in value)
+    return frozenset(value)
 
 
 def _base_url(value: Any) -> str:
@@ -114,13 +119,13 @@ def _base_url(value: Any) -> str:
         _ = parts.port
     except ValueError:
         raise _Unfit("an http(s) address such as https://sms.3300.ir/api") from None
-    clean = not (parts.username or parts.password or parts.query or parts.fragment)
+    clean = not (parts.query or parts.fragment) and "@" not in parts.netloc
     plain = url.isascii() and url.isprintable() and " " not in url
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise _Unfit("an http(s) address such as https://sms.3300.ir/api")
     if not clean or not plain or "?" in url or "#" in url or "\\" in url:
         raise _Unfit("an address of scheme, host and path only")
-    return url
+    return parts.geturl()  # HTTPS: becomes https:
 
 
 def _key(default: Any, reader: Reader, *, secret: bool = False) -> Any:

@@ -22,6 +22,8 @@ _MOBILE = re.compile(r"\+989\d{9}")
 # No spelling of one number holds more digits: 0098 and ten.
 _MOST_DIGITS = 14
 _LONGEST_INPUT = 64
+# libphonenumber finds a number inside "['0939…']" and reads 0912FLOWERS as keys.
+_SPELLING = re.compile(r"[\s(]*[+＋]?[\d\s().\-/‐-―−]+")  # noqa: RUF001
 
 
 def normalize_mobile(value: object) -> str:
@@ -31,7 +33,7 @@ def normalize_mobile(value: object) -> str:
     dashes, invisible direction marks and joiners, and objects whose ``str()`` is
     such a number. Raise InvalidMessage("mobile") with the reason otherwise.
     """
-    text = _visible(str(value))
+    text = re.sub("^tel:", "", _visible(str(value)), flags=re.IGNORECASE)
     _refuse_lists(text)
     number = _parse(text)
     if not _MOBILE.fullmatch(number):
@@ -88,6 +90,8 @@ def _parse(text: str) -> str:
         raise _refusal(_("This is not a phone number.")) from None
     if number.extension:
         raise _refusal(_("The number has an extension; SMS cannot reach it."))
+    if not _SPELLING.fullmatch(text):
+        raise _refusal(_("This is not a phone number."))
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return str(e164)
 
@@ -95,7 +99,8 @@ def _parse(text: str) -> str:
 def _complaint(number: str) -> object:
     if not number.startswith("+98"):
         return _("Only Iranian mobile numbers can be reached.")
-    national = number.removeprefix("+98")
+    # Of a short number libphonenumber keeps the 0 in front.
+    national = number.removeprefix("+98").lstrip("0")
     if not national.startswith("9"):
         return _("This is not a mobile number.")
     if len(national) < 10:

@@ -9,6 +9,8 @@ _FIRST_RETRY = 2.0
 _LONGEST_RETRY = 300.0
 _THROTTLE = 5.0
 _LONGEST_THROTTLE = 300.0
+# The last poll stays under 24 h, when the gateway forgets its ids.
+_LONGEST_SPREAD = 900.0
 
 # Pauses after five endings in a row without a valid answer, and after a refusal
 # of the account itself (credit, password): first and longest, in seconds.
@@ -53,12 +55,14 @@ def next_poll_age(
     """Return the age at which to ask next, all in seconds since acceptance.
 
     The next entry of the schedule above the message's age, made later by up to a
-    tenth of the step so that a batch spreads; None when the schedule is over.
+    tenth of the step (15 min at the most) so that a batch spreads; None when the
+    schedule is over.
     """
     previous = 0.0
     for step in schedule:
         if step > age:
-            return step + 0.1 * (step - previous) * _draw(chance)
+            spread = min(0.1 * (step - previous), _LONGEST_SPREAD)
+            return step + spread * _draw(chance)
         previous = step
     return None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import get_commands, load_command_class
@@ -23,7 +24,9 @@ def section(title: str) -> str:
 
 
 def documented_defaults() -> dict[str, str]:
-    rows = re.findall(r"^``([A-Z_0-9]+)``\s{2,}(.+?)\s{2,}\S", section("Settings"), re.M)
+    rows = re.findall(
+        r"^``([A-Z_0-9]+)``\s{2,}(.+?)\s{2,}\S", section("Settings"), re.M
+    )
     return {key: value.strip("`") for key, value in rows}
 
 
@@ -37,7 +40,7 @@ def test_settings_table_has_every_key_and_no_other():
 )
 def test_settings_table_has_the_defaults(key):
     text = documented_defaults()[key.upper()]
-    default = {f.name: f.default for f in fields(conf.Account)}[key]
+    default: Any = {f.name: f.default for f in fields(conf.Account)}[key]
     if key == "poll_schedule":
         assert text == f"{default[0]:g} s … {default[-1] / 3600:g} h"
     elif key in ("username", "password"):

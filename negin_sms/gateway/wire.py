@@ -7,9 +7,7 @@ guides, F seen in the field, K Kannel's numbering.
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,16 +26,24 @@ from negin_sms.exceptions import (
 )
 
 from .codes import LARGEST_SUSPECT_ID, SUCCESS, Verdict, code_meaning, find_code
+from .readers import (
+    INT_BOUND,
+    as_text,
+    clean,
+    gateway_id_of,
+    integer,
+    items,
+    load_object,
+    short_text,
+    western,
+)
 
 Form = dict[str, str]
 
-LONGEST_DETAIL = 500
-_LONGEST_ID = 32
-_INT_BOUND = 2**31  # every integer of the contract is small; others are unreadable
-_DIGITS = re.compile(r"[+-]?[0-9]{1,10}")
-_ZWNJ = "\u200c"  # half the words of Persian need it
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_COMMAS = re.compile("[,،٫]")  # noqa: RUF001 - the guide prints one of these
+_MOBILE = re.compile(r"\+?(989[0-9]{9})")
+_LONGEST_WAIT = 24 * 3600.0  # who waits caps it further
+# Refused before anything ran: wrong address, wrong method, blocked.
+_FRONT_DOOR = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 431})
 _ERRORS_INSIDE = frozenset({0, 15})  # nothing to do with the ids asked for
 _STATE_FIXES = {18: 16}  # D prints 18, a misreading of ۱۶; K and F say 16
 
@@ -114,14 +120,15 @@ def check_fields(
         raise InvalidMessage(name, reason % {"scenario": label, "field": name})
     if line and line == line2:
         raise InvalidMessage("line2", _("The second line must be another line."))
-    if template is not None and not 0 <= template < _INT_BOUND:
+    if template is not None and not 0 <= template < INT_BOUND:
         raise InvalidMessage("template", _("The template is a number from 0."))
 
 
 def encode_send(request: SendRequest) -> Form:
     """Return the form of a send, without the credentials; absent means absent.
 
-    Raise InvalidMessage when the scenario's fields do not fit. Source: D.
+    Raise InvalidMessage when the scenario's fields do not fit, or when the mobile
+    is not one Iranian number: a comma here would send to many. Source: D.
     """
     check_fields(
         request.scenario,
@@ -129,8 +136,11 @@ def encode_send(request: SendRequest) -> Form:
         line2=request.line2,
         template=request.template,
     )
+    mobile = _MOBILE.fullmatch(request.mobile)
+    if mobile is None:
+        raise InvalidMessage("mobile", _("This is not a mobile number."))
     # The form with 98 and no plus is inferred from the answer's echo (D).
-    form = {"mobile": request.mobile.removeprefix("+"), "message": request.text}
+    form = {"mobile": mobile[1], "message": request.text}
     if request.line:
         form["line"] = request.line
     if request.line2:
@@ -161,7 +171,7 @@ def decode_send(body: bytes) -> SendReply:
         raise refusal(status, msg)
     # F: older integrations take every negative status for accepted, so an id
     # settles it; without one nobody knows.
-    gateway_id = _gateway_id(data.get("message_id"))
+    gateway_id = gateway_id_of(data.get("message_id"))
     if not gateway_id:
         raise _unsure(_("Accepted without a usable message id."), status, msg)
     if int(gateway_id) <= LARGEST_SUSPECT_ID:
@@ -170,8 +180,8 @@ def decode_send(body: bytes) -> SendReply:
         raise _unsure(reason % {"id": gateway_id, "meaning": meaning}, status, msg)
     return SendReply(
         gateway_id=gateway_id,
-        used_line=_short_text(data.get("line")),
-        mobile=_short_text(data.get("mobile")),
+        used_line=short_text(data.get("line")),
+        mobile=short_text(data.get("mobile")),
         code=status,
         msg=msg,
     )
@@ -182,26 +192,29 @@ def decode_states(body: bytes) -> dict[str, int]:
 
     Keys are gateway ids as text, values state codes as they came (18 read as 16).
     Absent: ids the gateway left out, gave no readable state, or gave two states
-    that disagree. Raise AccountPaused, Throttled or Rejected for an error code,
-    OutcomeUnknown for an unreadable body or lists of different length.
+    that disagree. Raise AccountPaused or Throttled for such codes; Rejected for any
+    other code and for lists of different length (fewer ids may do); OutcomeUnknown
+    for an error inside the gateway and for an unreadable body.
     Source: built from the sentence in D; its sample is empty in the scan.
     """
     answer = _decode_object(body)
     status, msg, data = _head(answer)
     if status != SUCCESS:
-        raise refusal(status, msg)
-    ids, states = _items(data.get("msgids")), _items(data.get("states"))
+        raise _states_refusal(status, msg)
+    ids, states = items(data.get("msgids")), items(data.get("states"))
     if ids is None or states is None or len(ids) != len(states):
         # Zipping them would give a message another one's state.
-        raise _unsure(_("The answer's ids and states do not match."), status, msg)
+        reason = _("The answer's ids and states do not match.")
+        raise Rejected(reason, detail=msg, effect=Effect.HEALS)
     return _pair(ids, states)
 
 
 def decode_http(status: int, retry_after: str, body: bytes) -> GatewayError | None:
     """Return what an HTTP status alone says of a send, None where the body decides.
 
-    ``retry_after`` is that header as it came. A body that is the gateway's own
-    refusal decides for any 4xx but 429.
+    ``retry_after`` is that header as it came; only a number of seconds is read.
+    A body that is the gateway's own refusal decides for any 4xx but 429; one in
+    which it does not refuse makes any 4xx unknown.
     """
     if 200 <= status < 300:
         return None
@@ -210,27 +223,15 @@ def decode_http(status: int, retry_after: str, body: bytes) -> GatewayError | No
         # A handler may have run before it redirected.
         reason = _("The gateway's address redirects elsewhere (HTTP %(status)s).")
         return OutcomeUnknown(reason % text, effect=Effect.TRIPS)
-    if status == 429:
-        reason = _("The gateway asks to slow down (HTTP %(status)s).")
-        wait = float(retry_after) if re.fullmatch(r"\d{1,6}", retry_after) else None
-        return Throttled(reason % text, effect=Effect.THROTTLES, retry_after=wait)
     if 400 <= status < 500:
-        refused = _known_refusal(body)
-        if refused is not None:
-            return refused
-        if status in _FRONT_DOOR:
-            reason = _(
-                "The gateway's front door refused the request (HTTP %(status)s). "
-                "Check BASE_URL, and whether this server's address is allowed."
-            )
-            return AccountPaused(reason % text, effect=Effect.TRIPS)
+        own = _own_answer(body)
+        if not isinstance(own, SendReply | OutcomeUnknown):
+            error = _throttled(status, retry_after) or own or _front_door(status)
+            if error is not None:
+                return error
     # 5xx too, 503 and 504 included: the back end may have finished its work.
     reason = _("The gateway answered HTTP %(status)s; it may have sent the message.")
-    return OutcomeUnknown(reason % text, detail=clean(_as_text(body)))
-
-
-# Refused before anything ran: wrong address, wrong method, blocked.
-_FRONT_DOOR = frozenset({401, 403, 404, 405, 411, 413, 414, 415, 431})
+    return OutcomeUnknown(reason % text, detail=clean(as_text(body)))
 
 
 def refusal(status: int | None, msg: str = "") -> GatewayError:
@@ -248,27 +249,37 @@ def refusal(status: int | None, msg: str = "") -> GatewayError:
     return Rejected(meaning, code=status, detail=msg, effect=Effect.HEALS)
 
 
-def clean(text: str, *, limit: int = LONGEST_DETAIL) -> str:
-    """Return text from outside as one line that is safe to store, log and show.
-
-    Control and format characters (newlines, NUL, direction overrides) and lone
-    surrogates become spaces; the result is cut at ``limit`` characters.
-    """
-    kept = "".join(
-        " " if c != _ZWNJ and unicodedata.category(c) in _UNSAFE else c
-        for c in text[: 4 * limit]
-    )
-    return " ".join(kept.split())[:limit]
-
-
-def _known_refusal(body: bytes) -> GatewayError | None:
-    try:
-        decode_send(body)
-    except OutcomeUnknown:
+def _throttled(status: int, retry_after: str) -> GatewayError | None:
+    if status != 429:
         return None
+    reason = _("The gateway asks to slow down (HTTP %(status)s).") % {"status": status}
+    readable = retry_after.isascii() and retry_after.isdecimal()
+    wait = min(float(retry_after), _LONGEST_WAIT) if readable else None
+    return Throttled(reason, effect=Effect.THROTTLES, retry_after=wait)
+
+
+def _front_door(status: int) -> GatewayError | None:
+    if status not in _FRONT_DOOR:
+        return None
+    reason = _(
+        "The gateway's front door refused the request (HTTP %(status)s). "
+        "Check BASE_URL, and whether this server's address is allowed."
+    )
+    return AccountPaused(reason % {"status": status}, effect=Effect.TRIPS)
+
+
+def _own_answer(body: bytes) -> SendReply | GatewayError | None:
+    """Read a body that came with an error status; None if the gateway did not say it.
+
+    Front doors speak JSON too, some with a "status" of their own (RFC 9457).
+    """
+    answer = load_object(body)
+    if answer is None or "status" not in answer or not answer.keys() & {"data", "msg"}:
+        return None
+    try:
+        return decode_send(body)
     except GatewayError as error:
         return error.with_traceback(None)
-    return None
 
 
 def _states_refusal(status: int | None, msg: str) -> GatewayError:
@@ -286,90 +297,27 @@ def _unsure(reason: object, status: int | None, msg: str) -> OutcomeUnknown:
 
 
 def _decode_object(body: bytes) -> dict[str, Any]:
-    try:
-        # Nesting beyond the interpreter's stack raises RecursionError; bytes that
-        # are no UTF-8 and an integer of thousands of digits raise ValueError.
-        answer = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_fold)
-    except (ValueError, RecursionError):
-        answer = None
-    if not isinstance(answer, dict):
+    answer = load_object(body)
+    if answer is None:
         raise OutcomeUnknown(
-            _("The gateway's answer cannot be read."), detail=clean(_as_text(body))
+            _("The gateway's answer cannot be read."), detail=clean(as_text(body))
         )
     return answer
-
-
-def _fold(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Lower the keys (F: Status and Msg were seen); a key said twice says nothing."""
-    folded: dict[str, Any] = {}
-    for key, value in pairs:
-        name = key.lower()
-        folded[name] = None if name in folded else value
-    return folded
 
 
 def _head(answer: dict[str, Any]) -> tuple[int | None, str, dict[str, Any]]:
     data, msg = answer.get("data"), answer.get("msg")
     return (
-        _integer(answer.get("status")),
+        integer(answer.get("status")),
         clean(msg) if isinstance(msg, str) else "",
         data if isinstance(data, dict) else {},
     )
 
 
-def _integer(value: Any) -> int | None:
-    """Read an integer, or ASCII digits with an optional sign; None for the rest."""
-    if isinstance(value, str) and _DIGITS.fullmatch(value.strip()):
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if -_INT_BOUND <= value < _INT_BOUND else None
-
-
-def _gateway_id(value: Any) -> str:
-    """Return an id as canonical digits, or "" for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return ""
-    text = _ascii_digits(str(value)) if _is_small(value) else ""
-    if not re.fullmatch(r"[0-9]+", text):
-        return ""
-    digits = text.lstrip("0")
-    return digits if len(digits) <= _LONGEST_ID else ""
-
-
-def _is_small(value: int | str) -> bool:
-    # str() of a huge integer raises ValueError.
-    return isinstance(value, str) or abs(value) < 10**_LONGEST_ID
-
-
-def _ascii_digits(text: str) -> str:
-    stripped = text.strip()
-    return "".join(
-        str(unicodedata.decimal(c)) if c.isdecimal() and not c.isascii() else c
-        for c in stripped[: 2 * _LONGEST_ID]
-    )
-
-
-def _short_text(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return ""
-    return clean(str(value), limit=_LONGEST_ID) if _is_small(value) else ""
-
-
-def _items(value: Any) -> list[Any] | None:
-    """Read a comma-joined string, an array or a bare number as a list."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return None
-    text = str(value).strip() if _is_small(value) else ""
-    return _COMMAS.split(text) if text and text.lower() != "null" else []
-
-
 def _pair(ids: Iterable[Any], states: Iterable[Any]) -> dict[str, int]:
     found: dict[str, int | None] = {}
     for raw_id, raw_state in zip(ids, states, strict=True):
-        gateway_id, state = _gateway_id(raw_id), _state(raw_state)
+        gateway_id, state = gateway_id_of(western(raw_id)), _state(western(raw_state))
         if not gateway_id or state is None:
             continue
         # Two states for one id that disagree are no information.
@@ -379,10 +327,5 @@ def _pair(ids: Iterable[Any], states: Iterable[Any]) -> dict[str, int]:
 
 
 def _state(value: Any) -> int | None:
-    text = _ascii_digits(value) if isinstance(value, str) else value
-    state = _integer(text)
+    state = integer(value)
     return state if state is None else _STATE_FIXES.get(state, state)
-
-
-def _as_text(body: bytes) -> str:
-    return body[: 4 * LONGEST_DETAIL].decode("utf-8", "replace")

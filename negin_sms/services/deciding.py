@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
-from negin_sms.gateway import wire
 from negin_sms.gateway.codes import LARGEST_SUSPECT_ID
+from negin_sms.gateway.readers import clean
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
@@ -71,7 +71,7 @@ def resolve(
     using = write_alias()
     fields: dict[str, Any] = {
         "status": status,
-        "detail": wire.clean(why),
+        "detail": clean(why),
         "finished_at": Coalesce("finished_at", DbNow()),
         "claimed_until": None,
     }

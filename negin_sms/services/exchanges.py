@@ -19,6 +19,7 @@ from negin_sms.exceptions import (
     AccountPaused,
     Effect,
     GatewayError,
+    InvalidMessage,
     NotSent,
     OutcomeUnknown,
     Rejected,
@@ -112,6 +113,9 @@ def _send(gateway: Gateway, job: Job) -> tuple[SendReply | None, GatewayError | 
         return gateway.send(job.request, start_by=job.start_by), None
     except GatewayError as error:
         return None, error.with_traceback(None)
+    except InvalidMessage as error:
+        # A row that no service of ours has made; the wire refuses to write it.
+        return None, Rejected(str(error), effect=Effect.NOTHING)
     except Exception as error:
         # A fault of ours or of a third party's gateway class: nobody knows how
         # far it got. Its text may hold anything, so only its kind is told.

@@ -23,6 +23,7 @@ from negin_sms.exceptions import (
     InvalidMessage,
 )
 from negin_sms.gateway import wire
+from negin_sms.gateway.readers import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.segments import measure
@@ -266,7 +267,7 @@ def _short(field: str, value: str | None) -> str:
         raise InvalidMessage(
             field, _("Give at most %(limit)s characters.") % {"limit": limit}
         )
-    if wire.clean(text, limit=limit) != text:
+    if clean(text, limit=limit) != text:
         raise InvalidMessage(
             field, _("Give plain characters on one line, without spaces around.")
         )

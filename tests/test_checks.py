@@ -1,0 +1,299 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core import checks as framework
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.db import connections
+from django.db.backends.sqlite3.base import DatabaseWrapper
+
+from negin_sms import checks
+
+LOGIN = {"USERNAME": "canary-user", "PASSWORD": "canary-password"}
+CONSOLE = "negin_sms.gateway.console.ConsoleGateway"
+MEMORY = "negin_sms.gateway.memory.MemoryGateway"
+
+
+@pytest.fixture
+def account(settings):
+    """Set the default account, a live one, with these keys."""
+
+    def set_account(**keys):
+        settings.NEGIN_SMS = {"default": LOGIN | keys}
+
+    return set_account
+
+
+class Router:
+    def db_for_write(self, model: object, **hints: object) -> str:
+        return "probe"
+
+
+@pytest.fixture
+def write_to(settings):
+    """Let messages be written to this connection, which is never opened."""
+
+    def use(connection: Any):
+        connections["probe"] = connection
+        settings.DATABASE_ROUTERS = [Router()]
+
+    yield use
+    del connections["probe"]
+
+
+@pytest.fixture
+def sqlite(write_to):
+    def use(**options: object):
+        write_to(DatabaseWrapper({"NAME": ":memory:", "OPTIONS": options}, "probe"))
+
+    return use
+
+
+@pytest.fixture
+def mysql(write_to):
+    """Stand in for servers that are not at hand: their kind, age and options."""
+
+    def use(*version: int, mariadb: bool, **options: object):
+        write_to(
+            SimpleNamespace(
+                vendor="mysql",
+                alias="probe",
+                settings_dict={"OPTIONS": options},
+                mysql_is_mariadb=mariadb,
+                mysql_version=version,
+            )
+        )
+
+    return use
+
+
+@pytest.fixture
+def postgresql(write_to):
+    write_to(SimpleNamespace(vendor="postgresql", alias="probe", settings_dict={}))
+
+
+def ids(found):
+    return [message.id.removeprefix("negin_sms.") for message in found]
+
+
+def run_all(**kwargs):
+    found = framework.run_checks(**kwargs)
+    return {m.id for m in found if m.id and m.id.startswith("negin_sms.")}
+
+
+@pytest.mark.django_db
+def test_good_settings_pass_every_check(account):
+    account()
+    assert run_all(include_deployment_checks=True, databases=["default"]) == set()
+
+
+def test_e001_missing_setting(settings):
+    del settings.NEGIN_SMS
+    found = checks.check_settings(None)
+    assert ids(found) == ["E001"]
+    assert "Add: NEGIN_SMS = " in found[0].msg
+
+
+def test_e001_missing_password(settings):
+    settings.NEGIN_SMS = {"default": {"USERNAME": "canary-user"}}
+    found = checks.check_settings(None)
+    assert ids(found) == ["E001"]
+    assert found[0].msg.startswith('NEGIN_SMS["default"]["PASSWORD"] is missing.')
+
+
+def test_e001_mistyped_key_does_not_show_the_password(settings):
+    settings.NEGIN_SMS = {"default": {**LOGIN, "PASSWROD": "canary-password"}}
+    found = checks.check_settings(None)
+    assert ids(found) == ["E001"]
+    assert "canary" not in str(found)
+
+
+def test_e001_no_default_account(settings):
+    settings.NEGIN_SMS = {"bulk": LOGIN}
+    found = checks.check_settings(None)
+    assert ids(found) == ["E001"]
+    assert found[0].msg == 'NEGIN_SMS has no account "default".'
+    assert found[0].hint == "Name one of ['bulk'] \"default\"."
+
+
+def test_e001_no_account_at_all(settings):
+    settings.NEGIN_SMS = {}
+    assert ids(checks.check_settings(None)) == ["E001"]
+
+
+def test_e001_number_of_only_to_that_is_none(account):
+    account(ONLY_TO=["09395213300", "02188776655"])
+    found = checks.check_settings(None)
+    assert ids(found) == ["E001"]
+    assert found[0].msg == (
+        'NEGIN_SMS["default"]["ONLY_TO"] holds something that is no Iranian mobile '
+        "number: This is not a mobile number."
+    )
+
+
+def test_no_e001_for_numbers_in_any_spelling(account):
+    account(ONLY_TO=["۰۹۳۹۵۲۱۳۳۰۰", "+989121112233"])
+    assert checks.check_settings(None) == []
+
+
+def test_e002_without_time_zones(settings):
+    settings.USE_TZ = False
+    found = checks.check_time_zone(None)
+    assert ids(found) == ["E002"]
+    assert found[0].hint == "Write USE_TZ = True in your settings."
+
+
+def test_no_e002_with_time_zones(settings):
+    settings.USE_TZ = True
+    assert checks.check_time_zone(None) == []
+
+
+@pytest.mark.parametrize("options", [{}, {"transaction_mode": "DEFERRED"}])
+def test_e003_sqlite_that_defers_its_locks(sqlite, options):
+    sqlite(**options)
+    found = checks.check_sqlite(None)
+    assert ids(found) == ["E003"]
+    wanted = 'DATABASES["probe"]["OPTIONS"] = {"transaction_mode": "IMMEDIATE"'
+    assert wanted in str(found[0].hint)
+
+
+@pytest.mark.parametrize("mode", ["IMMEDIATE", "immediate", "EXCLUSIVE"])
+def test_no_e003_for_sqlite_that_locks_at_once(sqlite, mode):
+    sqlite(transaction_mode=mode)
+    assert checks.check_sqlite(None) == []
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_no_e003_for_another_database():
+    assert checks.check_sqlite(None) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "mariadb", "wanted"),
+    [((10, 5, 23), True, "MariaDB 10.6 or newer"), ((5, 7), False, "MySQL 8.0.1 or")],
+)
+def test_e004_server_without_skip_locked(mysql, version, mariadb, wanted):
+    mysql(*version, mariadb=mariadb)
+    found = checks.check_databases(None, databases=["probe"])
+    assert ids(found) == ["E004"]
+    assert found[0].msg.startswith(wanted)
+
+
+@pytest.mark.parametrize("level", ["repeatable read", "SERIALIZABLE", None])
+def test_e004_isolation_above_read_committed(mysql, level):
+    mysql(10, 11, 19, mariadb=True, isolation_level=level)
+    found = checks.check_databases(None, databases=["probe"])
+    assert ids(found) == ["E004"]
+    assert 'Leave "isolation_level" out' in str(found[0].hint)
+
+
+@pytest.mark.parametrize(("version", "mariadb"), [((10, 6, 0), True), ((8, 4), False)])
+def test_no_e004_for_a_server_that_skips_locked_rows(mysql, version, mariadb):
+    mysql(*version, mariadb=mariadb, isolation_level="read committed")
+    assert checks.check_databases(None, databases=["probe"]) == []
+
+
+@pytest.mark.parametrize("databases", [None, [], ["other"]])
+def test_no_database_is_asked_unless_named(mysql, databases):
+    mysql(5, 5, mariadb=False)
+    assert checks.check_databases(None, databases=databases) == []
+
+
+@pytest.mark.usefixtures("postgresql")
+def test_no_e004_for_another_database():
+    assert checks.check_databases(None, databases=["probe"]) == []
+
+
+@pytest.mark.parametrize(
+    ("backend", "what"),
+    [(CONSOLE, "prints messages"), (MEMORY, "keeps messages in memory")],
+)
+def test_e005_development_gateway(account, backend, what):
+    account(BACKEND=backend)
+    found = checks.check_deployment(None)
+    assert ids(found) == ["E005"]
+    assert found[0].msg == (
+        f'The SMS account "default" sends nothing: its gateway {what}.'
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8080", "localhost:8080", "[::1]:8080", "sms.localhost"]
+)
+def test_e005_sandbox_on_this_machine(account, host):
+    account(BASE_URL=f"http://{host}/api")
+    found = checks.check_deployment(None)
+    assert ids(found) == ["E005"]
+    assert "talks to a sandbox on this machine" in found[0].msg
+
+
+def test_e005_names_each_account(settings):
+    settings.NEGIN_SMS = {
+        "default": LOGIN,
+        "a": {"BACKEND": CONSOLE},
+        "b": {"BACKEND": MEMORY},
+    }
+    found = checks.check_deployment(None)
+    assert ['"a"' in found[0].msg, '"b"' in found[1].msg] == [True, True]
+
+
+def test_no_e005_for_the_real_gateway(account):
+    account()
+    assert checks.check_deployment(None) == []
+
+
+def test_e005_is_for_deployment_only(account):
+    account(BACKEND=MEMORY)
+    assert run_all() == set()
+    assert run_all(include_deployment_checks=True) == {"negin_sms.E005"}
+
+
+def test_check_deploy_fails_on_a_development_gateway(account):
+    account(BACKEND=CONSOLE)
+    with pytest.raises(SystemCheckError, match=r"negin_sms\.E005"):
+        call_command("check", "--deploy")
+
+
+@pytest.mark.parametrize("url", ["http://sms.3300.ir/api", "HTTP://sms.3300.ir/api"])
+def test_w001_password_over_plain_http(account, url):
+    account(BASE_URL=url)
+    found = checks.check_encryption(None)
+    assert ids(found) == ["W001"]
+    assert found[0].level == framework.WARNING
+    assert found[0].hint == 'Write "BASE_URL": "https://sms.3300.ir/api"'
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sms.3300.ir/api",
+        "HTTPS://sms.3300.ir/api",
+        "http://127.0.0.1:8080",
+        "http://127.8.9.1",
+        "http://[::1]:8080",
+        "http://localhost:8080/api",
+    ],
+)
+def test_no_w001_over_tls_or_on_this_machine(account, url):
+    account(BASE_URL=url)
+    assert checks.check_encryption(None) == []
+
+
+@pytest.mark.parametrize("url", ["http://localhost.evil.example", "http://10.0.0.1"])
+def test_w001_for_a_host_that_only_looks_local(account, url):
+    account(BASE_URL=url)
+    assert ids(checks.check_encryption(None)) == ["W001"]
+
+
+def test_w001_is_told_without_deploy(account):
+    account(BASE_URL="http://sms.3300.ir/api")
+    assert run_all() == {"negin_sms.W001"}
+
+
+def test_unreadable_settings_are_told_once(settings):
+    settings.NEGIN_SMS = {"default": {"USERNAME": 5}}
+    assert ids(checks.check_encryption(None) + checks.check_deployment(None)) == []
+    assert run_all(include_deployment_checks=True) == {"negin_sms.E001"}

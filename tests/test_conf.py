@@ -1,0 +1,347 @@
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import traceback
+from datetime import timedelta
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from negin_sms import conf
+from negin_sms.exceptions import InvalidConfiguration
+
+USER, SECRET = "canary-user", "canary-password"
+LOGIN = {"USERNAME": USER, "PASSWORD": SECRET}
+HOUR = 3600
+
+
+@pytest.fixture
+def read(settings):
+    """Return what NEGIN_SMS's default account becomes with these keys."""
+
+    def read_account(**keys):
+        settings.NEGIN_SMS = {"default": LOGIN | keys}
+        return conf.get_account()
+
+    return read_account
+
+
+@pytest.fixture
+def complain(read):
+    """Return the text with which an account of these keys is refused."""
+
+    def read_text(**keys):
+        with pytest.raises(InvalidConfiguration) as caught:
+            read(**keys)
+        return str(caught.value)
+
+    return read_text
+
+
+def test_defaults_are_those_of_the_design(read):
+    account = dataclasses.asdict(read())
+    assert account == {
+        "alias": "default",
+        "backend": "negin_sms.gateway.client.NeginGateway",
+        "username": USER,
+        "password": SECRET,
+        "line": "",
+        "line2": "",
+        "base_url": "https://sms.3300.ir/api",
+        "ca_file": None,
+        "trust_env": False,
+        "connect_timeout": 5,
+        "read_timeout": 20,
+        "deadline": 30,
+        "keep_alive": 5,
+        "workers": 4,
+        "rate": None,
+        "lease": 180,
+        "result_retry": 60,
+        "expires_in": 24 * HOUR,
+        "max_parts": 10,
+        "states_batch_size": 100,
+        "poll_schedule": (
+            *(10, 30, 60, 120, 300, 900),
+            *(HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 23 * HOUR),
+        ),
+        "dispatch": True,
+        "only_to": None,
+        "waker": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "given", "read_as"),
+    [
+        ("LINE", 9830003300, "9830003300"),
+        ("LINE2", "9830003301", "9830003301"),
+        ("BASE_URL", "https://sms.3300.ir/api/", "https://sms.3300.ir/api"),
+        ("BASE_URL", "HTTPS://sms.3300.ir/api", "https://sms.3300.ir/api"),
+        ("BASE_URL", "http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("BASE_URL", "http://[::1]:8000/api", "http://[::1]:8000/api"),
+        ("CA_FILE", Path("/etc/ca.pem"), "/etc/ca.pem"),
+        ("TRUST_ENV", True, True),
+        ("CONNECT_TIMEOUT", timedelta(seconds=2), 2.0),
+        ("READ_TIMEOUT", 1.5, 1.5),
+        ("DEADLINE", timedelta(minutes=0.25), 15.0),
+        ("KEEP_ALIVE", 0, 0.0),
+        ("WORKERS", 16, 16),
+        ("RATE", 2, 2.0),
+        ("LEASE", timedelta(hours=1), 3600.0),
+        ("RESULT_RETRY", timedelta(0), 0.0),
+        ("EXPIRES_IN", timedelta(days=2), 172800.0),
+        ("POLL_SCHEDULE", [1, timedelta(minutes=1)], (1.0, 60.0)),
+        ("DISPATCH", False, False),
+        ("ONLY_TO", ["09395213300"], frozenset({"09395213300"})),
+        ("WAKER", "shop.tasks.wake", "shop.tasks.wake"),
+    ],
+)
+def test_value_is_read(read, key, given, read_as):
+    value = getattr(read(**{key: given}), key.lower())
+    assert (value, type(value)) == (read_as, type(read_as))
+
+
+@pytest.mark.parametrize(
+    ("key", "wrong", "wanted"),
+    [
+        ("BACKEND", None, "text"),
+        ("USERNAME", None, "text"),
+        ("PASSWORD", 1234, "text"),
+        ("LINE", "98-3000", "a line number in digits"),
+        ("LINE", True, "text"),
+        ("LINE", -5, "a line number in digits"),
+        ("LINE2", "۹۸۳۰", "a line number in digits"),
+        ("BASE_URL", None, "text"),
+        ("CA_FILE", True, "text"),
+        ("TRUST_ENV", 1, "True or False"),
+        ("CONNECT_TIMEOUT", "5", "a number of seconds"),
+        ("CONNECT_TIMEOUT", 0, "a number of seconds above 0"),
+        ("READ_TIMEOUT", -1, "a number of seconds"),
+        ("READ_TIMEOUT", None, "a number of seconds"),
+        ("DEADLINE", float("inf"), "a number of seconds"),
+        ("DEADLINE", True, "a number of seconds"),
+        ("KEEP_ALIVE", timedelta(seconds=-1), "a number of seconds"),
+        ("WORKERS", 0, "a whole number from 1"),
+        ("WORKERS", 2.0, "a whole number from 1"),
+        ("WORKERS", True, "a whole number from 1"),
+        ("RATE", 0, "messages per second above 0, or None"),
+        ("RATE", float("nan"), "messages per second above 0, or None"),
+        ("LEASE", float("nan"), "a number of seconds"),
+        ("RESULT_RETRY", "60", "a number of seconds"),
+        ("EXPIRES_IN", 10**400, "a number of seconds"),
+        ("MAX_PARTS", "10", "a whole number from 1"),
+        ("STATES_BATCH_SIZE", -1, "a whole number from 1"),
+        ("POLL_SCHEDULE", 10, "a list of seconds"),
+        ("POLL_SCHEDULE", [], "a list of seconds"),
+        ("POLL_SCHEDULE", [30, 10], "a list of ages that grow"),
+        ("POLL_SCHEDULE", [10, 10], "a list of ages that grow"),
+        ("DISPATCH", "False", "True or False"),
+        ("ONLY_TO", "09395213300", "a list of mobile numbers"),
+        ("ONLY_TO", [9395213300], "a list of mobile numbers"),
+        ("WAKER", len, "text"),
+    ],
+)
+def test_value_of_another_kind_is_refused(complain, key, wrong, wanted):
+    text = complain(**{key: wrong})
+    assert text.startswith(f'NEGIN_SMS["default"]["{key}"] must be {wanted}')
+    assert text.endswith(f"not a value of type {type(wrong).__name__}.")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "sms.3300.ir/api",
+        "//sms.3300.ir/api",
+        "ftp://sms.3300.ir/api",
+        "file:///etc/passwd",
+        "https://",
+        "https:///api",
+        "https://user:pass@sms.3300.ir/api",
+        "https://user@sms.3300.ir/api",
+        "https://@sms.3300.ir/api",
+        "https://sms.3300.ir/api?key=1",
+        "https://sms.3300.ir/api?",
+        "https://sms.3300.ir/api#here",
+        "https://sms.3300.ir\\@evil.example/api",
+        "https://sms.3300.ir:99999/api",
+        "https://sms.3300.ir:port/api",
+        "https://[::1/api",
+        "https://sms.3300.ir/a pi",
+        "https://sms.3300.ir/api\r\nHost: evil.example",
+        "https://نگین.ir/api",
+    ],
+)
+def test_bad_base_url_is_refused(complain, url):
+    text = complain(BASE_URL=url)
+    assert text.startswith('NEGIN_SMS["default"]["BASE_URL"] must be an')
+    assert "evil" not in text
+
+
+def test_missing_setting_is_told_with_the_line_to_write(settings):
+    del settings.NEGIN_SMS
+    with pytest.raises(InvalidConfiguration) as caught:
+        conf.get_account()
+    assert str(caught.value) == (
+        "Your settings have no NEGIN_SMS. Add: NEGIN_SMS = "
+        '{"default": {"USERNAME": "…", "PASSWORD": "…", "LINE": "…"}}'
+    )
+
+
+@pytest.mark.parametrize("shape", ["text", [LOGIN], LOGIN, {"default": None}])
+def test_setting_of_another_shape_is_refused(settings, shape):
+    settings.NEGIN_SMS = shape
+    with pytest.raises(InvalidConfiguration) as caught:
+        conf.get_account()
+    assert "must be a dict of accounts, each a dict of options" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "missing"),
+    [
+        ({}, "USERNAME"),
+        ({"PASSWORD": SECRET}, "USERNAME"),
+        ({"USERNAME": USER}, "PASSWORD"),
+        ({"USERNAME": USER, "PASSWORD": ""}, "PASSWORD"),
+    ],
+)
+def test_missing_credential_is_told_with_the_line_to_write(settings, options, missing):
+    settings.NEGIN_SMS = {"default": options}
+    with pytest.raises(InvalidConfiguration) as caught:
+        conf.get_account()
+    assert str(caught.value) == (
+        f'NEGIN_SMS["default"]["{missing}"] is missing. Write the web service\'s '
+        f"{missing.lower()} (not the panel's login): NEGIN_SMS = "
+        f'{{"default": {{"{missing}": "…", …}}}}'
+    )
+
+
+def test_development_gateway_needs_no_credentials(settings):
+    settings.NEGIN_SMS = {
+        "default": {"BACKEND": "negin_sms.gateway.console.ConsoleGateway"}
+    }
+    assert not conf.get_account().is_live
+
+
+def test_unknown_key_is_refused_with_the_known_ones(complain):
+    text = complain(PASSWROD=SECRET)
+    assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
+    assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
+                         "DISPATCH, ONLY_TO, WAKER.")  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])
+def test_keys_are_upper_case_and_the_alias_is_none(complain, key):
+    assert "is not a known key" in complain(**{key: "x"})
+
+
+def test_unknown_alias_is_told_with_the_known_ones(read):
+    read()
+    with pytest.raises(InvalidConfiguration) as caught:
+        conf.get_account("bulk")
+    assert str(caught.value) == (
+        "There is no SMS account 'bulk' (known: 'default'). Add it to your settings: "
+        'NEGIN_SMS = {"bulk": {"USERNAME": "…", "PASSWORD": "…", "LINE": "…"}}'
+    )
+
+
+def test_lease_too_short_is_told_with_the_shortest(complain):
+    assert complain(LEASE=179) == (
+        'NEGIN_SMS["default"]["LEASE"] is 179 s; a claim must outlast the exchange '
+        'and the write after it twice over. Write at least: "LEASE": 180'
+    )
+
+
+def test_lease_may_be_short_where_the_exchange_is(read):
+    assert read(DEADLINE=4, RESULT_RETRY=1, LEASE=10).lease == 10
+
+
+def test_accounts_come_in_the_order_they_are_written(settings):
+    settings.NEGIN_SMS = {"bulk": LOGIN, "default": LOGIN, "alpha": LOGIN}
+    assert [a.alias for a in conf.get_accounts()] == ["bulk", "default", "alpha"]
+
+
+def test_any_mapping_will_do(settings):
+    settings.NEGIN_SMS = MappingProxyType({"default": MappingProxyType(LOGIN)})
+    assert conf.get_account().username == USER
+
+
+def test_account_is_parsed_once(read):
+    assert read() is conf.get_account()
+
+
+def test_override_settings_is_seen_and_forgotten(read):
+    before = read(WORKERS=2)
+    with override_settings(NEGIN_SMS={"default": LOGIN | {"WORKERS": 3}}):
+        assert conf.get_account().workers == 3
+    assert conf.get_account() == before
+
+
+def test_other_settings_leave_the_cache_alone(read):
+    before = read()
+    with override_settings(LANGUAGE_CODE="fa"):
+        assert conf.get_account() is before
+
+
+def test_account_cannot_be_changed(read):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        read().workers = 5
+
+
+def test_repr_holds_neither_credentials_nor_numbers(read):
+    account = read(ONLY_TO=["09395213300"])
+    for text in (repr(account), str(account), f"{account}", repr([account])):
+        assert "canary" not in text
+        assert "395213300" not in text
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"PASSWROD": SECRET},
+        {"LINE": SECRET},
+        {"LINE": USER},
+        {"BASE_URL": f"https://{USER}:{SECRET}@sms.3300.ir/api"},
+        {"BASE_URL": SECRET},
+        {"CONNECT_TIMEOUT": SECRET},
+        {"TRUST_ENV": SECRET},
+        {"WORKERS": SECRET},
+        {"RATE": SECRET},
+        {"POLL_SCHEDULE": SECRET},
+        {"ONLY_TO": SECRET},
+        {"PASSWORD": [SECRET]},
+        {"PASSWORD": SECRET.encode()},
+        {"CA_FILE": [SECRET]},
+        {"LEASE": 1},
+    ],
+)
+def test_no_error_tells_the_credentials(read, keys):
+    with pytest.raises(InvalidConfiguration) as caught:
+        read(**keys)
+    chain = "".join(traceback.format_exception(caught.value))
+    assert "canary" not in f"{chain}{pickle.dumps(caught.value)!r}"
+
+
+def test_error_is_djangos_own(complain):
+    complain(WORKERS=0)
+    assert issubclass(InvalidConfiguration, ImproperlyConfigured)
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "encrypted"),
+    [
+        ("https://sms.3300.ir/api", "sms.3300.ir", True),
+        ("HTTPS://SMS.3300.IR:8443/api", "sms.3300.ir", True),
+        ("http://sms.3300.ir/api", "sms.3300.ir", False),
+        ("http://[::1]:8000", "::1", False),
+    ],
+)
+def test_host_and_encryption_follow_the_base_url(read, url, host, encrypted):
+    account = read(BASE_URL=url)
+    assert (account.host, account.is_encrypted) == (host, encrypted)
