@@ -62,7 +62,10 @@ def fresh_database(url: str, folder: Path) -> Iterator[str]:
 
 def _execute(url: str, sql: str) -> None:
     parts = urlsplit(url)
-    place = {"host": parts.hostname or "", "user": parts.username or "root"}
+    place: dict[str, Any] = {
+        "host": parts.hostname or "",
+        "user": parts.username or "root",
+    }
     if url.startswith("postgres"):
         import psycopg
 
@@ -128,33 +131,39 @@ class Chaos:
     def storm(
         self,
         *,
+        queued: int,
         processes: int,
         workers: int,
         kills: int,
-        pause: tuple[float, float] = (0.2, 0.9),
         mutant: str = "",
         patience: float = 240.0,
     ) -> None:
-        """Dispatch until the queue is empty while processes are killed at random."""
+        """Dispatch until the queue is empty while processes are killed.
+
+        A kill comes whenever another share of the messages has reached the gateway,
+        and takes a process that has had the time to be at work.
+        """
         env = {"CHAOS_MUTANT": mutant}
+        goals = [queued * n // (kills + 2) for n in range(1, kills + 1)]
         give_up_at = time.monotonic() + patience
-
-        def spawn() -> subprocess.Popen[str]:
-            return self.start("dispatch", env=env, workers=workers)
-
-        running = [spawn() for _ in range(processes)]
-        next_kill = time.monotonic() + 1.5
-        while running or self.kills < kills:
+        running = {
+            self.start("dispatch", env=env, workers=workers): time.monotonic()
+            for _ in range(processes)
+        }
+        while running:
             assert time.monotonic() < give_up_at, "the storm does not end"
             for process in [p for p in running if p.poll() is not None]:
                 process.communicate()
-                running.remove(process)
-            if self.kills < kills and time.monotonic() >= next_kill:
-                next_kill = time.monotonic() + random.uniform(*pause)
-                if running:
-                    self.kill(running.pop(random.randrange(len(running))))
-                running.append(spawn())
-            time.sleep(0.01)
+                del running[process]
+            if running and goals and len(self.gateway.journal) >= goals[0]:
+                del goals[0]
+                victims = sorted(running, key=lambda p: running[p])
+                victim = random.choice(victims[: max(1, len(victims) // 2)])
+                del running[victim]
+                self.kill(victim)
+                again = self.start("dispatch", env=env, workers=workers)
+                running[again] = time.monotonic()
+            time.sleep(0.002)
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         """SIGKILL a process, unless it has ended by itself."""

@@ -3,6 +3,7 @@
 ``python -m tests.chaos_worker COMMAND [JSON]``. What is to go wrong is patched in
 from here (CHAOS_MUTANT, CHAOS_KILL_POINT), so the product holds no hook for it.
 """
+# mypy: disable-error-code="attr-defined, assignment, return-value, method-assign"
 
 from __future__ import annotations
 
@@ -117,7 +118,11 @@ def no_compare_and_set() -> None:
             message.status, message.claim = "sending", claim
         return found
 
-    claims.claim_rows = claim_rows
+    def claim_due(account: Any, claim: str, limit: int, *, lease: float, using: str):
+        rows = Message.objects.due().order_by("priority", "due_at", "id")
+        return claim_rows(rows, claim, limit, lease=lease, using=using)
+
+    claims.claim_due = claim_due
 
 
 def lease_back_to_queued() -> None:
@@ -184,7 +189,7 @@ def kill_after_claim() -> Iterator[None]:
 def kill_after_connect() -> Iterator[None]:
     from negin_sms.gateway.exchange import Exchange
 
-    Exchange.start_writing = die  # type: ignore[method-assign]
+    Exchange.start_writing = die
     yield
 
 
@@ -201,7 +206,7 @@ def _kill_while_sending(share: float) -> Iterator[None]:
         if is_body:
             die()
 
-    _Noting.send = send  # type: ignore[method-assign]
+    _Noting.send = send
     yield
 
 
@@ -285,6 +290,16 @@ def skew_clock(seconds: float) -> None:
     timezone.now = lambda: true_now() + datetime.timedelta(seconds=seconds)
 
 
+def scale_time(factor: float) -> None:
+    """Let pauses and waits pass so many times faster."""
+    from negin_sms import retries
+    from negin_sms.services import breaker, dispatching
+
+    retries._OUTAGE_PAUSE = tuple(s / factor for s in retries._OUTAGE_PAUSE)
+    breaker._MARGIN /= factor
+    dispatching._PATIENCE /= 10
+
+
 def main() -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.chaos_settings"
     django.setup()
@@ -292,6 +307,8 @@ def main() -> None:
         MUTANTS[mutant]()
     if skew := os.environ.get("CHAOS_CLOCK_SKEW"):
         skew_clock(float(skew))
+    if scale := os.environ.get("CHAOS_TIME_SCALE"):
+        scale_time(float(scale))
     point = KILL_POINTS.get(os.environ.get("CHAOS_KILL_POINT", ""))
     trap = contextlib.contextmanager(point[0])() if point else contextlib.nullcontext()
     arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}

@@ -39,12 +39,11 @@ def pytest_collection_modifyitems(
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> Iterator[None]:
+def _fresh() -> None:
     """Leave nothing of one test to the next."""
     memory.outbox.clear()
     results._warned_codes.clear()
     states._warned_states.clear()
-    yield
 
 
 @pytest.fixture

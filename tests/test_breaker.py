@@ -71,7 +71,9 @@ def test_certificate_trouble_pauses_at_once():
     assert tell(Effect.TRIPS).is_paused
 
 
-@pytest.mark.parametrize(("retry_after", "low", "high"), [(None, 5, 6), (9999, 300, 360)])
+@pytest.mark.parametrize(
+    ("retry_after", "low", "high"), [(None, 5, 6), (9999, 300, 360)]
+)
 def test_throttling_pauses_for_a_moment(retry_after, low, high):
     error = Throttled("slow down", retry_after=retry_after)
     state = tell(Effect.THROTTLES, error=error)

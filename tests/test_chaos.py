@@ -6,8 +6,11 @@ Run with ``--chaos``; the databases are SQLite and those of TEST_DATABASE_URLS.
 from __future__ import annotations
 
 import json
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +20,7 @@ import pytest
 from tests.badgateway import BadGateway
 from tests.chaos import ROOT, Chaos, database_urls, fresh_database
 from tests.chaos_worker import KILL_POINTS, MUTANTS
+from tests.servers import MariaDB, PostgreSQL, Server, TehranMariaDB
 
 pytestmark = pytest.mark.chaos
 
@@ -50,10 +54,10 @@ def test_random_kills(database, gateway, record_property):
     chaos = Chaos(database, gateway)
     chaos.do("queue", count=2000)
     processes = 2 if is_sqlite(database) else 4
-    chaos.storm(processes=processes, workers=4, kills=15)
+    chaos.storm(queued=2000, processes=processes, workers=4, kills=15)
     rows = chaos.settle()
     assert chaos.verdict(rows, queued=2000, uncertain_at_most=15 * 2 * 4) == []
-    assert chaos.kills >= 5
+    assert chaos.kills >= 12
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
@@ -62,7 +66,7 @@ def test_mutants_are_caught(mutant, gateway, tmp_path):
     with fresh_database(SERVER, tmp_path) as url:
         chaos = Chaos(url, gateway)
         chaos.do("queue", count=700)
-        chaos.storm(processes=3, workers=4, kills=6, mutant=mutant, pause=(0.2, 0.5))
+        chaos.storm(queued=700, processes=3, workers=4, kills=6, mutant=mutant)
         rows = chaos.settle(mutant=mutant)
         limit = chaos.kills * 2 * 4
         assert chaos.verdict(rows, queued=700, uncertain_at_most=limit) != []
@@ -73,7 +77,7 @@ def test_kill_points(database, gateway):
     chaos = Chaos(database, gateway)
     repeats = 3
     keys = chaos.do("queue", count=repeats * len(KILL_POINTS))
-    expected = {}
+    expected: dict[int, tuple[str, str]] = {}
     for point, (_trap, status) in KILL_POINTS.items():
         for _ in range(repeats):
             expected[keys[len(expected)]] = (point, status)
@@ -100,7 +104,7 @@ def test_contention_without_kills(database, gateway):
     count = 1500 if is_sqlite(database) else 5000
     chaos = Chaos(database, gateway)
     chaos.do("queue", count=count)
-    chaos.storm(processes=8, workers=4, kills=0)
+    chaos.storm(queued=count, processes=8, workers=4, kills=0)
     rows = chaos.do("dump")
     assert chaos.verdict(rows, queued=count, uncertain_at_most=0) == []
 
@@ -191,6 +195,86 @@ def test_idle_connections_that_are_dropped_leave_nothing_uncertain(tmp_path):
             time.sleep(random.uniform(0.02, 0.04))
         client.close()
     assert len(server.ids) == 300
+
+
+@pytest.fixture
+def own_server(request, tmp_path: Path) -> Iterator[Server]:
+    kind: type[Server] = request.param
+    if not kind.is_there():  # type: ignore[attr-defined]
+        pytest.skip(f"no programs of {kind.__name__} here")
+    server = kind(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("own_server", [PostgreSQL, MariaDB], indirect=True)
+def test_database_that_crashes(own_server, gateway, tmp_path):
+    """T9: three crashes in 1,000 messages; no worker dies, so nothing is uncertain."""
+    with fresh_database(own_server.url, tmp_path) as url:
+        patient = {"RESULT_RETRY": 30, "LEASE": 90}
+        chaos = Chaos(url, gateway, **patient)
+        chaos.do("queue", count=1000)
+        dispatchers = [chaos.start("dispatch", workers=4) for _ in range(2)]
+        for crash in range(1, 4):
+            give_up_at = time.monotonic() + 60
+            while len(gateway.journal) < 250 * crash:
+                assert time.monotonic() < give_up_at, "no progress"
+                time.sleep(0.01)
+            own_server.crash()
+            time.sleep(random.uniform(0.2, 2))
+            own_server.start()
+        for process in dispatchers:
+            err = process.communicate(timeout=120)[1]
+            assert process.returncode == 0, err
+        chaos.do("dispatch")
+        rows = chaos.do("dump")
+        assert chaos.verdict(rows, queued=1000, uncertain_at_most=0) == []
+
+
+@pytest.mark.parametrize("own_server", [TehranMariaDB], indirect=True)
+def test_server_on_tehran_time(own_server):
+    """Leases, due times and expiry are right where CURRENT_TIMESTAMP is 3:30 off."""
+    suites = ["querysets", "claims", "sending", "queueing", "dispatching", "polling"]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "--create-db", "-p", "no:randomly"),
+            *(f"tests/test_{suite}.py" for suite in suites),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "TEST_DATABASE_URL": own_server.url.replace("/mysql", "/x")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_gateway_that_answers_html_all_night(tmp_path):
+    """Twelve hours at 1:5000: a handful of uncertain rows, then the rest in order."""
+    with fresh_database(SERVER, tmp_path) as url, BadGateway("html_200") as gateway:
+        chaos = Chaos(url, gateway)
+        chaos.do("queue", count=10_000)
+        process = chaos.start(
+            "dispatch",
+            env={"CHAOS_TIME_SCALE": "5000"},
+            forever=True,
+            workers=4,
+            interval=0.01,
+        )
+        time.sleep(12 * 3600 / 5000 + 1)
+        asked = len(gateway.journal)
+        assert 10 < asked < 100
+        gateway.heal()
+        give_up_at = time.monotonic() + 120
+        while len(gateway.ids) < 10_000 - asked:
+            assert time.monotonic() < give_up_at, f"{len(gateway.ids)} sent"
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        rows = chaos.do("dump")
+    assert chaos.verdict(rows, queued=10_000, uncertain_at_most=99) == []
+    assert gateway.most_at_once <= 4
 
 
 def test_harness_lives_in_tests_only():

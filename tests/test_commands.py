@@ -156,7 +156,9 @@ class TestPoll:
 
     def test_since_takes_dates_and_times(self):
         MessageFactory(accepted=True)
-        assert run("poll_sms_states", "--since=2020-01-01", "--dry-run")[0] == "1 due.\n"
+        assert (
+            run("poll_sms_states", "--since=2020-01-01", "--dry-run")[0] == "1 due.\n"
+        )
         after = (timezone.now() + timedelta(hours=1)).isoformat()
         assert run("poll_sms_states", f"--since={after}", "--dry-run")[0] == "0 due.\n"
         with pytest.raises(CommandError, match="give a time such as"):

@@ -10,12 +10,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from negin_sms import services
+from negin_sms import conf, services
 from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway import memory
 from negin_sms.models import AccountState, Message
-from tests.conftest import LIVE
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -227,7 +226,11 @@ def test_database_that_fails_while_claiming_is_asked_again(live):
     failures = iter([True, True])
 
     def flaky(execute, sql, params, many, context):
-        if sql.startswith("UPDATE") and "claimed_until" in sql and next(failures, False):
+        if (
+            sql.startswith("UPDATE")
+            and "claimed_until" in sql
+            and next(failures, False)
+        ):
             raise OperationalError("database is locked")
         return execute(sql, params, many, context)
 
@@ -269,5 +272,6 @@ class Watching(memory.MemoryGateway):
         return super().send(request)
 
 
-def test_live_settings_are_the_ones_tested():
-    assert LIVE["LEASE"] >= 2 * (LIVE["DEADLINE"] + LIVE["RESULT_RETRY"])
+def test_default_lease_outlasts_an_exchange_twice():
+    account = conf.Account(alias="x")
+    assert account.lease >= 2 * (account.deadline + account.result_retry)

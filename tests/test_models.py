@@ -14,7 +14,9 @@ from tests.factories import MessageFactory
 pytestmark = pytest.mark.django_db
 
 COMBINATIONS = list(
-    itertools.product(Scenario.values, ["", "9830003300"], ["", "9830003301"], [None, 0])
+    itertools.product(
+        Scenario.values, ["", "9830003300"], ["", "9830003301"], [None, 0]
+    )
 )
 
 

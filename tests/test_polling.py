@@ -5,13 +5,20 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from negin_sms import conf, services
 from negin_sms.choices import Flag, State, Status
-from negin_sms.exceptions import AccountPaused, Effect, NotSent, OutcomeUnknown, Rejected
+from negin_sms.exceptions import (
+    AccountPaused,
+    Effect,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+)
 from negin_sms.gateway import get_gateway, memory
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.services.states import Asked, take_due, write_states
@@ -234,7 +241,7 @@ def test_first_failure_ends_the_turn_of_that_account_only(gateway, settings):
     settings.NEGIN_SMS = {"bad": bad, "default": good}
     MessageFactory.create_batch(30, accepted=True, account="bad")
     MessageFactory(accepted=True)
-    broken = get_gateway("bad")
+    broken: Any = get_gateway("bad")
     broken.error = NotSent("down")
     report = services.poll_states(batch_size=1, workers=1)
     assert len(broken.asked) <= 3
@@ -294,18 +301,18 @@ class TestTwoPollers:
 
     def test_writing_twice_doubles_no_history(self, gateway):
         row = MessageFactory(accepted=True)
-        asked = [Asked(row.pk, row.gateway_id, row.finished_at)]
+        asked = [Asked(row.pk, row.gateway_id, row.created_at)]
         for _ in range(2):
-            write_states(asked, {row.gateway_id: 8}, conf.get_account(), using="default")
+            write_states(
+                asked, {row.gateway_id: 8}, conf.get_account(), using="default"
+            )
         assert codes_of(row) == [8]
 
 
-def test_writing_costs_the_same_whatever_the_states(
-    gateway, django_assert_num_queries
-):
+def test_writing_costs_the_same_whatever_the_states(gateway, django_assert_num_queries):
     rows = MessageFactory.create_batch(60, accepted=True)
     codes = [1, 2, 8, 16, 0, -1, 77]
-    asked = [Asked(row.pk, row.gateway_id, row.finished_at) for row in rows]
+    asked = [Asked(row.pk, row.gateway_id, row.created_at) for row in rows]
     answers = {row.gateway_id: codes[n % 7] for n, row in enumerate(rows)}
     with django_assert_num_queries(6):  # two savepoints; rows, history; two writes
         write_states(asked, answers, conf.get_account(), using="default")

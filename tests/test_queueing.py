@@ -105,7 +105,10 @@ def test_resend_makes_one_linked_row_however_often():
     old = MessageFactory(uncertain=True, idempotency_key="k", text="again")
     assert services.resend([old], by=user).done == 1
     report = services.resend([old], by=user)
-    assert (report.done, report.skipped) == (0, ((old.pk, "It was sent again already."),))
+    assert (report.done, report.skipped) == (
+        0,
+        ((old.pk, "It was sent again already."),),
+    )
     new = Message.objects.get(resend_of=old)
     assert (new.status, new.text, new.created_by) == ("queued", "again", user)
     assert new.idempotency_key is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -33,7 +34,11 @@ def job_of(row) -> Job:
 
 
 def ending(row, *, error=None, **reply) -> Ending:
-    values = {"gateway_id": "7001", "used_line": "98", "mobile": "989395213300"}
+    values: dict[str, Any] = {
+        "gateway_id": "7001",
+        "used_line": "98",
+        "mobile": "989395213300",
+    }
     values |= {"code": -1, "msg": "success", **reply}
     return Ending(job_of(row), None if error else SendReply(**values), error)
 
@@ -45,7 +50,8 @@ def written(row, **how):
 
 
 def seconds_until(moment) -> float:
-    return (moment - timezone.now()).total_seconds()
+    left: timedelta = moment - timezone.now()
+    return left.total_seconds()
 
 
 def test_accepted_row_will_be_asked_about():

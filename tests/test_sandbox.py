@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from negin_sms.gateway.sandbox import CHELCHELEH_LINE, SERVICE_LINE, Sandbox
 from negin_sms.gateway.wire import SendRequest
 
 
-def send(number: str, **fields: object):
+def send(number: str, **fields: Any):
     fields = {"line": "9830003300", **fields}
     request = SendRequest(mobile=f"+98900000{number}", text="hello", **fields)
     return get_gateway().send(request)
@@ -25,7 +26,8 @@ def state_of(reply) -> int | None:
 
 @pytest.mark.usefixtures("live")
 @pytest.mark.parametrize(
-    ("number", "state"), [("0001", 1), ("0002", 2), ("0003", 16), ("0004", 8), ("0123", 1)]
+    ("number", "state"),
+    [("0001", 1), ("0002", 2), ("0003", 16), ("0004", 8), ("0123", 1)],
 )
 def test_recipient_chooses_the_final_state(number, state):
     assert state_of(send(number)) == state

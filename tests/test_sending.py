@@ -25,6 +25,12 @@ from tests.factories import MessageFactory
 MOBILE = "09395213300"
 
 
+def row_of(caught) -> Message:
+    """Return the row that an error carries."""
+    row: Message = caught.value.message
+    return row
+
+
 @pytest.mark.django_db
 def test_ordinary_test_case_sends_with_the_memory_gateway():
     message = services.send_sms(MOBILE, "hello")
@@ -77,7 +83,7 @@ class TestOutsideATransaction:
         with pytest.raises(NotSent) as caught:
             services.send_sms(MOBILE, "x")
         use_account(sandbox.url)
-        report = services.send_messages([caught.value.message])
+        report = services.send_messages([row_of(caught)])
         assert (report.done, report.skipped) == (1, ())
         assert len(sandbox.taken) == 1
 

@@ -86,7 +86,7 @@ def test_times_follow_from_the_wish():
 
 
 def test_naive_time_is_in_the_current_zone():
-    message = wish(send_at=datetime(2026, 11, 23, 9, 0))  # noqa: DTZ001
+    message = wish(send_at=datetime(2026, 11, 23, 9, 0))
     assert message.due_at == datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
 
 
@@ -114,7 +114,9 @@ class TestIdempotency:
         services.queue_sms(MOBILE, "x", idempotency_key="k")
         fields = {"text": "x", **change}
         with pytest.raises(IdempotencyConflict, match="says something else"):
-            services.queue_sms(MOBILE, fields.pop("text"), idempotency_key="k", **fields)
+            services.queue_sms(
+                MOBILE, fields.pop("text"), idempotency_key="k", **fields
+            )
 
     def test_key_that_only_the_collation_takes_for_equal_is_never_reused(self):
         first = services.queue_sms(MOBILE, "x", idempotency_key="Key")

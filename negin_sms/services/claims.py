@@ -47,49 +47,47 @@ def claim_due(
     One priority at a time: only then does every database read the rows in the
     order of the index, and lock no more than it takes.
     """
-    claimed: list[Message] = []
-    for priority in Priority.values:
-        if len(claimed) >= limit:
-            break
-        rows = (
-            Message.objects.using(using)
-            .due()
-            .filter(account=account.alias, priority=priority)
-        )
-        claimed += claim_rows(
-            rows.order_by("due_at", "id"),
-            claim,
-            limit - len(claimed),
-            lease=lease,
-            using=using,
-        )
-    return claimed
+    found: list[Message] = []
+    with committed(using):
+        for priority in Priority.values:
+            rows = Message.objects.using(using).due()
+            rows = rows.filter(account=account.alias, priority=priority)
+            found += _lock(rows.order_by("due_at", "id"), limit - len(found), using)
+            if len(found) >= limit:
+                break
+        return _step_to_sending(found, claim, lease, using)
 
 
 def claim_rows(
     rows: MessageQuerySet, claim: str, limit: int, *, lease: float, using: str
 ) -> list[Message]:
-    """Claim up to ``limit`` of the queued rows, and return those that are ours now.
+    """Claim up to ``limit`` of the queued rows, and return those that are ours now."""
+    with committed(using):
+        return _step_to_sending(_lock(rows, limit, using), claim, lease, using)
+
+
+def _step_to_sending(
+    found: list[Message], claim: str, lease: float, using: str
+) -> list[Message]:
+    """Make the compare-and-set step; return the messages for which it was ours.
 
     Select, then update: an UPDATE over a LIMITed subquery with SKIP LOCKED was
     seen to claim all rows of a fresh table on PostgreSQL.
     """
-    with committed(using):
-        found = list(_locked(rows, using)[:limit])
-        if not found:
-            return []
-        taken = (
-            Message.objects.using(using)
-            .filter(pk__in=[m.pk for m in found], status=Status.QUEUED)
-            .update(
-                status=Status.SENDING,
-                claim=claim,
-                claimed_until=from_now(lease),
-                attempts=F("attempts") + 1,
-            )
+    if not found:
+        return []
+    taken = (
+        Message.objects.using(using)
+        .filter(pk__in=[m.pk for m in found], status=Status.QUEUED)
+        .update(
+            status=Status.SENDING,
+            claim=claim,
+            claimed_until=from_now(lease),
+            attempts=F("attempts") + 1,
         )
-        if taken < len(found):
-            found = _still_ours(found, claim, using)
+    )
+    if taken < len(found):
+        found = _still_ours(found, claim, using)
     for message in found:
         message.status, message.claim = Status.SENDING, claim
         message.attempts += 1
@@ -209,13 +207,12 @@ def _queue_again(rows: MessageQuerySet) -> int:
     )
 
 
-def _locked(rows: MessageQuerySet, using: str) -> MessageQuerySet:
+def _lock(rows: MessageQuerySet, limit: int, using: str) -> list[Message]:
     features = connections[using].features
-    if not features.has_select_for_update:
-        return rows  # SQLite: the IMMEDIATE transaction is the lock
-    return rows.select_for_update(
-        skip_locked=features.has_select_for_update_skip_locked
-    )
+    if features.has_select_for_update:  # not SQLite: its transaction is the lock
+        skip = features.has_select_for_update_skip_locked
+        rows = rows.select_for_update(skip_locked=skip)
+    return list(rows[:limit])
 
 
 def _still_ours(found: list[Message], claim: str, using: str) -> list[Message]:

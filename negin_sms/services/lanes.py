@@ -69,7 +69,7 @@ class Lane:
         self._disown()
         room = min(self._room(), most, self._allowance())
         self.waits_for_rate = self._allowance() < 1
-        if room < 1 or not self.account.dispatch:
+        if room < self._worth_a_look(most) or not self.account.dispatch:
             return 0
         claim = claims.new_claim()
         try:
@@ -161,8 +161,21 @@ class Lane:
         self._admission = admission
 
     def _room(self) -> int:
-        spare = self._width if self._seconds < _QUICK else self._width // 4
-        return self._width + spare - len(self.in_flight)
+        return self._width + self._spare - len(self.in_flight)
+
+    @property
+    def _spare(self) -> int:
+        """Return how many rows to have in hand beyond those in flight."""
+        return self._width if self._seconds < _QUICK else self._width // 4
+
+    def _worth_a_look(self, most: int) -> int:
+        """Return from how much room on it pays to ask the database.
+
+        Not before what was in hand is in flight, so that claims come in batches.
+        """
+        if not self.in_flight or self._rate is not None:
+            return 1
+        return max(1, min(self._spare, most))
 
     def _allowance(self) -> int:
         """Return how many messages RATE allows now (a bucket of one second)."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import Count
+from django.db.models import Case, Count, Value, When
 from django.db.models.functions import Coalesce
 
 from negin_sms.choices import Flag, Status
@@ -76,10 +76,44 @@ def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
 
 
 def _write_all(endings: Sequence[Ending], using: str) -> None:
+    accepted = [ending for ending in endings if ending.reply is not None]
     with transaction.atomic(using=using):
+        for group in _alike(accepted):
+            if not _write_together(group, using):
+                for ending in group:
+                    _write(ending, using)
         for ending in endings:
-            _write(ending, using)
-        _flag_shared_ids(endings, using)
+            if ending.reply is None:
+                _write(ending, using)
+        _flag_shared_ids(accepted, using)
+
+
+def _alike(accepted: Iterable[Ending]) -> Iterable[list[Ending]]:
+    """Group the endings that set the same values, but for the gateway's id."""
+    groups: dict[tuple[Any, ...], list[Ending]] = {}
+    for ending in accepted:
+        fields = {**_accepted_fields(ending), "gateway_id": "", "poll_at": ""}
+        key = (ending.job.claim, ending.job.account.alias, *fields.values())
+        groups.setdefault(key, []).append(ending)
+    return groups.values()
+
+
+def _write_together(group: Sequence[Ending], using: str) -> bool:
+    """Write a group in one UPDATE; return whether every claim was still held.
+
+    A statement for each message is what a dispatcher would spend its time on.
+    """
+    ids = {ending.job.pk: ending.reply.gateway_id for ending in group if ending.reply}
+    rows = Message.objects.using(using).claimed_by(group[0].job.claim)
+    written = rows.filter(pk__in=ids).update(
+        **{
+            **_fields(group[0]),
+            "gateway_id": Case(
+                *(When(pk=pk, then=Value(gateway_id)) for pk, gateway_id in ids.items())
+            ),
+        }
+    )
+    return written == len(ids)
 
 
 def _write(ending: Ending, using: str) -> None:
@@ -149,6 +183,8 @@ def _flag(ending: Ending, odd: bool) -> str:
 
 
 def _same_number(echoed: str, ending: Ending) -> bool:
+    if echoed == ending.job.request.mobile.removeprefix("+"):
+        return True
     try:
         return normalize_mobile(echoed) == ending.job.request.mobile
     except InvalidMessage:
@@ -164,7 +200,7 @@ def _delay(ending: Ending) -> float:
 
 
 def _flag_shared_ids(endings: Iterable[Ending], using: str) -> None:
-    """Flag the messages of an account that the gateway gave one id.
+    """Flag the messages of an account that the gateway gave the same id.
 
     None of them is asked about any more: nobody could say whose report it is.
     Ids may come round again in a gateway's life, so only days count.

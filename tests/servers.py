@@ -1,0 +1,156 @@
+"""Database servers of our own, in a temporary folder, to be crashed at will.
+
+The machine's own servers are never touched. Where a server's programs are missing,
+or cannot be run (they refuse root; runuser changes to their user), there is none.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from glob import glob
+from pathlib import Path
+
+
+class Server:
+    """One server process: ``url`` names it, ``crash`` kills it, ``start`` revives."""
+
+    user = ""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+        # pytest's folders are closed to everybody else.
+        for parent in [folder, *folder.parents][:4]:
+            parent.chmod(0o755)
+        shutil.chown(folder, self.user)
+        self.create()
+
+    def create(self) -> None:
+        raise NotImplementedError
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def answers(self) -> bool:
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self.process = subprocess.Popen(
+            self.as_user(self.command()),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        give_up_at = time.monotonic() + 60
+        while not self.answers():
+            assert time.monotonic() < give_up_at, "the server does not start"
+            time.sleep(0.05)
+
+    def crash(self) -> None:
+        """kill -9, connections and all."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.crash()
+
+    def as_user(self, command: list[str]) -> list[str]:
+        if os.geteuid() != 0:
+            return command
+        return ["runuser", "-u", self.user, "--", *command]
+
+    def run(self, *command: str) -> None:
+        subprocess.run(self.as_user(list(command)), check=True, capture_output=True)
+
+
+def _postgres_bin() -> str:
+    found = sorted(glob("/usr/lib/postgresql/*/bin"))
+    return found[-1] if found else str(Path(shutil.which("initdb") or "/").parent)
+
+
+class PostgreSQL(Server):
+    user = "postgres"
+
+    @staticmethod
+    def is_there() -> bool:
+        return Path(_postgres_bin(), "initdb").exists()
+
+    @property
+    def url(self) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+
+    def create(self) -> None:
+        data = str(self.folder / "data")
+        self.run(
+            *(f"{_postgres_bin()}/initdb", "-D", data, "-U", "postgres"),
+            *("-A", "trust", "-E", "UTF8", "--no-locale", "-N"),
+        )
+
+    def command(self) -> list[str]:
+        return [
+            *(f"{_postgres_bin()}/postgres", "-D", str(self.folder / "data")),
+            *("-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1"),
+        ]
+
+    def answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+class MariaDB(Server):
+    user = "mysql"
+    time_zone = "SYSTEM"
+
+    @staticmethod
+    def is_there() -> bool:
+        return bool(shutil.which("mariadbd") and shutil.which("mariadb-install-db"))
+
+    @property
+    def url(self) -> str:
+        return f"mysql://root@127.0.0.1:{self.port}/mysql"
+
+    def create(self) -> None:
+        self.run(
+            *("mariadb-install-db", "--no-defaults", f"--datadir={self.folder}/data"),
+            *("--auth-root-authentication-method=normal", "--skip-test-db"),
+        )
+
+    def command(self) -> list[str]:
+        return [
+            *("mariadbd", "--no-defaults", f"--datadir={self.folder}/data"),
+            *(f"--port={self.port}", "--bind-address=127.0.0.1"),
+            *(f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"),
+            f"--default-time-zone={self.time_zone}",
+        ]
+
+    def answers(self) -> bool:
+        import MySQLdb
+
+        try:
+            MySQLdb.connect(host="127.0.0.1", port=self.port, user="root").close()
+        except MySQLdb.OperationalError:
+            return False
+        return True
+
+
+class TehranMariaDB(MariaDB):
+    """A server that runs on Tehran's time, where CURRENT_TIMESTAMP is 3:30 off."""
+
+    time_zone = "+03:30"
