@@ -83,6 +83,18 @@ def _execute(url: str, sql: str) -> None:
         connection.close()
 
 
+_started: list[subprocess.Popen[str]] = []
+
+
+def reap() -> None:
+    """End every process that a failed test has left behind."""
+    while _started:
+        process = _started.pop()
+        process.kill()
+        if process.stdout and not process.stdout.closed:
+            process.communicate()
+
+
 class Chaos:
     """One database and one gateway, and the processes between them."""
 
@@ -90,7 +102,6 @@ class Chaos:
         self.database, self.gateway = database, gateway
         self.account = {**ACCOUNT, **account}
         self.kills = 0
-        self.processes: list[subprocess.Popen[str]] = []
         self.do("migrate")
 
     def start(
@@ -98,7 +109,7 @@ class Chaos:
     ) -> subprocess.Popen[str]:
         """Start a process that does one thing."""
         account = {**self.account, "BASE_URL": self.gateway.url}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
@@ -119,6 +130,8 @@ class Chaos:
             stderr=subprocess.PIPE,
             text=True,
         )
+        _started.append(process)
+        return process
 
     def do(
         self, command: str, *, env: dict[str, str] | None = None, **arguments: Any

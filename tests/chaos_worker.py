@@ -1,7 +1,7 @@
 """A process of the chaos tests: does one thing to the database, and may be killed.
 
 ``python -m tests.chaos_worker COMMAND [JSON]``. What is to go wrong is patched in
-from here (CHAOS_MUTANT, CHAOS_KILL_POINT), so the product holds no hook for it.
+from here (CHAOS_MUTANT, KILL_POINTS), so the product holds no hook for it.
 """
 # mypy: disable-error-code="attr-defined, assignment, return-value, method-assign"
 
@@ -52,6 +52,28 @@ def send_row(pk: int) -> None:
     services.send_messages([Message.objects.get(pk=pk)])
 
 
+def die_sending(plan: list[tuple[str, int]]) -> list[int]:
+    """Send each message in a fork that dies at its point; return the signals.
+
+    Forks, since a process that has imported Django is there at once.
+    """
+    ends = []
+    for point, pk in plan:
+        child = os.fork()
+        if not child:
+            with contextlib.contextmanager(KILL_POINTS[point][0])():
+                send_row(pk)
+            os._exit(0)
+        ends.append(os.WTERMSIG(os.waitpid(child, 0)[1]))
+    return ends
+
+
+def queue_and_dispatch(count: int) -> dict[str, Any]:
+    """Do all of the main job by one clock."""
+    queue(count)
+    return {**dispatch(), "stale": rescue()}
+
+
 def rescue() -> int:
     from negin_sms import services
 
@@ -73,7 +95,11 @@ def poll(**options: Any) -> dict[str, int]:
 
 
 COMMANDS = {
-    f.__name__: f for f in (migrate, queue, dispatch, send_row, rescue, dump, poll)
+    f.__name__: f
+    for f in (
+        *(migrate, queue, dispatch, queue_and_dispatch),
+        *(send_row, die_sending, rescue, dump, poll),
+    )
 }
 
 
@@ -309,11 +335,8 @@ def main() -> None:
         skew_clock(float(skew))
     if scale := os.environ.get("CHAOS_TIME_SCALE"):
         scale_time(float(scale))
-    point = KILL_POINTS.get(os.environ.get("CHAOS_KILL_POINT", ""))
-    trap = contextlib.contextmanager(point[0])() if point else contextlib.nullcontext()
     arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-    with trap:
-        result = COMMANDS[sys.argv[1]](**arguments)
+    result = COMMANDS[sys.argv[1]](**arguments)
     sys.stdout.write(json.dumps(result, default=str))
 
 

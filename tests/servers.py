@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from glob import glob
 from pathlib import Path
@@ -21,16 +22,14 @@ class Server:
 
     user = ""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self) -> None:
+        # Not pytest's folders: those are closed to everybody but their owner.
+        self.folder = Path(tempfile.mkdtemp(prefix="negin-sms-"))
+        shutil.chown(self.folder, self.user)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
-        # pytest's folders are closed to everybody else.
-        for parent in [folder, *folder.parents][:4]:
-            parent.chmod(0o755)
-        shutil.chown(folder, self.user)
         self.create()
 
     def create(self) -> None:
@@ -44,15 +43,18 @@ class Server:
 
     def start(self) -> None:
         """Start, and wait until it answers."""
-        self.process = subprocess.Popen(
-            self.as_user(self.command()),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
         give_up_at = time.monotonic() + 60
         while not self.answers():
             assert time.monotonic() < give_up_at, "the server does not start"
+            # After a crash its children may hold its memory for a moment.
+            if self.process is None or self.process.poll() is not None:
+                self.process = subprocess.Popen(
+                    self.as_user(self.command()),
+                    cwd=self.folder,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             time.sleep(0.05)
 
     def crash(self) -> None:
@@ -65,6 +67,7 @@ class Server:
     def stop(self) -> None:
         if self.process is not None:
             self.crash()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def as_user(self, command: list[str]) -> list[str]:
         if os.geteuid() != 0:
@@ -72,7 +75,13 @@ class Server:
         return ["runuser", "-u", self.user, "--", *command]
 
     def run(self, *command: str) -> None:
-        subprocess.run(self.as_user(list(command)), check=True, capture_output=True)
+        subprocess.run(
+            self.as_user(list(command)),
+            cwd=self.folder,
+            env={**os.environ, "TMPDIR": str(self.folder)},
+            check=True,
+            capture_output=True,
+        )
 
 
 def _postgres_bin() -> str:
@@ -137,6 +146,7 @@ class MariaDB(Server):
             *("mariadbd", "--no-defaults", f"--datadir={self.folder}/data"),
             *(f"--port={self.port}", "--bind-address=127.0.0.1"),
             *(f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"),
+            *(f"--tmpdir={self.folder}", "--character-set-server=utf8mb4"),
             f"--default-time-zone={self.time_zone}",
         ]
 

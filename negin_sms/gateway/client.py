@@ -14,7 +14,8 @@ and ``send`` and ``states`` raise it from a frame that holds no secret.
 from __future__ import annotations
 
 import contextlib
-import html
+import dataclasses
+import functools
 import math
 import os
 import ssl
@@ -22,7 +23,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import quote, quote_plus
 
 import requests
 import urllib3
@@ -32,11 +32,19 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from negin_sms import __version__
-from negin_sms.conf import Account
-from negin_sms.exceptions import Effect, GatewayError, NotSent, OutcomeUnknown
+from negin_sms.conf import SETTING, Account
+from negin_sms.exceptions import (
+    Effect,
+    GatewayError,
+    InvalidConfiguration,
+    NotSent,
+    OutcomeUnknown,
+)
 
 from . import connections, wire
 from .exchange import Exchange, TooLate, Watchdog
+from .readers import clean
+from .redaction import redact
 
 T = TypeVar("T")
 
@@ -44,10 +52,9 @@ SEND_PATH = "/wsSend.ashx"
 STATES_PATH = "/wsStates.ashx"
 LARGEST_ANSWER = 64 * 1024
 _CHUNK = 16 * 1024
-_SHORTEST_SECRET = 3  # blanking every "a" would leave nothing to read
 
 # Everything the libraries below let through. OSError and ValueError are there
-# because a bad CA path and an unsendable header arrive as these.
+# because a lack of descriptors or threads and an unsendable form arrive as these.
 _FAILURES = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -72,6 +79,7 @@ class _Answer:
     status: int
     retry_after: str
     body: bytes = field(repr=False)
+    is_cut: bool = False  # by the deadline, which looks like an answer's end
 
 
 class NeginGateway:
@@ -84,7 +92,7 @@ class NeginGateway:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._keep_alive = connections.KeepAlive(account.keep_alive)
-        self._adapter = _Adapter(_tls_context(account.ca_file), account.workers)
+        self._adapter = _Adapter(_trust_of(account), account.workers)
         self._settings = _environment(account)
         self._headers = {
             "Accept-Encoding": "identity",
@@ -105,10 +113,10 @@ class NeginGateway:
         form = wire.encode_send(request)
         secrets = (request.text, request.mobile.removeprefix("+98"))
         result = self._converse(SEND_PATH, form, wire.decode_send, start_by, secrets)
+        if isinstance(result, wire.SendReply):
+            return self._without_echoes(result, secrets)
         del form, secrets
-        if isinstance(result, GatewayError):
-            raise result
-        return result
+        raise result
 
     def states(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the state codes of those ids that the gateway knows."""
@@ -134,9 +142,24 @@ class NeginGateway:
         answer = self._post(path, form, start_by)
         result = answer if isinstance(answer, GatewayError) else _read(answer, decode)
         if isinstance(result, GatewayError):
-            own = (self._account.username, self._account.password)
-            result.detail = _redact(result.detail, (*own, *secrets))
+            result.detail = self._redact(result.detail, secrets)
         return result
+
+    @sensitive_variables()
+    def _without_echoes(
+        self, reply: wire.SendReply, secrets: Iterable[str]
+    ) -> wire.SendReply:
+        line, msg = reply.used_line, reply.msg
+        if not line.isdigit():  # digits are a line, even if they are a username too
+            line = self._redact(line, secrets)
+        if msg != "success":  # the usual case, and the search takes its time
+            msg = self._redact(msg, secrets)
+        return dataclasses.replace(reply, msg=msg, used_line=line)
+
+    @sensitive_variables()
+    def _redact(self, text: str, secrets: Iterable[str]) -> str:
+        account = self._account
+        return redact(text, (account.username, account.password, *secrets))
 
     @sensitive_variables()
     def _post(
@@ -144,23 +167,22 @@ class NeginGateway:
     ) -> _Answer | GatewayError:
         now = time.monotonic()
         exchange = Exchange(deadline=now + self._account.deadline, start_by=start_by)
-        with self._under_watch(exchange):
-            try:
-                with self._open(path, form) as response:
-                    answer = _Answer(
-                        response.status_code,
-                        response.headers.get("Retry-After", ""),
-                        _read_body(response),
-                    )
-            except _FAILURES as error:
-                return self._failure(exchange, error, time.monotonic() - now)
-        return answer
+        try:
+            with self._under_watch(exchange), self._open(path, form) as response:
+                return _Answer(
+                    response.status_code,
+                    response.headers.get("Retry-After", ""),
+                    _read_body(response),
+                    exchange.expired,
+                )
+        except _FAILURES as error:
+            return self._failure(exchange, error, time.monotonic() - now)
 
     @contextlib.contextmanager
     def _under_watch(self, exchange: Exchange) -> Iterator[None]:
         connections.begin(exchange, self._keep_alive)
-        watchdog.watch(exchange)
         try:
+            watchdog.watch(exchange)
             yield
         finally:
             watchdog.release(exchange)
@@ -227,6 +249,13 @@ class AnswerTooLarge(OSError):
 
 
 def _read(answer: _Answer, decode: Callable[[bytes], T]) -> T | GatewayError:
+    result = _understand(answer, decode)
+    if answer.is_cut and isinstance(result, OutcomeUnknown):
+        return OutcomeUnknown(_TOO_SLOW, detail=result.detail, effect=result.effect)
+    return result
+
+
+def _understand(answer: _Answer, decode: Callable[[bytes], T]) -> T | GatewayError:
     error = wire.decode_http(answer.status, answer.retry_after, answer.body)
     if error is not None:
         return error
@@ -252,9 +281,12 @@ def _read_body(response: requests.Response) -> bytes:
     raise AnswerTooLarge
 
 
+_TOO_SLOW = _("The deadline passed while the gateway was answering.")
+
+
 def _unknown_reason(exchange: Exchange, error: Exception) -> object:
     if exchange.expired:
-        return _("The deadline passed while the gateway was answering.")
+        return _TOO_SLOW
     if _find(error, AnswerTooLarge):
         return _("The gateway's answer is too large to be one.")
     if _find(error, TimeoutError, urllib3.exceptions.ReadTimeoutError):
@@ -262,51 +294,39 @@ def _unknown_reason(exchange: Exchange, error: Exception) -> object:
     return _("The connection was lost; the gateway may have sent the message.")
 
 
-def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
-    """Search an error, and all that it was made of, for one of some kinds."""
+def _walk(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and all that it was made of, the outermost first."""
     seen: set[int] = set()
     todo: list[Any] = [error]
     while todo:
         found = todo.pop()
         if not isinstance(found, BaseException) or id(found) in seen:
             continue
-        if isinstance(found, kinds):
-            return found
         seen.add(id(found))
+        yield found
         reason = getattr(found, "reason", None)
         todo += [*found.args, found.__cause__, found.__context__, reason]
-    return None
+
+
+def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    return next((one for one in _walk(error) if isinstance(one, kinds)), None)
 
 
 def _cause(error: BaseException, host: str = "") -> str:
     """Name the innermost cause: its kind and the system's words, never the form."""
-    cause: BaseException = error
-    for kind in (ssl.SSLCertVerificationError, ssl.SSLError, OSError):
-        found = _find(error, kind)
-        if found is not None and not isinstance(found, requests.RequestException):
-            cause = found
+    # requests' errors are OSErrors themselves, but hold the form and say little.
+    causes = [
+        one for one in _walk(error) if not isinstance(one, requests.RequestException)
+    ] or [error]
+    for kind in (ssl.SSLCertVerificationError, ssl.SSLError, OSError, Exception):
+        found = next((one for one in causes if isinstance(one, kind)), None)
+        if found is not None:
             break
-    words = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "")
-    tunnel = str(cause) if "Tunnel connection failed" in str(cause) else ""
-    parts = [type(cause).__name__, wire.clean(tunnel or words or "", limit=120), host]
+    words = getattr(found, "verify_message", "") or getattr(found, "strerror", "")
+    if str(found).startswith("Tunnel connection failed"):
+        words = str(found)
+    parts = [type(found).__name__, clean(words or "", limit=120), host]
     return ", ".join(part for part in parts if part)
-
-
-@sensitive_variables()
-def _redact(text: str, secrets: Iterable[str]) -> str:
-    """Blank what a gateway echoes of our own request, in the spellings of the web."""
-    for secret in secrets:
-        # Cleaning has folded white space in what was echoed.
-        for plain in {secret, wire.clean(secret)}:
-            for spelling in {
-                plain,
-                quote(plain),
-                quote_plus(plain),
-                html.escape(plain),
-            }:
-                if len(spelling) >= _SHORTEST_SECRET:
-                    text = text.replace(spelling, "•••")
-    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,8 +345,19 @@ def _environment(account: Account) -> _Environment:
     )
 
 
+def _trust_of(account: Account) -> ssl.SSLContext:
+    try:
+        return _tls_context(account.ca_file)
+    except OSError as error:  # ssl.SSLError, where it holds no certificate
+        raise InvalidConfiguration(
+            f'{SETTING}["{account.alias}"]["CA_FILE"] cannot be read '
+            f"({error.strerror}). Write the path of a file of PEM certificates."
+        ) from None
+
+
+@functools.cache  # reading some hundred certificates takes longer than a send
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a context that trusts the system, certifi and the account's CA file."""
+    """Return a context that trusts the system, certifi and the CA file."""
     context = ssl.create_default_context()
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)

@@ -7,6 +7,7 @@ account's KEEP_ALIVE and the limit that the server has shown it keeps to.
 
 from __future__ import annotations
 
+import http.client
 import socket
 import threading
 import time
@@ -63,16 +64,27 @@ def end() -> None:
     _current.exchange = _current.keep_alive = None
 
 
+class _Response(http.client.HTTPResponse):
+    def begin(self) -> None:
+        super().begin()
+        # urllib3 logs header lines that cannot be read, and what a gateway echoes
+        # there may be the form.
+        self.headers.defects.clear()
+        self.headers.set_payload("")
+
+
 class _Noting:
     """What both kinds of connection have in common."""
 
     # http.client prints the request, password included, when its class-wide
     # debuglevel is raised; ours stays where it is.
     debuglevel = 0
+    response_class: type[http.client.HTTPResponse] = _Response
 
     sock: socket.socket | None
     _idle_since = 0.0
     _connecting = False
+    _may_rest = False
 
     def _new_conn(self) -> socket.socket:
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]
@@ -99,12 +111,14 @@ class _Noting:
     def getresponse(self) -> Any:
         response = super().getresponse()  # type: ignore[misc]
         _current.exchange.answered = True
+        # Another one may follow a 1xx, and would answer the next request.
+        self._may_rest = response.status == http.client.OK
         return response
 
     @property
     def is_connected(self) -> bool:
         """Return whether the pool may use this connection again."""
-        if self.sock is None:
+        if self.sock is None or not self._may_rest:
             return False
         idle = time.monotonic() - self._idle_since
         keep_alive: KeepAlive = _current.keep_alive
@@ -122,6 +136,8 @@ class _Noting:
     def rest(self) -> None:
         """Note that the connection idles from now on."""
         self._idle_since = time.monotonic()
+        # Another thread may take it at once: this exchange's end is not its own.
+        _current.exchange.close()
 
 
 class _NotingHTTP(_Noting, HTTPConnection):

@@ -9,6 +9,7 @@ either: one watchdog thread shuts raw sockets down when their time is over.
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import socket
@@ -89,14 +90,14 @@ class Watchdog:
         self._wakes_at = math.inf
 
     def watch(self, exchange: Exchange) -> None:
-        """Start watching; the thread is started by the first exchange."""
+        """Start watching; the thread is started by the first exchange.
+
+        Raise OSError where there is none to be had: without it nothing is sent.
+        """
         with self._changed:
-            self._watched.add(exchange)
             if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="negin-sms-watchdog", daemon=True
-                )
-                self._thread.start()
+                self._thread = self._start()
+            self._watched.add(exchange)
             if exchange.deadline < self._wakes_at:
                 self._changed.notify()
 
@@ -104,6 +105,16 @@ class Watchdog:
         """Stop watching."""
         with self._changed:
             self._watched.discard(exchange)
+
+    def _start(self) -> threading.Thread:
+        thread = threading.Thread(
+            target=self._run, name="negin-sms-watchdog", daemon=True
+        )
+        try:
+            thread.start()
+        except RuntimeError:  # out of threads, or the interpreter is shutting down
+            raise OSError(errno.ENOMEM, "no thread to watch the deadline") from None
+        return thread
 
     def _run(self) -> None:
         with self._changed:
