@@ -71,6 +71,16 @@ class TestKeepAlive:
         assert keep_alive.allows(0.09)
         assert not keep_alive.allows(0.1)
 
+    @pytest.mark.parametrize(
+        ("header", "limit"),
+        [("timeout=4, max=100", 2.0), ("Timeout = 60", 5.0), ("max=5", 5.0), ("", 5.0)],
+    )
+    def test_takes_the_server_at_its_word(self, header: str, limit: float):
+        keep_alive = KeepAlive(5.0)
+        keep_alive.note_promise(header)
+        assert keep_alive.allows(limit - 0.1)
+        assert not keep_alive.allows(limit)
+
     def test_never_unlearns(self):
         keep_alive = KeepAlive(5)
         keep_alive.note_closed_after(0.2)

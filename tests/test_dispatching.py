@@ -72,19 +72,23 @@ def test_one_worker_sends_in_the_order_of_the_queue(use_account):
     assert texts() == ["2", "3", "1", "0"]
 
 
-def test_urgent_message_overtakes_what_is_queued(slow):
-    MessageFactory.create_batch(60, priority=Priority.LOW)
-    done = threading.Event()
-    sent_before: list[int] = []
+@pytest.mark.parametrize("workers", [4, 16])
+def test_urgent_message_overtakes_ten_thousand(slow, workers):
+    """T15: it goes out with the next free worker."""
+    rows = [MessageFactory.build(priority=Priority.LOW) for _ in range(10_000)]
+    Message.objects.bulk_create(rows, batch_size=1000)
+    stop = threading.Event()
+    posted_before: list[int] = []
 
     def progress(_ended):
-        if not done.is_set():
-            done.set()
-            sent_before.append(len(memory.outbox))
+        if not posted_before and len(memory.outbox) > 40:
             services.queue_sms("09395213300", "URGENT", priority=Priority.URGENT)
+            posted_before.append(len(memory.outbox))
+        if "URGENT" in texts():
+            stop.set()
 
-    services.dispatch_queue(workers=4, progress=progress)
-    assert texts().index("URGENT") - sent_before[0] <= 2 * 4
+    services.dispatch_queue(workers=workers, stop=stop, progress=progress)
+    assert texts().index("URGENT") - posted_before[0] <= 2 * workers
 
 
 def test_limit_ends_the_run(slow):

@@ -8,6 +8,7 @@ account's KEEP_ALIVE and the limit that the server has shown it keeps to.
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import threading
 import time
@@ -19,15 +20,16 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from .exchange import Exchange
 
 _current = threading.local()
+_PROMISE = re.compile(r"\btimeout\s*=\s*([0-9]{1,6})\b", re.I)
 
 
 class KeepAlive:
     """How long an idle connection of one gateway may be used again, in seconds.
 
     A connection that died under a request leaves an uncertain message behind, so
-    reuse stops for a while after one. A server that was seen to close after t
-    idle seconds is not tried again beyond half of t: closing and sending may
-    cross on the wire.
+    reuse stops for a while after one. A server that says or shows that it closes
+    after t idle seconds is not tried again beyond half of t: closing and sending
+    may cross on the wire.
     """
 
     SUSPENSION = 600.0
@@ -48,6 +50,12 @@ class KeepAlive:
     def note_closed_after(self, idle: float) -> None:
         """Learn that the server had closed a connection by then."""
         self._limit = min(self._limit, idle / 2)
+
+    def note_promise(self, header: str) -> None:
+        """Learn from a server's own word: ``Keep-Alive: timeout=5``."""
+        promise = _PROMISE.search(header)
+        if promise:
+            self._limit = min(self._limit, int(promise[1]) / 2)
 
     def suspend(self) -> None:
         """Open one connection a request for the next ten minutes."""
@@ -113,6 +121,7 @@ class _Noting:
         _current.exchange.answered = True
         # Another one may follow a 1xx, and would answer the next request.
         self._may_rest = response.status == http.client.OK
+        _current.keep_alive.note_promise(response.headers.get("Keep-Alive", ""))
         return response
 
     @property
