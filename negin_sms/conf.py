@@ -273,10 +273,15 @@ def _refuse_unfit(account: Account) -> None:
                     f'{key} (not the panel\'s login): {SETTING} = {{"{alias}": '
                     f'{{"{name}": "…", …}}}}'
                 )
+    refuse_short_lease(account, account.lease)
+
+
+def refuse_short_lease(account: Account, lease: float) -> None:
+    """Raise InvalidConfiguration for a lease in which a worker could be overtaken."""
     shortest = 2 * (account.deadline + account.result_retry)
-    if account.lease < shortest:
+    if lease < shortest:
         raise InvalidConfiguration(
-            f"{_where(alias, 'LEASE')} is {account.lease:g} s; a claim must outlast "
+            f"{_where(account.alias, 'LEASE')} is {lease:g} s; a claim must outlast "
             f"the exchange and the write after it twice over. Write at least: "
             f'"LEASE": {shortest:g}'
         )

@@ -110,6 +110,10 @@ class TestDispatch:
         with pytest.raises(CommandError, match=words):
             run("dispatch_sms_queue", option)
 
+    def test_lease_that_could_be_overtaken_is_refused(self):
+        with pytest.raises(CommandError, match='"LEASE": 180'):
+            run("dispatch_sms_queue", "--lease=20")
+
     def test_database_that_is_away_is_a_sentence(self, settings):
         backend = settings.NEGIN_SMS["default"]
         settings.NEGIN_SMS = {"default": {**backend, "RESULT_RETRY": 0.1}}

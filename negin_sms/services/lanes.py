@@ -42,6 +42,7 @@ class Lane:
         self.using = using
         self.workers = workers or account.workers
         self.lease = lease or account.lease
+        conf.refuse_short_lease(account, self.lease)
         self.in_flight: dict[int, Job] = {}
         self.waits_for_rate = False
         self._rate = rate or account.rate
