@@ -1,6 +1,6 @@
 """The storm of tests/test_chaos.py at any size, by hand.
 
-    python -m benchmarks.chaos postgres://postgres@127.0.0.1:5432/x --sends 20000 --kills 100
+    python -m benchmarks.chaos postgres://postgres@127.0.0.1:5432/x --kills 100
 
 Prints what was sent and what was left uncertain; exits with 1 when the promise broke.
 """

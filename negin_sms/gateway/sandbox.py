@@ -133,10 +133,7 @@ class Sandbox:
 
     def serve_forever(self) -> None:
         """Answer requests in this thread until it is interrupted."""
-        try:
-            self._server.serve_forever()
-        finally:
-            self._server.server_close()
+        self._server.serve_forever()
 
     def stop(self) -> None:
         """Stop answering, and close what is open."""
@@ -145,6 +142,8 @@ class Sandbox:
             self._thread.join()
             self._thread = None
         self._server.server_close()
+
+    close = stop
 
     def __enter__(self) -> Self:
         return self.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from argparse import ArgumentParser
 from typing import Any
 
@@ -29,13 +30,14 @@ class Command(BaseCommand):
             raise CommandError(
                 f"Cannot listen on {host}:{port} ({error}); choose another --port."
             ) from None
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(sandbox):
+            self._explain(sandbox)
+            sandbox.serve_forever()
+
+    def _explain(self, sandbox: Sandbox) -> None:
         self.stdout.write(f'SMS sandbox: "BASE_URL": "{sandbox.url}" (Ctrl-C ends it)')
         self.stdout.write("Any username and password. Recipients:")
         for mobile, fate in MAGIC.items():
             self.stdout.write(f"  0{mobile.removeprefix('98')}  {fate.value}")
         self.stdout.write("  any other    delivered")
         self.stdout.flush()
-        try:
-            sandbox.serve_forever()
-        except KeyboardInterrupt:
-            self.stdout.write("")
