@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -191,6 +192,15 @@ def test_sandbox_command_serves_until_interrupted():
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=10)[1] == ""
     assert process.returncode == 0
+
+
+def test_sandbox_command_ends_quietly_on_ctrl_c():
+    interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    out, err = run("serve_sms_sandbox", "--port=0")
+    interrupt.join()
+    assert "09000000010  taken, and the connection cut" in out
+    assert err == ""
 
 
 def test_sandbox_command_says_when_the_port_is_taken(sandbox):

@@ -22,6 +22,7 @@ from negin_sms.retries import next_poll_age
 
 from .queueing import wake
 from .reports import ActionReport
+from .results import flag_shared_ids
 from .transactions import write_alias
 from .wishes import User
 
@@ -61,11 +62,11 @@ def resolve(
     """Decide what an uncertain message was: ``accepted`` or ``rejected``.
 
     ``why`` is kept on the row. With the gateway's id (from the panel) the message
-    is asked about like the others. With the ``claim`` from a line of the log, it is
-    the sending's own result that is written late: then a message that is still
-    ``sending`` is settled too, and one that was sent again is not. Raise
-    NeginSmsError when there is nothing to decide any more, InvalidMessage for
-    arguments that do not fit.
+    is asked about like the others, unless one of the last days has that id too.
+    With the ``claim`` from a line of the log, it is the sending's own result that
+    is written late: then a message that is still ``sending`` is settled too, and
+    one that was sent again is not. Raise NeginSmsError when there is nothing to
+    decide any more, InvalidMessage for arguments that do not fit.
     """
     _refuse_unfit_decision(status, why, gateway_id)
     using = write_alias()
@@ -81,6 +82,8 @@ def resolve(
         fields |= {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
     with transaction.atomic(using=using):
         changed = _undecided(message.pk, claim, using).update(**fields)
+        if changed and gateway_id:
+            flag_shared_ids(message.account, [gateway_id], using=using)
     message.refresh_from_db(using=using)
     if not changed:
         raise NeginSmsError(

@@ -199,36 +199,40 @@ def _delay(ending: Ending) -> float:
     return retry_delay(ending.job.attempts)
 
 
-def _flag_shared_ids(endings: Iterable[Ending], using: str) -> None:
-    """Flag the messages of an account that the gateway gave the same id.
+def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> None:
+    """Flag the messages of an account that have one of these ids in common.
 
     None of them is asked about any more: nobody could say whose report it is.
     Ids may come round again in a gateway's life, so only days count.
     """
+    rows = Message.objects.using(using).filter(
+        account=alias,
+        gateway_id__in=set(gateway_ids),
+        finished_at__gte=from_now(-_ID_MEMORY),
+    )
+    shared = (
+        rows.values("gateway_id")
+        .annotate(messages=Count("pk"))
+        .filter(messages__gt=1)
+        .values_list("gateway_id", flat=True)
+    )
+    if found := list(shared):
+        rows.filter(gateway_id__in=found).update(
+            flag=Flag.SHARED_ID,
+            poll_at=None,
+            settled_at=Coalesce("settled_at", DbNow()),
+        )
+        logger.error("SMS account %r: one gateway id for several messages", alias)
+
+
+def _flag_shared_ids(accepted: Iterable[Ending], using: str) -> None:
     ids: dict[str, set[str]] = {}
-    for ending in endings:
+    for ending in accepted:
         if ending.reply is not None:
             account = ids.setdefault(ending.job.account.alias, set())
             account.add(ending.reply.gateway_id)
     for alias, gateway_ids in ids.items():
-        rows = Message.objects.using(using).filter(
-            account=alias,
-            gateway_id__in=gateway_ids,
-            finished_at__gte=from_now(-_ID_MEMORY),
-        )
-        shared = (
-            rows.values("gateway_id")
-            .annotate(messages=Count("pk"))
-            .filter(messages__gt=1)
-            .values_list("gateway_id", flat=True)
-        )
-        if found := list(shared):
-            rows.filter(gateway_id__in=found).update(
-                flag=Flag.SHARED_ID,
-                poll_at=None,
-                settled_at=Coalesce("settled_at", DbNow()),
-            )
-            logger.error("SMS account %r: one gateway id for several messages", alias)
+        flag_shared_ids(alias, gateway_ids, using=using)
 
 
 def _warn_of_codes(endings: Iterable[Ending]) -> None:

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+
+import pytest
+
+from negin_sms.management.commands._arguments import count, moment, seconds
+
+
+@pytest.mark.parametrize(("text", "value"), [("1", 1), ("250", 250)])
+def test_counts_are_read(text, value):
+    assert count(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "1.5", "x", ""])
+def test_other_counts_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1"):
+        count(text)
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.5", 0.5), ("30", 30.0)])
+def test_seconds_are_read(text, value):
+    assert seconds(text) == value
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "inf", "x"])
+def test_other_seconds_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="number above 0"):
+        seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-11-22", datetime(2026, 11, 21, 20, 30, tzinfo=UTC)),
+        ("2026-11-22T12:00", datetime(2026, 11, 22, 8, 30, tzinfo=UTC)),
+        ("2026-11-22T12:00Z", datetime(2026, 11, 22, 12, 0, tzinfo=UTC)),
+    ],
+)
+def test_moments_are_in_the_projects_zone_unless_they_name_one(text, value):
+    assert moment(text) == value
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "2026-02-30T10:00", ""])
+def test_other_moments_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="give a time such as"):
+        moment(text)
