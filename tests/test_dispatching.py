@@ -88,7 +88,9 @@ def test_urgent_message_overtakes_ten_thousand(slow, workers):
             stop.set()
 
     services.dispatch_queue(workers=workers, stop=stop, progress=progress)
-    assert texts().index("URGENT") - posted_before[0] <= 2 * workers
+    # At most 2 x workers rows are in hand at its commit; while its own thread takes it
+    # up, each of the others may finish one more (33 of 32 was seen once).
+    assert texts().index("URGENT") - posted_before[0] < 3 * workers
 
 
 def test_limit_ends_the_run(slow):

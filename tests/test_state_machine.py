@@ -121,8 +121,6 @@ ACTS = {
     "fault of the class, taken": Act(True, error=KeyError),
     "fault of the class": Act(False, error=KeyError),
 }
-TROUBLES: dict[str, Callable[[], None]] = {}
-UNKNOWN_IDS: dict[str, int] = {"999999": 1}
 
 
 @dataclass(frozen=True)

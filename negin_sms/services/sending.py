@@ -143,7 +143,12 @@ def _send_one(message: Message, using: str) -> tuple[Message, GatewayError | Non
         message, created = save_once(message, using)
         return message, breaker.paused_error(admission.state) if created else None
     claimed_at = time.monotonic()
-    message, created = _save_claimed(message, claim, account, using)
+    try:
+        message, created = _save_claimed(message, claim, account, using)
+    except Exception:
+        # A conflict of keys, say: a probe that is kept would prolong the pause.
+        breaker.release_probe(admission.probe, using=using)
+        raise
     kept = claims.withhold([message], account, claim, using) if created else []
     if not kept:
         breaker.release_probe(admission.probe, using=using)
