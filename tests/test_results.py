@@ -120,9 +120,19 @@ def test_shared_id_is_flagged_on_both_and_asked_about_no_more():
 
 def test_id_that_comes_round_after_days_is_not_shared():
     long_ago = timezone.now() - timedelta(days=30)
-    MessageFactory(accepted=True, gateway_id="7001", finished_at=long_ago)
+    old = {"accepted": True, "gateway_id": "7001", "finished_at": long_ago}
+    MessageFactory(**old, poll_at=None)
     MessageFactory(accepted=True, gateway_id="7001", account="other")
     assert written(MessageFactory(sending=True)).flag == ""
+
+
+def test_old_message_that_is_still_asked_about_shares_its_id():
+    long_ago = timezone.now() - timedelta(days=30)
+    old = MessageFactory(accepted=True, gateway_id="7001", finished_at=long_ago)
+    row = written(MessageFactory(sending=True))
+    old.refresh_from_db()
+    assert row.flag == old.flag == Flag.SHARED_ID
+    assert old.poll_at is None
 
 
 class TestLateResult:

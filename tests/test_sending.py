@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import (
     AccountPaused,
+    IdempotencyConflict,
+    InvalidConfiguration,
     InvalidMessage,
     NeginSmsError,
     NotSent,
@@ -23,6 +27,11 @@ from negin_sms.models import AccountState, Message
 from tests.factories import MessageFactory
 
 MOBILE = "09395213300"
+
+
+def send_in_transaction(text: str, **fields) -> Message:
+    with transaction.atomic():
+        return services.send_sms(MOBILE, text, **fields)
 
 
 def row_of(caught) -> Message:
@@ -130,6 +139,38 @@ class TestOutsideATransaction:
         services.queue_sms("09000000001", "x")
         assert services.dispatch_queue().sent == 0
         assert len(sandbox.taken) == 1
+
+    @pytest.mark.parametrize(
+        "keys", [{"ONLY_TO": ["021"]}, {"BACKEND": "nowhere.Gateway"}], ids=str
+    )
+    def test_settings_that_cannot_work_leave_no_row_claimed(self, use_account, keys):
+        use_account("http://127.0.0.1:9/api", **keys)
+        waiting = MessageFactory()
+        with pytest.raises(InvalidConfiguration):
+            services.send_sms(MOBILE, "x")
+        with pytest.raises(InvalidConfiguration):
+            services.dispatch_queue()
+        assert Message.objects.get() == waiting
+        assert Message.objects.get().status == Status.QUEUED
+
+    def test_conflict_of_keys_gives_the_probe_back(self, live: Sandbox):
+        services.queue_sms(MOBILE, "x", idempotency_key="k")
+        past = timezone.now() - timedelta(seconds=1)
+        AccountState.objects.create(
+            account="default", paused_at=past, paused_until=past, pauses=1
+        )
+        with pytest.raises(IdempotencyConflict):
+            services.send_sms(MOBILE, "y", idempotency_key="k")
+        assert services.dispatch_queue().accepted == 1
+
+    def test_dispatch_off_cancels_no_one_time_password(self, use_account):
+        use_account("http://127.0.0.1:9/api", DISPATCH=False)
+        for message in (
+            services.send_sms(MOBILE, "1", on_not_sent="cancel"),
+            send_in_transaction("2", on_not_sent="cancel"),
+        ):
+            message.refresh_from_db()
+            assert message.status == Status.QUEUED
 
     def test_autocommit_switched_off_only_queues(self, live: Sandbox):
         connection.set_autocommit(False)
@@ -271,8 +312,6 @@ class TestSendMessages:
         assert len(live.taken) == 2
 
     def test_drafts_live_from_now_on(self, live):
-        from datetime import timedelta
-
         old = MessageFactory(status=Status.DRAFT)
         old.due_at -= timedelta(days=30)
         old.expires_at -= timedelta(days=30)

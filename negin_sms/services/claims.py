@@ -182,6 +182,12 @@ def withhold(
     return kept
 
 
+def refuse_unreadable_only_to(account: conf.Account) -> None:
+    """Raise InvalidConfiguration before a claim that ``withhold`` could not handle."""
+    if account.only_to is not None:
+        allowed_numbers(account.only_to, account.alias)
+
+
 @functools.lru_cache(maxsize=32)
 def allowed_numbers(only_to: frozenset[str], alias: str) -> frozenset[str]:
     """Return the numbers of ONLY_TO in their stored form.

@@ -43,6 +43,7 @@ class Lane:
         self.workers = workers or account.workers
         self.lease = lease or account.lease
         conf.refuse_short_lease(account, self.lease)
+        claims.refuse_unreadable_only_to(account)
         self.in_flight: dict[int, Job] = {}
         self.waits_for_rate = False
         self._rate = rate or account.rate

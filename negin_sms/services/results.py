@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import Case, Count, Value, When
+from django.db.models import Case, Count, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from negin_sms.choices import Flag, Status
@@ -203,12 +203,12 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> No
     """Flag the messages of an account that have one of these ids in common.
 
     None of them is asked about any more: nobody could say whose report it is.
-    Ids may come round again in a gateway's life, so only days count.
+    Ids may come round again in a gateway's life, so of the settled messages only
+    those of the last days count.
     """
+    recent = Q(finished_at__gte=from_now(-_ID_MEMORY)) | Q(poll_at__isnull=False)
     rows = Message.objects.using(using).filter(
-        account=alias,
-        gateway_id__in=set(gateway_ids),
-        finished_at__gte=from_now(-_ID_MEMORY),
+        recent, account=alias, gateway_id__in=set(gateway_ids)
     )
     shared = (
         rows.values("gateway_id")

@@ -120,10 +120,10 @@ def _send_after_commit(message: Message, on_not_sent: OnNotSent, using: str) -> 
 def _send_queued(message: Message, on_not_sent: OnNotSent, using: str) -> None:
     """Claim and send a row that has just been committed; never raise."""
     try:
-        send_rows(
-            conf.get_account(message.account),
-            Message.objects.using(using).filter(pk=message.pk),
-        )
+        account = conf.get_account(message.account)
+        if not account.dispatch:
+            return
+        send_rows(account, Message.objects.using(using).filter(pk=message.pk))
         if on_not_sent == "cancel":
             _give_up(message, using)
         message.refresh_from_db(using=using)
@@ -137,6 +137,9 @@ def _send_one(message: Message, using: str) -> tuple[Message, GatewayError | Non
     account = conf.get_account(message.account)
     if not account.dispatch:
         return save_once(message, using)[0], None
+    # Settings that cannot work have to show before the row is claimed.
+    gateway = get_gateway(account.alias)
+    claims.refuse_unreadable_only_to(account)
     claim = claims.new_claim()
     admission = breaker.admit(account, claim, using=using)
     if admission.refused:
@@ -155,7 +158,7 @@ def _send_one(message: Message, using: str) -> tuple[Message, GatewayError | Non
         message.refresh_from_db(using=using)
         return message, None
     job = make_job(message, account, claimed_at=claimed_at, lease=account.lease)
-    ending = exchange(get_gateway(account.alias), job)
+    ending = exchange(gateway, job)
     _write_down(ending, message, admission, using)
     return message, ending.error
 
