@@ -8,7 +8,7 @@ indexes. The services move rows by compare-and-set updates; nothing here does.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -27,9 +27,6 @@ from .choices import (
 )
 from .phones import mask_mobile
 from .querysets import MessageQuerySet
-
-if TYPE_CHECKING:
-    pass
 
 
 def _scenario_rule() -> Q:
@@ -136,6 +133,11 @@ class Message(models.Model):
         permissions = [
             ("send_message", _("Can send messages")),
             ("refresh_message", _("Can refresh the delivery state of messages")),
+            ("cancel_message", _("Can cancel waiting messages")),
+            ("resend_message", _("Can send messages again")),
+            ("resolve_message", _("Can decide what uncertain messages were")),
+            ("export_message", _("Can export messages")),
+            ("view_sensitive_message", _("Can see full numbers and texts")),
         ]
         constraints = [
             # Empty keys are NULL, of which any number may stand side by side.
