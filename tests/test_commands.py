@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -137,9 +138,16 @@ class TestPoll:
         out, err = run("poll_sms_states")
         assert out == (
             "1 asked, 1 answered, 1 changed, 1 settled (0 without a report), "
-            "1 request(s).\n"
+            "1 request(s). Delivered 1.\n"
         )
         assert err == ""
+
+    def test_json_is_for_programs(self):
+        services.send_sms("09395213300", "x")
+        Message.objects.update(poll_at=timezone.now())
+        report = json.loads(run("poll_sms_states", "--json")[0])
+        assert (report["due"], report["asked"], report["states"]) == (1, 1, {"1": 1})
+        assert json.loads(run("poll_sms_states", "--json", "--dry-run")[0])["due"] == 0
 
     def test_dry_run_only_counts(self):
         MessageFactory.create_batch(2, accepted=True)
@@ -155,8 +163,9 @@ class TestPoll:
             sandbox._credentials = ("someone", "else")
             use_account(sandbox.url)
         MessageFactory.create_batch(3, accepted=True)
-        with pytest.raises(CommandError, match=words):
+        with pytest.raises(CommandError, match=words) as caught:
             run("poll_sms_states")
+        assert caught.value.returncode == 3
         assert Message.objects.filter(poll_at__isnull=False, state=None).count() == 3
 
     def test_since_takes_dates_and_times(self):

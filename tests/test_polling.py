@@ -296,7 +296,7 @@ class TestTwoPollers:
         self.take()
         account = conf.get_account()
         written = write_states([stale], {row.gateway_id: 1}, account, using="default")
-        assert (written.changed, written.reports) == (0, [])
+        assert (written.changed, written.reports) == ({}, [])
         assert not DeliveryState.objects.exists()
 
     def test_writing_twice_doubles_no_history(self, gateway):

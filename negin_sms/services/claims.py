@@ -25,6 +25,7 @@ from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 
+from .announcing import announce_outcomes
 from .transactions import committed, write_alias
 
 logger = logging.getLogger("negin_sms")
@@ -113,7 +114,7 @@ def rescue() -> int:
     the row, so that a late result of its own can still heal it.
     """
     using = write_alias()
-    rescued = 0
+    rescued: list[int] = []
     stale = Message.objects.using(using).stale().order_by("id")
     for pk, claim in list(stale.values_list("pk", "claim")[:_SWEEP]):
         host, _sep, worker = claim.partition(":")
@@ -125,7 +126,7 @@ def rescue() -> int:
             "worker": worker.partition(":")[0],
             "time": f"{database_now(using):%Y-%m-%d %H:%M:%S}",
         }
-        rescued += (
+        stepped = (
             Message.objects.using(using)
             .stale()
             .filter(pk=pk, claim=claim)
@@ -136,9 +137,13 @@ def rescue() -> int:
                 finished_at=DbNow(),
             )
         )
+        rescued += [pk] * stepped
     if rescued:
-        logger.error("%d SMS became uncertain: their workers' claims ran out", rescued)
-    return rescued
+        logger.error(
+            "%d SMS became uncertain: their workers' claims ran out", len(rescued)
+        )
+        announce_outcomes(dict.fromkeys(rescued, Status.UNCERTAIN), using)
+    return len(rescued)
 
 
 def expire_overdue(*, using: str) -> int:

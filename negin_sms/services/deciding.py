@@ -20,6 +20,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 
+from .announcing import announce_outcomes, announce_settled
 from .queueing import wake
 from .reports import ActionReport
 from .results import flag_shared_ids
@@ -80,10 +81,11 @@ def resolve(
         account = conf.get_account(message.account)
         first_age = next_poll_age(0, account.poll_schedule)
         fields |= {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
+    settled: list[int] = []
     with transaction.atomic(using=using):
         changed = _undecided(message.pk, claim, using).update(**fields)
         if changed and gateway_id:
-            flag_shared_ids(message.account, [gateway_id], using=using)
+            settled = flag_shared_ids(message.account, [gateway_id], using=using)
     message.refresh_from_db(using=using)
     if not changed:
         raise NeginSmsError(
@@ -91,6 +93,8 @@ def resolve(
             % {"pk": message.pk, "status": message.get_status_display()}
         )
     logger.info("SMS %s was resolved as %s by %s", message.pk, status, _who(by))
+    announce_outcomes({message.pk: status}, using)
+    announce_settled(settled, using)
     return message
 
 

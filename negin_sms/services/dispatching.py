@@ -12,7 +12,6 @@ import functools
 import math
 import queue
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -21,9 +20,9 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
 
-from . import breaker, claims
 from .crew import collect
 from .exchanges import Ending
+from .housekeeping import Housekeeping
 from .lanes import Lane
 from .reports import DispatchReport
 from .results import insist
@@ -33,8 +32,6 @@ T = TypeVar("T")
 
 # Wake when half of the workers have finished, or after so many seconds.
 _PATIENCE = 0.1
-_SIGN_OF_LIFE = 30.0
-_SWEEP_EVERY = 5.0
 
 Progress = Callable[[int], object]
 
@@ -110,10 +107,11 @@ class Coordinator:
             )
             for account in accounts
         ]
+        aliases = [account.alias for account in accounts]
+        self._house = Housekeeping(aliases, "dispatcher_seen_at", using=self.using)
         self._keeps_house = only is None
         self._progress = progress or (lambda count: None)
         self._counts: Counter[str] = Counter()
-        self._swept_at = self._seen_at = -math.inf
 
     def run(
         self, *, limit: int | None, idle_for: float | None, stop: threading.Event
@@ -173,18 +171,8 @@ class Coordinator:
             self._persist(functools.partial(lane.give_back, jobs))
 
     def _keep_house(self) -> None:
-        now = time.monotonic()
-        if not self._keeps_house or now - self._swept_at < _SWEEP_EVERY:
-            return
-        self._swept_at = now
-        self._counts["rescued"] += claims.rescue()
-        self._counts["expired"] += claims.expire_overdue(using=self.using)
-        if now - self._seen_at >= _SIGN_OF_LIFE:
-            self._seen_at = now
-            for lane in self._lanes:
-                breaker.note_life(
-                    lane.account.alias, "dispatcher_seen_at", using=self.using
-                )
+        if self._keeps_house:
+            self._counts.update(self._house.keep())
 
     def _persist(self, action: Callable[[], T]) -> T:
         """Do database work in spite of a server that is away for a moment."""

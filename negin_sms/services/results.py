@@ -26,6 +26,7 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
+from .announcing import announce_outcomes, announce_settled
 from .exchanges import Ending
 
 logger = logging.getLogger("negin_sms")
@@ -46,12 +47,16 @@ def record(endings: Sequence[Ending], *, using: str) -> int:
         return 0
     patience = max(ending.job.account.result_retry for ending in endings)
     try:
-        insist(lambda: _write_all(endings, using), using=using, seconds=patience)
+        written, settled = insist(
+            lambda: _write_all(endings, using), using=using, seconds=patience
+        )
     except (OperationalError, InterfaceError):
         for ending in endings:
             logger.critical("SMS result not saved: %s", _repair_line(ending))
         return len(endings)
     _warn_of_codes(endings)
+    announce_outcomes({e.job.pk: e.status for e in written}, using)
+    announce_settled(settled, using)
     return 0
 
 
@@ -75,20 +80,22 @@ def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _write_all(endings: Sequence[Ending], using: str) -> None:
+def _write_all(endings: Sequence[Ending], using: str) -> tuple[list[Ending], list[int]]:
+    """Return the endings that were written, and the messages this settled."""
     accepted = [ending for ending in endings if ending.reply is not None]
+    one_by_one = [ending for ending in endings if ending.reply is None]
+    written: list[Ending] = []
     with transaction.atomic(using=using):
         for group in _alike(accepted):
-            if not _write_together(group, using):
-                for ending in group:
-                    _write(ending, using)
-        for ending in endings:
-            if ending.reply is None:
-                _write(ending, using)
-        _flag_shared_ids(accepted, using)
+            if _write_together(group, using):
+                written += group
+            else:
+                one_by_one += group
+        written += [ending for ending in one_by_one if _write(ending, using)]
+        return written, _flag_shared_ids(accepted, using)
 
 
-def _alike(accepted: Iterable[Ending]) -> Iterable[list[Ending]]:
+def _alike(accepted: Iterable[Ending]) -> Iterable[Sequence[Ending]]:
     """Group the endings that set the same values, but for the gateway's id."""
     groups: dict[tuple[Any, ...], list[Ending]] = {}
     for ending in accepted:
@@ -116,17 +123,18 @@ def _write_together(group: Sequence[Ending], using: str) -> bool:
     return written == len(ids)
 
 
-def _write(ending: Ending, using: str) -> None:
+def _write(ending: Ending, using: str) -> bool:
+    """Write one ending; return whether its row was still its own to write."""
     job = ending.job
     rows = Message.objects.using(using)
     fields = _fields(ending)
     if rows.claimed_by(job.claim).filter(pk=job.pk).update(**fields):
-        return
-    if ending.status in (Status.ACCEPTED, Status.REJECTED):
-        _heal(ending, fields, using)
+        return True
+    is_evidence = ending.status in (Status.ACCEPTED, Status.REJECTED)
+    return is_evidence and _heal(ending, fields, using)
 
 
-def _heal(ending: Ending, fields: dict[str, Any], using: str) -> None:
+def _heal(ending: Ending, fields: dict[str, Any], using: str) -> bool:
     """Let late evidence beat a claim that was taken for dead."""
     job = ending.job
     row = (
@@ -136,9 +144,10 @@ def _heal(ending: Ending, fields: dict[str, Any], using: str) -> None:
         .first()
     )
     if row is None or Message.objects.using(using).filter(resend_of=row.pk).exists():
-        return
+        return False
     Message.objects.using(using).filter(pk=row.pk).update(**fields)
     logger.warning("SMS %s: its own late result settled that it was uncertain", job.pk)
+    return True
 
 
 def _fields(ending: Ending) -> dict[str, Any]:
@@ -199,10 +208,11 @@ def _delay(ending: Ending) -> float:
     return retry_delay(ending.job.attempts)
 
 
-def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> None:
+def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> list[int]:
     """Flag the messages of an account that have one of these ids in common.
 
     None of them is asked about any more: nobody could say whose report it is.
+    Return those that this settled.
     Ids may come round again in a gateway's life, so of the settled messages only
     those of the last days count.
     """
@@ -216,23 +226,31 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> No
         .filter(messages__gt=1)
         .values_list("gateway_id", flat=True)
     )
-    if found := list(shared):
-        rows.filter(gateway_id__in=found).update(
-            flag=Flag.SHARED_ID,
-            poll_at=None,
-            settled_at=Coalesce("settled_at", DbNow()),
-        )
-        logger.error("SMS account %r: one gateway id for several messages", alias)
+    found = list(shared)
+    if not found:
+        return []
+    rows = rows.filter(gateway_id__in=found)
+    open_ones = rows.filter(settled_at__isnull=True)
+    settled = list(open_ones.values_list("pk", flat=True))
+    rows.update(
+        flag=Flag.SHARED_ID,
+        poll_at=None,
+        settled_at=Coalesce("settled_at", DbNow()),
+    )
+    logger.error("SMS account %r: one gateway id for several messages", alias)
+    return settled
 
 
-def _flag_shared_ids(accepted: Iterable[Ending], using: str) -> None:
+def _flag_shared_ids(accepted: Iterable[Ending], using: str) -> list[int]:
     ids: dict[str, set[str]] = {}
     for ending in accepted:
         if ending.reply is not None:
             account = ids.setdefault(ending.job.account.alias, set())
             account.add(ending.reply.gateway_id)
+    settled: list[int] = []
     for alias, gateway_ids in ids.items():
-        flag_shared_ids(alias, gateway_ids, using=using)
+        settled += flag_shared_ids(alias, gateway_ids, using=using)
+    return settled
 
 
 def _warn_of_codes(endings: Iterable[Ending]) -> None:

@@ -47,10 +47,14 @@ class Asked:
 
 @dataclass(slots=True)
 class Written:
-    """What one write changed, in messages; ``reports`` are (key, code) of history."""
+    """What one write did, by primary key.
 
-    changed: int = 0
-    settled: int = 0
+    ``changed`` maps to the state before, ``reports`` are (key, code) of history;
+    ``no_report`` counts those settled without a last word.
+    """
+
+    changed: dict[int, int | None] = field(default_factory=dict)
+    settled: list[int] = field(default_factory=list)
     no_report: int = 0
     reports: list[tuple[int, int]] = field(default_factory=list)
 
@@ -118,10 +122,11 @@ def put_off(asked: Iterable[Asked], seconds: float, using: str) -> None:
         )
 
 
-def set_aside(asked: Asked, account: conf.Account, using: str) -> None:
+def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
     """Leave a message alone whose id the gateway cannot answer for.
 
-    It is asked about once more when the window closes, and settled then.
+    It is asked about once more when the window closes, and settled then; return
+    whether that was now.
     """
     last_age = timedelta(seconds=account.poll_schedule[-1])
     now = database_now(using)
@@ -131,11 +136,12 @@ def set_aside(asked: Asked, account: conf.Account, using: str) -> None:
         row = row.filter(poll_at=asked.lease)
     note = _("The gateway gives no answer for its id.")
     if is_over:
-        row.update(poll_at=None, settled_at=Coalesce("settled_at", now), detail=note)
-    else:
-        row.filter(poll_at__isnull=False).update(
-            poll_at=asked.accepted_at + last_age, detail=note
-        )
+        settled = {"poll_at": None, "settled_at": Coalesce("settled_at", now)}
+        return bool(row.update(**settled, detail=note))
+    row.filter(poll_at__isnull=False).update(
+        poll_at=asked.accepted_at + last_age, detail=note
+    )
+    return False
 
 
 class _Plan:
@@ -146,7 +152,6 @@ class _Plan:
         self._keys: list[int] = []
         self._states: dict[int, list[int]] = {}
         self._flags: dict[str, list[int]] = {}
-        self._settled: list[int] = []
         self._next_ages: dict[float, list[int]] = {}
         self._jitter = random.random()  # noqa: S311
         self.written = Written()
@@ -159,8 +164,8 @@ class _Plan:
             self.written.reports.append((row.pk, code))
         if state_rank(code) > state_rank(state):
             self._states.setdefault(code or 0, []).append(row.pk)
+            self.written.changed[row.pk] = state
             state = code
-            self.written.changed += 1
         self._flag(row, state, code)
         self._schedule_next(row, state)
 
@@ -168,17 +173,18 @@ class _Plan:
         """Write the plan: one UPDATE, and one INSERT when there is history."""
         if not self._keys:
             return
-        changed = [pk for keys in self._states.values() for pk in keys]
+        changed = list(self.written.changed)
+        settled = self.written.settled
         Message.objects.using(using).filter(pk__in=self._keys).update(
             state=_cases(self._states, F("state")),
             state_at=_cases({_NOW: changed}, F("state_at")),
             flag=_cases(self._flags, F("flag")),
             settled_at=Case(
-                When(pk__in=self._settled, then=Coalesce("settled_at", DbNow())),
+                When(pk__in=settled, then=Coalesce("settled_at", DbNow())),
                 default=F("settled_at"),
             ),
             poll_at=Case(
-                When(pk__in=self._settled, then=Value(None)),
+                When(pk__in=settled, then=Value(None)),
                 *(
                     When(pk__in=keys, then=F("finished_at") + timedelta(seconds=age))
                     for age, keys in self._next_ages.items()
@@ -210,8 +216,7 @@ class _Plan:
         if state not in FINAL_STATES and next_age is not None:
             self._next_ages.setdefault(next_age, []).append(row.pk)
             return
-        self._settled.append(row.pk)
-        self.written.settled += 1
+        self.written.settled.append(row.pk)
         self.written.no_report += state not in FINAL_STATES
 
 

@@ -1,0 +1,43 @@
+"""What every dispatcher and every poller does for all, beside its own work."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Iterable
+from typing import Literal
+
+from . import breaker, claims
+
+_SWEEP_EVERY = 5.0
+_SIGN_OF_LIFE = 30.0
+
+Sign = Literal["dispatcher_seen_at", "poller_seen_at"]
+
+
+class Housekeeping:
+    """Clears up after the dead, ends what is over, and leaves a sign of life.
+
+    Made for one run; ``keep`` may be called as often as the work allows.
+    """
+
+    def __init__(self, aliases: Iterable[str], sign: Sign, *, using: str) -> None:
+        self._aliases = tuple(aliases)
+        self._sign = sign
+        self._using = using
+        self._swept_at = self._seen_at = -math.inf
+
+    def keep(self) -> Counter[str]:
+        """Do what is due of it; return how many were ``rescued`` and ``expired``."""
+        done: Counter[str] = Counter()
+        now = time.monotonic()
+        if now - self._swept_at >= _SWEEP_EVERY:
+            self._swept_at = now
+            done["rescued"] = claims.rescue()
+            done["expired"] = claims.expire_overdue(using=self._using)
+        if now - self._seen_at >= _SIGN_OF_LIFE:
+            self._seen_at = now
+            for alias in self._aliases:
+                breaker.note_life(alias, self._sign, using=self._using)
+        return done

@@ -1,0 +1,259 @@
+"""One account's turn with the poller: chunks out to HTTP workers, answers in.
+
+The calling thread does all database work. A chunk that the gateway refuses is
+halved until the bad id stands alone and is set aside; any other failure ends the
+turn, and what was not answered for stays due.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import ReportSource
+from negin_sms.exceptions import Effect, GatewayError, OutcomeUnknown, Rejected
+from negin_sms.gateway import Gateway, get_gateway
+from negin_sms.querysets import database_now
+from negin_sms.retries import POLL_RETRY
+
+from . import breaker
+from .announcing import announce_settled, announce_states
+from .crew import Crew, collect
+from .reports import PollReport
+from .results import insist
+from .states import Asked, put_off, set_aside, take_due, write_states
+
+logger = logging.getLogger("negin_sms")
+
+T = TypeVar("T")
+Progress = Callable[[int, "Counter[int]"], None]
+
+_PATIENCE = 0.5
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of one run, over all its turns; ``errors`` by account."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    states: Counter[int] = field(default_factory=Counter)
+    errors: dict[str, str] = field(default_factory=dict)
+
+    def report(self, skipped: tuple[tuple[int, str], ...] = ()) -> PollReport:
+        """Return the counts as the report that callers get."""
+        return PollReport(
+            **self.counts,
+            states=Counter(self.states),
+            errors=tuple(self.errors.values()),
+            skipped=skipped,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    asked: Sequence[Asked]
+    states: dict[str, int] | None = None
+    error: GatewayError | None = None
+
+
+class Turn:
+    """What the poller keeps of one account while it asks."""
+
+    def __init__(
+        self,
+        account: conf.Account,
+        tally: Tally,
+        *,
+        using: str,
+        workers: int | None = None,
+        batch_size: int | None = None,
+        source: str = ReportSource.POLL,
+        progress: Progress | None = None,
+    ) -> None:
+        self._account = account
+        self._tally = tally
+        self._using = using
+        self._workers = workers or account.workers
+        self._batch_size = batch_size or account.states_batch_size
+        self._source = source
+        self._progress = progress
+        self._results: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        ask = functools.partial(_ask, get_gateway(account.alias))
+        self._crew: Crew[Sequence[Asked], _Answer] = Crew(
+            self._workers, ask, self._results, name="negin-sms-poller"
+        )
+        self._state = breaker.get_state(account.alias, using)
+        self._in_flight = 0
+        self._failed = False
+
+    def run_due(
+        self,
+        limit: int | None,
+        *,
+        since: datetime | None,
+        stop: threading.Event,
+        between: Callable[[], object],
+    ) -> None:
+        """Take what is due, a few chunks at a time, and ask about it.
+
+        ``between`` is database work of the caller's, done before each chunk.
+        """
+        self._persist(between)
+        if self._is_blocked():
+            return
+        left = float("inf") if limit is None else limit
+        try:
+            while not (stop.is_set() or self._failed) and left > 0:
+                self._persist(between)
+                asked = self._take(left, since)
+                left -= len(asked)
+                self._submit(asked)
+                if not self._in_flight:
+                    break
+                self._take_answers()
+        finally:
+            self._finish()
+
+    def run(self, asked: Sequence[Asked]) -> None:
+        """Ask about these messages."""
+        try:
+            self._submit(asked)
+            while self._in_flight and not self._failed:
+                self._take_answers()
+        finally:
+            self._finish()
+
+    def _is_blocked(self) -> bool:
+        """Return whether the breaker has paused the account.
+
+        A person's pause is about sending: what was sent is asked about.
+        """
+        until = self._state.paused_until
+        return until is not None and until > database_now(self._using)
+
+    def _take(self, left: float, since: datetime | None) -> list[Asked]:
+        """Take as many due messages as there is room for, in whole chunks."""
+        room = self._batch_size * (2 * self._workers - self._in_flight)
+        most = int(min(left, room))
+        if most < 1:
+            return []
+        return self._persist(
+            lambda: take_due(self._account, most, since=since, using=self._using)
+        )
+
+    def _submit(self, asked: Sequence[Asked]) -> None:
+        for start in range(0, len(asked), self._batch_size):
+            self._in_flight += 1
+            self._crew.submit(asked[start : start + self._batch_size])
+
+    def _take_answers(self) -> None:
+        for answer in collect(self._results, enough=1, patience=_PATIENCE):
+            self._in_flight -= 1
+            self._tally.counts["requests"] += 1
+            if answer.error is None:
+                self._write(answer)
+            elif isinstance(answer.error, Rejected):
+                self._halve(answer.asked)
+            else:
+                self._fail(answer.asked, answer.error)
+
+    def _write(self, answer: _Answer) -> None:
+        states = answer.states or {}
+        written = self._persist(
+            lambda: write_states(
+                answer.asked,
+                states,
+                self._account,
+                source=self._source,
+                using=self._using,
+            )
+        )
+        wanted = {one.gateway_id for one in answer.asked}
+        known = {key: code for key, code in states.items() if key in wanted}
+        self._tally.states.update(known.values())
+        self._tally.counts.update(
+            asked=len(answer.asked),
+            answered=len(known),
+            changed=len(written.changed),
+            settled=len(written.settled),
+            no_report=written.no_report,
+        )
+        self._note(None)
+        announce_states(written.changed, self._using)
+        announce_settled(written.settled, self._using)
+        self._show_progress()
+
+    def _halve(self, asked: Sequence[Asked]) -> None:
+        """Ask again for each half, down to the one id that is at fault."""
+        if len(asked) == 1:
+            self._set_aside(asked[0])
+            return
+        middle = len(asked) // 2
+        for half in (asked[:middle], asked[middle:]):
+            self._in_flight += 1
+            self._crew.submit(half)
+
+    def _set_aside(self, one: Asked) -> None:
+        is_settled = self._persist(lambda: set_aside(one, self._account, self._using))
+        self._tally.counts.update(
+            asked=1, settled=int(is_settled), no_report=int(is_settled)
+        )
+        if is_settled:
+            announce_settled([one.pk], self._using)
+        self._show_progress()
+
+    def _fail(self, asked: Sequence[Asked], error: GatewayError) -> None:
+        """Leave the account for the next run: nothing changed, nothing is lost."""
+        self._failed = True
+        self._put_off(asked)
+        self._note(error)
+        alias = self._account.alias
+        self._tally.errors[alias] = f"{alias}: {error}"
+        logger.warning("SMS account %r could not be asked for states: %s", alias, error)
+
+    def _finish(self) -> None:
+        for asked in self._crew.withdraw():
+            self._in_flight -= 1
+            self._put_off(asked)
+        while self._in_flight:
+            self._take_answers()
+        self._crew.close()
+
+    def _put_off(self, asked: Sequence[Asked]) -> None:
+        self._tally.counts.update(put_off=len(asked))
+        self._persist(lambda: put_off(asked, POLL_RETRY, self._using))
+
+    def _note(self, error: GatewayError | None) -> None:
+        admission = breaker.Admission(self._state, is_open=not self._state.is_paused)
+        effect = Effect.HEALS if error is None else error.effect
+        breaker.note(admission, [(effect, error)], using=self._using)
+
+    def _show_progress(self) -> None:
+        if self._progress:
+            self._progress(self._tally.counts["asked"], self._tally.states)
+
+    def _persist(self, action: Callable[[], T]) -> T:
+        return insist(action, using=self._using, seconds=self._account.result_retry)
+
+
+def _ask(gateway: Gateway, asked: Sequence[Asked]) -> _Answer:
+    try:
+        states = gateway.states([one.gateway_id for one in asked])
+    except GatewayError as error:
+        return _Answer(asked, error=error.with_traceback(None))
+    except Exception as error:
+        # A gateway class of somebody else's: the run ends, the rows stay due.
+        kind = type(error).__name__
+        reason = _("The program failed while asking for states.")
+        return _Answer(asked, error=OutcomeUnknown(reason, detail=kind))
+    return _Answer(asked, states)

@@ -1,0 +1,29 @@
+"""What the app tells a project, each time after the change is durable.
+
+All are sent with ``sender=Message`` and ``message``, the row as it is after the
+change; a receiver that raises stops nothing and is logged (``django.dispatch``).
+They are sent by the process that made the change, in its database thread, and at
+most once: a process that is killed between the commit and the signal sends none.
+What must not be missed is read from the rows. Work that takes long belongs into a
+task of your own, for the dispatcher and the poller wait for receivers.
+"""
+
+from __future__ import annotations
+
+from django.dispatch import Signal
+
+# The gateway gave the message an id; or a person decided so.
+message_accepted = Signal()
+
+# The gateway refused the message for good; or a person decided so.
+message_rejected = Signal()
+
+# The message may have been sent, and a person has to decide.
+message_uncertain = Signal()
+
+# The gateway's word on the delivery moved up. Also ``previous``: the code that
+# ``message.state`` had before, or None.
+state_changed = Signal()
+
+# Polling has ended, with a last word or without one (``message.has_no_report``).
+message_settled = Signal()
