@@ -20,6 +20,7 @@ import html
 import itertools
 import json
 import os
+import random
 import signal
 import socket
 import ssl
@@ -185,7 +186,9 @@ class BadGateway:
         self.connections = 0
         self.port = 0
         self.most_at_once = self._at_once = 0
-        self.states: dict[str, int] = {}  # gateway id: code; 1 for the others
+        # Gateway id: code, None for an id that it leaves out; 1 for the others.
+        self.states: dict[str, int | None] = {}
+        self.poisoned: set[str] = set()  # with one of them it refuses all
         self.stopping = threading.Event()
         self._script = deque(MODES[name] for name in script or ("good",))
         self._ids = itertools.count(FIRST_ID)
@@ -264,12 +267,19 @@ class BadGateway:
         """Answer as the contract says: a new id, or the states of ids."""
         form = entry.form
         if entry.path.endswith("/wsStates.ashx"):
-            ids = form["message_ids"].split(",")
-            states = ",".join(str(self.states.get(one, 1)) for one in ids)
-            return reply({"msgIds": ",".join(ids), "states": states})
+            return self.states_answer(form["message_ids"].split(","))
         with self._lock:
             entry.gateway_id = str(next(self._ids))
         return accepted(int(entry.gateway_id), form)
+
+    def states_answer(self, ids: list[str]) -> bytes:
+        """Answer in an order of its own, as the contract allows."""
+        if self.poisoned.intersection(ids):
+            return reply(status=24, msg="invalid message id")
+        known = {one: self.states.get(one, 1) for one in random.sample(ids, len(ids))}
+        known = {one: code for one, code in known.items() if code is not None}
+        states = ",".join(map(str, known.values()))
+        return reply({"msgIds": ",".join(known), "states": states})
 
     def fill_backlog(self) -> None:
         """Listen, and let nobody in: the kernel drops every further SYN."""

@@ -87,18 +87,57 @@ def dump() -> list[dict[str, Any]]:
     return list(Message.objects.order_by("pk").values(*columns))
 
 
+def accept(count: int) -> list[str]:
+    """Put accepted messages into the table that are due for a poll; return ids."""
+    from datetime import timedelta
+
+    from django.utils import timezone
+
+    from negin_sms.models import Message
+
+    now = timezone.now()
+    times = dict.fromkeys(("created_at", "due_at", "finished_at", "poll_at"), now)
+    times["expires_at"] = now + timedelta(days=1)
+    wish = {"mobile": "+989395213300", "text": "x", "line": "9830003300"}
+    ids = [str(800_000_000 + number) for number in range(count)]
+    Message.objects.bulk_create(
+        (Message(**wish, **times, status="accepted", gateway_id=one) for one in ids),
+        batch_size=1000,
+    )
+    return ids
+
+
 def poll(**options: Any) -> dict[str, int]:
     from negin_sms import services
 
-    report = services.poll_states(**options)
-    return {"asked": report.asked, "settled": report.settled}
+    with services.stop_on_signals() as stop:
+        report = services.poll_states(stop=stop, **options)
+    return {
+        name: getattr(report, name)
+        for name in ("asked", "settled", "put_off", "requests")
+    }
+
+
+def dump_states() -> list[dict[str, Any]]:
+    """Return each message's state, and every report that was kept of it."""
+    from negin_sms.models import DeliveryState, Message
+
+    history: dict[int, list[int]] = {}
+    for pk, code in DeliveryState.objects.order_by("id").values_list(
+        "message_id", "code"
+    ):
+        history.setdefault(pk, []).append(code)
+    columns = ("pk", "gateway_id", "state", "settled_at", "flag", "detail")
+    rows = Message.objects.order_by("pk").values(*columns)
+    return [{**row, "history": history.get(row["pk"], [])} for row in rows]
 
 
 COMMANDS = {
     f.__name__: f
     for f in (
         *(migrate, queue, dispatch, queue_and_dispatch),
-        *(send_row, die_sending, rescue, dump, poll),
+        *(send_row, die_sending, rescue, dump),
+        *(accept, poll, dump_states),
     )
 }
 

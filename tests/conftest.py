@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from negin_sms.gateway import memory
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.services import results, states
+from tests.chaos import database_urls, fresh_database, reap
 
 LIVE = {
     "USERNAME": "user",
@@ -44,6 +46,14 @@ def _fresh() -> None:
     memory.outbox.clear()
     results._warned_codes.clear()
     states._warned_states.clear()
+
+
+@pytest.fixture(params=database_urls(), ids=lambda url: url.partition(":")[0])
+def database(request, tmp_path: Path) -> Iterator[str]:
+    """Name an empty database on each of the servers; end what still uses it."""
+    with fresh_database(request.param, tmp_path) as url:
+        yield url
+        reap()
 
 
 @pytest.fixture

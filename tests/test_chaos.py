@@ -13,7 +13,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -27,16 +26,6 @@ pytestmark = pytest.mark.chaos
 URLS = database_urls()
 # The mutants are about the design: one database shows them, a real server best.
 SERVER = URLS[1] if len(URLS) > 1 else URLS[0]
-
-
-def name_of(url: str) -> str:
-    return url.partition(":")[0]
-
-
-@pytest.fixture(params=URLS, ids=name_of)
-def database(request, tmp_path: Path) -> Iterator[str]:
-    with fresh_database(request.param, tmp_path) as url:
-        yield url
 
 
 @pytest.fixture(autouse=True)

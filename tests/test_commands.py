@@ -218,15 +218,19 @@ def test_sandbox_command_says_when_the_port_is_taken(sandbox):
         run("serve_sms_sandbox", f"--port={port}")
 
 
-def test_dispatcher_ends_well_on_sigterm(tmp_path):
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("dispatch_sms_queue", "0 accepted"), ("poll_sms_states", "0 asked")],
+)
+def test_service_ends_well_on_sigterm(tmp_path, command, words):
     database = f"sqlite:///{tmp_path}/db.sqlite3"
     assert manage("migrate", DATABASE_URL=database).communicate(timeout=60)[1] == ""
-    process = manage("dispatch_sms_queue", "--forever", DATABASE_URL=database)
+    process = manage(command, "--forever", DATABASE_URL=database)
     time.sleep(2.0)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")
-    assert out.startswith("0 accepted")
+    assert out.startswith(words)
 
 
 def test_demo_does_the_whole_job(tmp_path):

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import get_commands, load_command_class
+from django.core.management import BaseCommand, get_commands, load_command_class
+from django.dispatch import Signal
 
-from negin_sms import conf, services
+from negin_sms import conf, services, signals
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway import wire
+from negin_sms.models import Message
 
 README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
 
@@ -72,8 +74,40 @@ def test_commands_and_their_options_are_listed():
     ours = [name for name, app in get_commands().items() if app == "negin_sms"]
     for name in ours:
         assert f"\n``{name}" in section("Commands")
-        parser = load_command_class("negin_sms", name).create_parser("", name)
-        assert parser.format_help()
+        assert (
+            load_command_class("negin_sms", name).create_parser("", name).format_help()
+        )
+
+
+@pytest.mark.parametrize("name", ["dispatch_sms_queue", "poll_sms_states"])
+def test_options_of_the_services_are_listed(name):
+    parser = load_command_class("negin_sms", name).create_parser("", name)
+    text = section("Commands").partition(f"``{name}``")[2].partition("\n``")[0]
+    options = {o for a in parser._actions for o in a.option_strings}
+    django_s = {
+        o
+        for a in BaseCommand().create_parser("", "")._actions
+        for o in a.option_strings
+    }
+    assert set(re.findall(r"``(--[a-z-]+)``", text)) == options - django_s
+
+
+def test_signals_are_listed_and_their_example_runs(capsys):
+    listed = re.findall(r"^``(\w+_\w+)``", section("Signals"), re.M)
+    ours = [name for name, its in vars(signals).items() if isinstance(its, Signal)]
+    assert listed == ours
+    (block,) = re.findall(
+        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section("Signals")
+    )
+    namespace: dict[str, Any] = {}
+    exec(
+        compile(re.sub(r"^    ", "", block, flags=re.M), "README.rst", "exec"),
+        namespace,
+    )
+    message = Message(pk=7, state=1)
+    signals.message_settled.send(sender=Message, message=message)
+    signals.message_settled.disconnect(namespace["note_delivery"])
+    assert capsys.readouterr().out == "7 Delivered\n"
 
 
 def test_named_services_exist():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -28,17 +29,23 @@ pytestmark = pytest.mark.django_db
 
 
 class Scripted(memory.MemoryGateway):
-    """Answer from ``codes``; fail with ``error``; refuse a batch with a poison id."""
+    """Answer from ``codes``; refuse a batch with a poison id.
+
+    Fail with ``error``, or with each of ``errors`` once.
+    """
 
     def __init__(self, account):
         super().__init__(account)
         self.codes: dict[str, int] = {}
         self.poison: set[str] = set()
         self.error: Exception | None = None
+        self.errors: list[Exception] = []
         self.asked: list[list[str]] = []
 
     def states(self, ids):
         self.asked.append(list(ids))
+        if self.errors:
+            raise self.errors.pop()
         if self.error is not None:
             raise self.error
         if self.poison & set(ids):
@@ -199,6 +206,45 @@ def test_limit_and_since_and_dry_run(gateway):
     assert services.poll_states(dry_run=True).due == 3
 
 
+def test_what_falls_due_during_a_run_is_left_to_the_next(gateway):
+    MessageFactory(accepted=True)
+    report = services.poll_states(
+        progress=lambda asked, states: MessageFactory(accepted=True)
+    )
+    assert report.asked == 1
+    assert services.poll_states(dry_run=True).due == 1
+
+
+def test_forever_looks_again_until_it_is_stopped(gateway):
+    MessageFactory(accepted=True)
+    stop = threading.Event()
+
+    def progress(asked, states):
+        if asked < 3:
+            MessageFactory(accepted=True)
+        else:
+            stop.set()
+
+    report = services.poll_states(
+        forever=True, interval=0.01, stop=stop, progress=progress
+    )
+    assert report.asked == 3
+
+
+def test_limit_counts_over_all_looks(gateway):
+    MessageFactory.create_batch(5, accepted=True)
+    report = services.poll_states(forever=True, interval=0.01, limit=3, batch_size=2)
+    assert report.asked == 3
+
+
+def test_errors_of_an_earlier_look_are_over(gateway, monkeypatch):
+    monkeypatch.setattr("negin_sms.services.turns.POLL_RETRY", 0.01)
+    MessageFactory(accepted=True)
+    gateway.errors = [NotSent("down")]
+    report = services.poll_states(forever=True, interval=0.02, limit=1)
+    assert (report.asked, report.put_off, report.errors) == (1, 1, ())
+
+
 def test_bad_id_is_found_by_halving_and_set_aside(gateway):
     rows = MessageFactory.create_batch(100, accepted=True)
     gateway.codes = {row.gateway_id: 1 for row in rows}
@@ -281,7 +327,8 @@ def test_poller_is_seen(gateway):
 
 class TestTwoPollers:
     def take(self, limit=10):
-        return take_due(conf.get_account(), limit, since=None, using="default")
+        now = timezone.now()
+        return take_due(conf.get_account(), limit, by=now, since=None, using="default")
 
     def test_never_take_the_same_message(self, gateway):
         MessageFactory.create_batch(4, accepted=True)
@@ -314,7 +361,7 @@ def test_writing_costs_the_same_whatever_the_states(gateway, django_assert_num_q
     codes = [1, 2, 8, 16, 0, -1, 77]
     asked = [Asked(row.pk, row.gateway_id, row.created_at) for row in rows]
     answers = {row.gateway_id: codes[n % 7] for n, row in enumerate(rows)}
-    with django_assert_num_queries(6):  # two savepoints; rows, history; two writes
+    with django_assert_num_queries(7):  # two savepoints; time, rows, history; 2 writes
         write_states(asked, answers, conf.get_account(), using="default")
     assert Message.objects.filter(state=1).count() == 9
 

@@ -44,7 +44,7 @@ from negin_sms.exceptions import (
 )
 from negin_sms.gateway import get_gateway, wire
 from negin_sms.models import AccountState, DeliveryState, Message
-from negin_sms.querysets import DbNow, from_now
+from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.services import claims, results, states
 from negin_sms.services.exchanges import Ending, Job, exchange, make_job
 from tests.factories import MOBILE, MessageFactory
@@ -530,7 +530,8 @@ class Machine(RuleBasedStateMachine):
             )
 
     def take_states(self) -> list[states.Asked]:
-        return states.take_due(conf.get_account(), 3, since=None, using=USING)
+        by = database_now(USING)
+        return states.take_due(conf.get_account(), 3, by=by, since=None, using=USING)
 
     def resend_twice(self, row: Message) -> None:
         """Click twice, on a page that is as old as the first click."""

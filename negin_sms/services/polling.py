@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.choices import Flag, ReportSource, Status
 from negin_sms.models import Message
+from negin_sms.querysets import database_now
 
 from .housekeeping import Housekeeping
 from .reports import PollReport
@@ -115,8 +116,9 @@ class _Poller:
 
     def count_due(self) -> None:
         """Count what is due, for the report."""
+        now = database_now(self.using)
         self.tally.counts["due"] = sum(
-            due_rows(each, since=self.since, using=self.using).count()
+            due_rows(each, by=now, since=self.since, using=self.using).count()
             for each in self.accounts
         )
 

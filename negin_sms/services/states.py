@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import connections, transaction
 from django.db.models import Case, F, QuerySet, Value, When
@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, Flag, ReportSource, State, state_rank
 from negin_sms.models import DeliveryState, Message
-from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
+from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 
 from .transactions import committed
@@ -60,9 +60,14 @@ class Written:
 
 
 def take_due(
-    account: conf.Account, limit: int, *, since: datetime | None, using: str
+    account: conf.Account,
+    limit: int,
+    *,
+    by: datetime,
+    since: datetime | None,
+    using: str,
 ) -> list[Asked]:
-    """Take up to ``limit`` messages that are due, the longest due first.
+    """Take up to ``limit`` messages that were due by then, the longest due first.
 
     They are held for as long as their requests may take; whoever dies holding
     them only makes them late.
@@ -72,7 +77,7 @@ def take_due(
     held_for = timedelta(seconds=2 * (account.deadline + account.result_retry))
     with committed(using):
         lease = database_now(using) + held_for + unique
-        due = due_rows(account, since=since, using=using)
+        due = due_rows(account, by=by, since=since, using=using)
         found = list(
             _locked(due.order_by("poll_at"), using).values_list(
                 "pk", "gateway_id", "finished_at"
@@ -80,17 +85,17 @@ def take_due(
         )
         keys = [pk for pk, _id, _at in found]
         rows = Message.objects.using(using).filter(pk__in=keys)
-        if rows.due_for_poll().update(poll_at=lease) < len(keys):
+        if rows.due_for_poll(by).update(poll_at=lease) < len(keys):
             ours = set(rows.filter(poll_at=lease).values_list("pk", flat=True))
             found = [row for row in found if row[0] in ours]
     return [Asked(pk, gid, at or lease, lease) for pk, gid, at in found]
 
 
 def due_rows(
-    account: conf.Account, *, since: datetime | None, using: str
+    account: conf.Account, *, by: datetime, since: datetime | None, using: str
 ) -> MessageQuerySet:
-    """Return the messages of an account whose state is to be asked now."""
-    rows = Message.objects.using(using).due_for_poll().filter(account=account.alias)
+    """Return the messages of an account whose state was to be asked by then."""
+    rows = Message.objects.using(using).due_for_poll(by).filter(account=account.alias)
     return rows if since is None else rows.filter(finished_at__gte=since)
 
 
@@ -102,11 +107,16 @@ def write_states(
     source: str = ReportSource.POLL,
     using: str,
 ) -> Written:
-    """Write the answer of one states request to the messages it was about."""
+    """Write what was reported of these messages, in a constant number of queries.
+
+    ``reports`` maps gateway ids to state codes; a message without one stays as it
+    is, and is asked about again. Those whose lease was lost are left alone.
+    """
     with transaction.atomic(using=using):
+        now = database_now(using)
         rows = _held_rows(asked, using)
         last = _last_reports([row.pk for row in rows], using)
-        plan = _Plan(account.poll_schedule)
+        plan = _Plan(account.poll_schedule, now)
         for row in rows:
             plan.add(row, reports.get(row.gateway_id), last.get(row.pk))
         plan.carry_out(source, using)
@@ -147,23 +157,24 @@ def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
 class _Plan:
     """The columns to set, grouped by value, so that one UPDATE sets them all."""
 
-    def __init__(self, schedule: Sequence[float]) -> None:
+    def __init__(self, schedule: Sequence[float], now: datetime) -> None:
         self._schedule = schedule
+        self._now = now
         self._keys: list[int] = []
-        self._states: dict[int, list[int]] = {}
-        self._flags: dict[str, list[int]] = {}
-        self._next_ages: dict[float, list[int]] = {}
+        self._states: Groups = {}
+        self._flags: Groups = {}
+        self._next_ages: Groups = {}
         self._jitter = random.random()  # noqa: S311
         self.written = Written()
 
-    def add(self, row: Any, code: int | None, last: int | None) -> None:
+    def add(self, row: _Row, code: int | None, last: int | None) -> None:
         """Plan what a report (None: the gateway said nothing) does to a row."""
         self._keys.append(row.pk)
         state = row.state
         if code is not None and code != last:
             self.written.reports.append((row.pk, code))
         if state_rank(code) > state_rank(state):
-            self._states.setdefault(code or 0, []).append(row.pk)
+            self._states.setdefault(code, []).append(row.pk)
             self.written.changed[row.pk] = state
             state = code
         self._flag(row, state, code)
@@ -173,45 +184,39 @@ class _Plan:
         """Write the plan: one UPDATE, and one INSERT when there is history."""
         if not self._keys:
             return
+        now = self._now
         changed = list(self.written.changed)
-        settled = self.written.settled
+        waiting = [pk for keys in self._next_ages.values() for pk in keys]
+        next_polls = {
+            F("finished_at") + timedelta(seconds=age): keys
+            for age, keys in self._next_ages.items()
+        }
         Message.objects.using(using).filter(pk__in=self._keys).update(
-            state=_cases(self._states, F("state")),
-            state_at=_cases({_NOW: changed}, F("state_at")),
-            flag=_cases(self._flags, F("flag")),
-            settled_at=Case(
-                When(pk__in=settled, then=Coalesce("settled_at", DbNow())),
-                default=F("settled_at"),
+            state=self._cases(self._states, F("state")),
+            state_at=self._cases({now: changed}, F("state_at")),
+            flag=self._cases(self._flags, F("flag")),
+            settled_at=self._cases(
+                {F("settled_at"): waiting}, Coalesce("settled_at", Value(now))
             ),
-            poll_at=Case(
-                When(pk__in=settled, then=Value(None)),
-                *(
-                    When(pk__in=keys, then=F("finished_at") + timedelta(seconds=age))
-                    for age, keys in self._next_ages.items()
-                ),
-                default=F("poll_at"),
-            ),
+            poll_at=self._cases(next_polls, Value(None)),
         )
         DeliveryState.objects.using(using).bulk_create(
-            DeliveryState(
-                message_id=pk, code=code, reported_at=self._now, source=source
-            )
+            DeliveryState(message_id=pk, code=code, reported_at=now, source=source)
             for pk, code in self.written.reports
         )
 
-    def _flag(self, row: Any, state: int | None, code: int | None) -> None:
+    def _flag(self, row: _Row, state: int | None, code: int | None) -> None:
         if code is None or row.flag:
             return
         if state in FINAL_STATES and state_rank(code) < state_rank(state):
             self._flags.setdefault(Flag.REGRESSION, []).append(row.pk)
-        elif code not in State.values:
+        elif code not in _KNOWN_STATES:
             self._flags.setdefault(Flag.UNKNOWN_CODE, []).append(row.pk)
 
-    def _schedule_next(self, row: Any, state: int | None) -> None:
-        self._now = row.now
+    def _schedule_next(self, row: _Row, state: int | None) -> None:
         if row.poll_at is None and row.settled_at is not None:
             return  # settled before: a refresh reopens nothing
-        age = max(0.0, (row.now - row.finished_at).total_seconds())
+        age = max(0.0, (self._now - row.finished_at).total_seconds())
         next_age = next_poll_age(age, self._schedule, chance=self._jitter)
         if state not in FINAL_STATES and next_age is not None:
             self._next_ages.setdefault(next_age, []).append(row.pk)
@@ -219,29 +224,45 @@ class _Plan:
         self.written.settled.append(row.pk)
         self.written.no_report += state not in FINAL_STATES
 
+    def _cases(self, groups: Groups, others: Any) -> Any:
+        """Return the value for each group, and the one for all other messages.
 
-_NOW = DbNow()
+        The largest group is not listed: a list of keys is what a write costs.
+        """
+        listed = {pk for keys in groups.values() for pk in keys}
+        everyone = {**groups, others: [pk for pk in self._keys if pk not in listed]}
+        largest = max(everyone, key=lambda value: len(everyone[value]))
+        cases = [
+            When(pk__in=keys, then=_value(value))
+            for value, keys in everyone.items()
+            if keys and value is not largest
+        ]
+        return Case(*cases, default=_value(largest)) if cases else _value(largest)
 
 
-def _cases(groups: Mapping[Any, list[int]], default: Any) -> Case:
-    return Case(
-        *(
-            When(pk__in=keys, then=value if isinstance(value, DbNow) else Value(value))
-            for value, keys in groups.items()
-        ),
-        default=default,
-    )
+Groups = dict[Any, list[int]]
+_KNOWN_STATES = frozenset(State.values)
 
 
-def _held_rows(asked: Sequence[Asked], using: str) -> list[Any]:
-    """Lock the messages that are still ours to write, with the time beside them."""
+class _Row(NamedTuple):
+    pk: int
+    gateway_id: str
+    state: int | None
+    flag: str
+    finished_at: datetime
+    poll_at: datetime | None
+    settled_at: datetime | None
+
+
+def _value(value: Any) -> Any:
+    return value if hasattr(value, "resolve_expression") else Value(value)
+
+
+def _held_rows(asked: Sequence[Asked], using: str) -> list[_Row]:
+    """Lock the messages that are still ours to write."""
     leases = {a.pk: a.lease for a in asked}
     rows = _locked(Message.objects.using(using).filter(pk__in=leases), using, wait=True)
-    found = (
-        rows.order_by("pk")
-        .annotate(now=DbNow())
-        .only("gateway_id", "state", "flag", "finished_at", "poll_at", "settled_at")
-    )
+    found = map(_Row._make, rows.order_by("pk").values_list(*_Row._fields))
     return [row for row in found if leases[row.pk] in (None, row.poll_at)]
 
 

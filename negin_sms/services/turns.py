@@ -12,7 +12,7 @@ import logging
 import queue
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -36,9 +36,10 @@ from .states import Asked, put_off, set_aside, take_due, write_states
 logger = logging.getLogger("negin_sms")
 
 T = TypeVar("T")
-Progress = Callable[[int, "Counter[int]"], None]
+Progress = Callable[[int, "Counter[int]"], object]
 
 _PATIENCE = 0.5
+_WRITTEN_AT_ONCE = 1000
 
 
 @dataclass(slots=True)
@@ -62,8 +63,14 @@ class Tally:
 @dataclass(frozen=True, slots=True)
 class _Answer:
     asked: Sequence[Asked]
-    states: dict[str, int] | None = None
+    states: dict[str, int] = field(default_factory=dict)
     error: GatewayError | None = None
+
+    def own_states(self) -> Iterator[tuple[str, int]]:
+        """Give what was reported of the ids that were asked for, nothing else."""
+        for one in self.asked:
+            if one.gateway_id in self.states:
+                yield one.gateway_id, self.states[one.gateway_id]
 
 
 class Turn:
@@ -104,18 +111,20 @@ class Turn:
         stop: threading.Event,
         between: Callable[[], object],
     ) -> None:
-        """Take what is due, a few chunks at a time, and ask about it.
+        """Take what is due now, a few chunks at a time, and ask about it.
 
+        What falls due meanwhile is left to the next turn, so that this one ends.
         ``between`` is database work of the caller's, done before each chunk.
         """
         self._persist(between)
-        if self._is_blocked():
+        now = self._persist(lambda: database_now(self._using))
+        if self._is_blocked(now):
             return
         left = float("inf") if limit is None else limit
         try:
             while not (stop.is_set() or self._failed) and left > 0:
                 self._persist(between)
-                asked = self._take(left, since)
+                asked = self._take(left, by=now, since=since)
                 left -= len(asked)
                 self._submit(asked)
                 if not self._in_flight:
@@ -133,23 +142,24 @@ class Turn:
         finally:
             self._finish()
 
-    def _is_blocked(self) -> bool:
+    def _is_blocked(self, now: datetime) -> bool:
         """Return whether the breaker has paused the account.
 
         A person's pause is about sending: what was sent is asked about.
         """
         until = self._state.paused_until
-        return until is not None and until > database_now(self._using)
+        return until is not None and until > now
 
-    def _take(self, left: float, since: datetime | None) -> list[Asked]:
+    def _take(
+        self, left: float, *, by: datetime, since: datetime | None
+    ) -> list[Asked]:
         """Take as many due messages as there is room for, in whole chunks."""
         room = self._batch_size * (2 * self._workers - self._in_flight)
         most = int(min(left, room))
         if most < 1:
             return []
-        return self._persist(
-            lambda: take_due(self._account, most, since=since, using=self._using)
-        )
+        take = functools.partial(take_due, self._account, most, using=self._using)
+        return self._persist(lambda: take(by=by, since=since))
 
     def _submit(self, asked: Sequence[Asked]) -> None:
         for start in range(0, len(asked), self._batch_size):
@@ -157,33 +167,27 @@ class Turn:
             self._crew.submit(asked[start : start + self._batch_size])
 
     def _take_answers(self) -> None:
-        for answer in collect(self._results, enough=1, patience=_PATIENCE):
-            self._in_flight -= 1
-            self._tally.counts["requests"] += 1
-            if answer.error is None:
-                self._write(answer)
-            elif isinstance(answer.error, Rejected):
+        enough = max(1, self._in_flight // 2)
+        answers = collect(self._results, enough=enough, patience=_PATIENCE)
+        self._in_flight -= len(answers)
+        self._tally.counts["requests"] += len(answers)
+        for together in _batches([a for a in answers if a.error is None]):
+            self._write(together)
+        for answer in answers:
+            if isinstance(answer.error, Rejected):
                 self._halve(answer.asked)
-            else:
+            elif answer.error is not None:
                 self._fail(answer.asked, answer.error)
 
-    def _write(self, answer: _Answer) -> None:
-        states = answer.states or {}
-        written = self._persist(
-            lambda: write_states(
-                answer.asked,
-                states,
-                self._account,
-                source=self._source,
-                using=self._using,
-            )
-        )
-        wanted = {one.gateway_id for one in answer.asked}
-        known = {key: code for key, code in states.items() if key in wanted}
-        self._tally.states.update(known.values())
+    def _write(self, answers: Sequence[_Answer]) -> None:
+        asked = [one for answer in answers for one in answer.asked]
+        states = {k: code for answer in answers for k, code in answer.own_states()}
+        write = functools.partial(write_states, source=self._source, using=self._using)
+        written = self._persist(lambda: write(asked, states, self._account))
+        self._tally.states.update(states.values())
         self._tally.counts.update(
-            asked=len(answer.asked),
-            answered=len(known),
+            asked=len(asked),
+            answered=len(states),
             changed=len(written.changed),
             settled=len(written.settled),
             no_report=written.no_report,
@@ -244,6 +248,20 @@ class Turn:
 
     def _persist(self, action: Callable[[], T]) -> T:
         return insist(action, using=self._using, seconds=self._account.result_retry)
+
+
+def _batches(answers: Iterable[_Answer]) -> Iterator[list[_Answer]]:
+    """Put answers together that are written in one go."""
+    batch: list[_Answer] = []
+    messages = 0
+    for answer in answers:
+        if batch and messages + len(answer.asked) > _WRITTEN_AT_ONCE:
+            yield batch
+            batch, messages = [], 0
+        batch.append(answer)
+        messages += len(answer.asked)
+    if batch:
+        yield batch
 
 
 def _ask(gateway: Gateway, asked: Sequence[Asked]) -> _Answer:

@@ -1,0 +1,82 @@
+"""The poller at size: poisoned ids, missing ones, and pollers that die.
+
+Run with ``--chaos``; the databases are SQLite and those of TEST_DATABASE_URLS.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+
+from negin_sms.choices import FINAL_STATES
+from tests.badgateway import BadGateway
+from tests.chaos import Chaos
+
+pytestmark = pytest.mark.chaos
+
+COUNT = 10_000
+CODES = (1, 1, 1, 1, 2, 8, 16, 0)
+
+
+@pytest.fixture
+def gateway():
+    with BadGateway() as running:
+        yield running
+
+
+@pytest.fixture
+def chaos(database, gateway):
+    return Chaos(database, gateway)
+
+
+def script(gateway: BadGateway, ids: list[str]) -> None:
+    """Give each id a state of its own."""
+    gateway.states = {one: CODES[n % len(CODES)] for n, one in enumerate(ids)}
+
+
+def test_poisoned_ids_are_found_and_the_others_learn_their_state(chaos, gateway):
+    """T14: 10,000 ids, 100 poisoned, 5 % missing, answers in any order."""
+    ids = chaos.do("accept", count=COUNT)
+    script(gateway, ids)
+    odd = random.sample(ids, 100 + COUNT // 20)
+    gateway.poisoned, missing = set(odd[:100]), set(odd[100:])
+    gateway.states.update(dict.fromkeys(missing))
+    report = chaos.do("poll")
+    assert (report["asked"], report["put_off"]) == (COUNT, 0)
+    assert len(gateway.journal) == report["requests"] <= 1600
+    rows = chaos.do("dump_states")
+    silent = {row["gateway_id"] for row in rows if row["state"] is None}
+    assert silent == gateway.poisoned | missing
+    wrong = [r for r in rows if r["state"] != gateway.states[r["gateway_id"]]]
+    assert {row["gateway_id"] for row in wrong} <= gateway.poisoned
+    noted = {
+        row["gateway_id"] for row in rows if "no answer for its id" in row["detail"]
+    }
+    assert noted == gateway.poisoned
+
+
+def test_pollers_that_are_killed_lose_and_double_nothing(chaos, gateway):
+    """Two at a time, ten kills: every state right, every report kept once."""
+    gateway.latency = 0.01
+    ids = chaos.do("accept", count=COUNT)
+    script(gateway, ids)
+    running = [chaos.start("poll", batch_size=25) for _ in range(2)]
+    for kill in range(1, 11):
+        give_up_at = time.monotonic() + 60
+        while len(gateway.journal) < 35 * kill:
+            assert time.monotonic() < give_up_at, "no progress"
+            time.sleep(0.002)
+        chaos.kill(running.pop(0))
+        running.append(chaos.start("poll", batch_size=25))
+    for process in running:
+        process.communicate(timeout=120)
+    # What the dead had taken is due again when their leases have run out.
+    time.sleep(2 * (chaos.account["DEADLINE"] + chaos.account["RESULT_RETRY"]) + 1.1)
+    chaos.do("poll")
+    assert chaos.kills == 10
+    for row in chaos.do("dump_states"):
+        code = gateway.states[row["gateway_id"]]
+        assert (row["state"], row["history"], row["flag"]) == (code, [code], "")
+        assert (row["settled_at"] is not None) == (code in FINAL_STATES)
