@@ -71,7 +71,7 @@ def refuse(value: object) -> str:
         "TEL:09395213300",
         9395213300,
         989395213300,
-        PhoneNumber(),
+        pytest.param(PhoneNumber(), id="object"),
     ],
     ids=ascii,
 )

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Scripted(memory.MemoryGateway):
-    """Answer from ``codes``; refuse a batch with a poison id.
+    """Answer from ``codes``, with ``strays`` beside; refuse a batch with a poison id.
 
     Fail with ``error``, or with each of ``errors`` once.
     """
@@ -41,6 +41,7 @@ class Scripted(memory.MemoryGateway):
         self.error: Exception | None = None
         self.errors: list[Exception] = []
         self.asked: list[list[str]] = []
+        self.strays: dict[str, dict[str, int]] = {}
 
     def states(self, ids):
         self.asked.append(list(ids))
@@ -50,7 +51,8 @@ class Scripted(memory.MemoryGateway):
             raise self.error
         if self.poison & set(ids):
             raise Rejected("id", code=24, effect=Effect.HEALS)
-        return {key: self.codes[key] for key in ids if key in self.codes}
+        known = {key: self.codes[key] for key in ids if key in self.codes}
+        return known | self.strays.get(ids[-1], {})
 
 
 @pytest.fixture
@@ -204,6 +206,16 @@ def test_limit_and_since_and_dry_run(gateway):
     assert gateway.asked == []
     assert services.poll_states(limit=2).asked == 2
     assert services.poll_states(dry_run=True).due == 3
+
+
+def test_state_of_an_id_that_was_not_asked_for_is_ignored(gateway):
+    own, other = MessageFactory.create_batch(2, accepted=True)
+    gateway.strays = {own.gateway_id: {other.gateway_id: 2}}
+    gateway.codes = {own.gateway_id: 1, other.gateway_id: 8}
+    report = services.poll_states(batch_size=1, workers=1)
+    other.refresh_from_db()
+    assert (other.state, report.answered) == (8, 2)
+    assert codes_of(other) == [8]
 
 
 def test_what_falls_due_during_a_run_is_left_to_the_next(gateway):
