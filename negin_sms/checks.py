@@ -1,7 +1,7 @@
 """System checks. An error is for what cannot work; ids stay for life.
 
 E001 settings, E002 USE_TZ, E003 SQLite, E004 MariaDB and MySQL, E005 development
-gateways in production, W001 the password travels in the open.
+gateways in production, W001 the password travels in the open, I001 the brakes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ def register_all() -> None:
     checks.register(check_databases, checks.Tags.database)
     checks.register(check_sqlite, "negin_sms")
     checks.register(check_deployment, "negin_sms", deploy=True)
+    checks.register(check_brakes, "negin_sms", deploy=True)
 
 
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
@@ -114,6 +115,11 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
     return _each_account(_pretends)
 
 
+def check_brakes(app_configs: Any, **kwargs: Any) -> Found:
+    """I001: what keeps each account from sending too much, or to the wrong people."""
+    return _each_account(_brakes)
+
+
 def _each_account(check: Callable[[conf.Account], Iterable[Any]]) -> Found:
     try:
         accounts = conf.get_accounts()
@@ -180,6 +186,37 @@ def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
             hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}" and the real BASE_URL.',
             id="negin_sms.E005",
         )
+
+
+def _brakes(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    names = ("dispatch", "only_to", "mobile_caps", "account_caps", "quiet_hours")
+    words = {name: _in_words(getattr(account, name)) for name in names}
+    told = ", ".join(f"{name.upper()} {text}" for name, text in words.items())
+    hint = None
+    if not (account.mobile_caps or account.account_caps):
+        hint = (
+            "A form that texts visitors can be misused; set caps, such as "
+            '"MOBILE_CAPS": {"hour": 5, "day": 20}.'
+        )
+    yield checks.Info(
+        f'The brakes of the SMS account "{account.alias}": {told}.',
+        hint=hint,
+        id="negin_sms.I001",
+    )
+
+
+def _in_words(value: object) -> str:
+    """Say a setting without the numbers that it lists."""
+    if isinstance(value, bool):
+        return "on" if value else "off: nothing is sent"
+    if isinstance(value, frozenset):
+        return f"{len(value)} number(s)"
+    if not value:
+        return "none"
+    pairs = value if isinstance(value, tuple) else ()
+    if pairs and isinstance(pairs[0], tuple):
+        return "; ".join(f"{most} in {seconds} s" for seconds, most in pairs)
+    return " to ".join(f"{each:%H:%M}" for each in pairs)
 
 
 def _is_loopback(host: str) -> bool:

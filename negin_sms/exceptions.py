@@ -3,6 +3,8 @@
 NeginSmsError
 ├── InvalidMessage (also ValueError)  correct the field and call again
 ├── IdempotencyConflict               the key says something else: choose another
+├── CapExceeded                       too many lately: later; no row was saved
+├── Vetoed                            a pre_send receiver said no; see ``.message``
 └── GatewayError                      a row was saved; see ``.message``
     ├── NotSent                       surely not sent; the row waits and will be sent
     │   ├── AccountPaused             … once the account's pause has ended
@@ -20,6 +22,7 @@ arguments or in what it would pickle: errors end up in logs and trackers.
 from __future__ import annotations
 
 import enum
+import functools
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -71,6 +74,48 @@ class InvalidMessage(NeginSmsError, ValueError):
 
 class IdempotencyConflict(NeginSmsError):
     """The idempotency key belongs to a message with other content."""
+
+
+class CapExceeded(NeginSmsError):
+    """A cap of the settings is used up (MOBILE_CAPS, ACCOUNT_CAPS). No row was saved.
+
+    ``scope`` is "mobile" or "account", ``retry_after`` the seconds until the cap's
+    period is over.
+    """
+
+    def __init__(self, reason: object, *, scope: str, retry_after: float) -> None:
+        super().__init__(reason, scope, retry_after)
+        self.reason = reason
+        self.scope = scope
+        self.retry_after = retry_after
+
+    def __str__(self) -> str:
+        return str(self.reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        make = functools.partial(
+            type(self), scope=self.scope, retry_after=self.retry_after
+        )
+        return make, (str(self.reason),)
+
+
+class Vetoed(NeginSmsError):
+    """A receiver of ``pre_send`` raises this, with the reason, to stop a message.
+
+    The message is cancelled; ``send_sms`` raises it on, with ``message``, the row.
+    """
+
+    def __init__(self, reason: object = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.message: Message | None = None
+
+    def __str__(self) -> str:
+        return str(self.reason)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The row holds text and number, so it does not travel with the error.
+        return type(self), (str(self.reason),)
 
 
 class GatewayError(NeginSmsError):

@@ -217,6 +217,31 @@ class DeliveryState(models.Model):
         return f"{state_label(self.code)} ({self.reported_at:%Y-%m-%d %H:%M:%S} UTC)"
 
 
+class CapCount(models.Model):
+    """How many messages one period has seen, of a number or of an account."""
+
+    account = models.CharField(_("account"), max_length=64)
+    mobile = models.CharField(_("mobile"), max_length=16, blank=True)
+    seconds = models.PositiveIntegerField(_("length in seconds"))
+    began_at = models.DateTimeField(_("began at"), db_index=True)
+    messages = models.PositiveIntegerField(_("messages"))
+
+    class Meta:
+        verbose_name = _("cap count")
+        verbose_name_plural = _("cap counts")
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "mobile", "seconds", "began_at"],
+                name="negin_sms_cap_period",
+            )
+        ]
+
+    def __str__(self) -> str:
+        whose = mask_mobile(self.mobile) if self.mobile else self.account
+        return f"{whose}: {self.messages}"
+
+
 class AccountState(models.Model):
     """How an account stands, shared by all processes: its pause, its signs of life."""
 

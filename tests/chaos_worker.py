@@ -118,6 +118,24 @@ def poll(**options: Any) -> dict[str, int]:
     }
 
 
+def hammer(threads: int, requests: int) -> dict[str, int]:
+    """Ask for one number from many threads at once; return how the calls ended."""
+    from collections import Counter
+    from concurrent.futures import ThreadPoolExecutor
+
+    from negin_sms import services
+    from negin_sms.exceptions import NeginSmsError
+
+    def ask(number: int) -> str:
+        try:
+            return services.send_sms("09395213300", str(number)).status
+        except NeginSmsError as error:
+            return type(error).__name__
+
+    with ThreadPoolExecutor(threads) as pool:
+        return Counter(pool.map(ask, range(requests)))
+
+
 def dump_states() -> list[dict[str, Any]]:
     """Return each message's state, and every report that was kept of it."""
     from negin_sms.models import DeliveryState, Message
@@ -137,7 +155,7 @@ COMMANDS = {
     for f in (
         *(migrate, queue, dispatch, queue_and_dispatch),
         *(send_row, die_sending, rescue, dump),
-        *(accept, poll, dump_states),
+        *(accept, poll, dump_states, hammer),
     )
 }
 
@@ -245,9 +263,9 @@ def kill_in_claim() -> Iterator[None]:
 
 
 def kill_after_claim() -> Iterator[None]:
-    from negin_sms.services import claims
+    from negin_sms.services import holding
 
-    claims.withhold = die
+    holding.withhold = die
     yield
 
 

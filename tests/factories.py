@@ -20,6 +20,7 @@ from negin_sms.models import Message
 
 # The number of the vendor's guides.
 MOBILE = "+989395213300"
+OTHER_MOBILE = "+989390000000"
 
 
 class _MessageFactory(factory.django.DjangoModelFactory):

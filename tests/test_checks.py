@@ -87,7 +87,8 @@ def run_all(**kwargs):
 @pytest.mark.django_db
 def test_good_settings_pass_every_check(account):
     account()
-    assert run_all(include_deployment_checks=True, databases=["default"]) == set()
+    found = run_all(include_deployment_checks=True, databases=["default"])
+    assert found == {"negin_sms.I001"}
 
 
 def test_e001_missing_setting(settings):
@@ -248,7 +249,8 @@ def test_no_e005_for_the_real_gateway(account):
 def test_e005_is_for_deployment_only(account):
     account(BACKEND=MEMORY)
     assert run_all() == set()
-    assert run_all(include_deployment_checks=True) == {"negin_sms.E005"}
+    found = run_all(include_deployment_checks=True)
+    assert found == {"negin_sms.E005", "negin_sms.I001"}
 
 
 def test_check_deploy_fails_on_a_development_gateway(account):
@@ -297,3 +299,16 @@ def test_unreadable_settings_are_told_once(settings):
     settings.NEGIN_SMS = {"default": {"USERNAME": 5}}
     assert ids(checks.check_encryption(None) + checks.check_deployment(None)) == []
     assert run_all(include_deployment_checks=True) == {"negin_sms.E001"}
+
+
+def test_brakes_are_told(settings):
+    account = {**LOGIN, "DISPATCH": False, "ONLY_TO": ["09395213300"]}
+    brakes = {"MOBILE_CAPS": {"hour": 5}, "QUIET_HOURS": ("22:00", "08:00")}
+    settings.NEGIN_SMS = {"default": account, "bulk": {**LOGIN, **brakes}}
+    first, second = checks.check_brakes(None)
+    assert "DISPATCH off: nothing is sent, ONLY_TO 1 number(s)" in first.msg
+    assert "MOBILE_CAPS none" in first.msg
+    assert "set caps" in first.hint
+    assert "MOBILE_CAPS 5 in 3600 s" in second.msg
+    assert "QUIET_HOURS 22:00 to 08:00" in second.msg
+    assert (second.hint, "0939" in first.msg) == (None, False)

@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from negin_sms import conf, services
-from negin_sms.choices import Status
+from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.services import claims
+from negin_sms.services import claims, holding
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -121,10 +121,32 @@ def test_overdue_rows_expire():
 
 def test_only_to_with_something_that_is_no_number_says_so():
     with pytest.raises(InvalidConfiguration, match="ONLY_TO"):
-        claims.allowed_numbers(frozenset({"021"}), "default")
+        holding.allowed_numbers(frozenset({"021"}), "default")
 
 
 def test_claiming_costs_the_same_for_any_number_of_rows(django_assert_num_queries):
     MessageFactory.create_batch(9)
     with django_assert_num_queries(6):  # three looks, one step; savepoints
         assert len(claim(9)) == 9
+
+
+class TestQuietHours:
+    """LOW waits for the morning; the clock is the project's, not the server's."""
+
+    def at(self, hours: float) -> str:
+        moment = timezone.localtime() + timedelta(hours=hours)
+        return f"{moment:%H:%M:%S}"
+
+    def claimed(self, use_account, start: float, end: float) -> set[int]:
+        use_account(QUIET_HOURS=(self.at(start), self.at(end)))
+        MessageFactory(priority=Priority.LOW)
+        MessageFactory(priority=Priority.NORMAL)
+        return {message.priority for message in claim()}
+
+    @pytest.mark.parametrize(("start", "end"), [(-1, 1), (-20, 1), (-1, 20)])
+    def test_low_waits(self, use_account, start, end):
+        assert self.claimed(use_account, start, end) == {Priority.NORMAL}
+
+    @pytest.mark.parametrize(("start", "end"), [(1, 2), (-2, -1), (1, 23)])
+    def test_low_goes_out_at_other_times(self, use_account, start, end):
+        assert self.claimed(use_account, start, end) == {20, 30}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 import pickle
 import traceback
-from datetime import timedelta
+from datetime import time, timedelta
 from pathlib import Path
 from types import MappingProxyType
 
@@ -72,6 +72,9 @@ def test_defaults_are_those_of_the_design(read):
         "dispatch": True,
         "only_to": None,
         "waker": None,
+        "mobile_caps": (),
+        "account_caps": (),
+        "quiet_hours": None,
     }
 
 
@@ -233,7 +236,8 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     text = complain(PASSWROD=SECRET)
     assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
-                         "DISPATCH, ONLY_TO, WAKER.")  # fmt: skip
+                         "DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
+                         "ACCOUNT_CAPS, QUIET_HOURS.")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])
@@ -345,3 +349,25 @@ def test_error_is_djangos_own(complain):
 def test_host_and_encryption_follow_the_base_url(read, url, host, encrypted):
     account = read(BASE_URL=url)
     assert (account.host, account.is_encrypted) == (host, encrypted)
+
+
+def test_caps_are_pairs_of_seconds_and_messages(read):
+    account = read(MOBILE_CAPS={"minute": 1, "day": 20}, ACCOUNT_CAPS={"hour": 900})
+    assert account.mobile_caps == ((60, 1), (86400, 20))
+    assert account.account_caps == ((3600, 900),)
+
+
+@pytest.mark.parametrize("caps", [{}, {"week": 1}, {"day": 0}, {"day": "5"}, 5, [60]])
+def test_caps_that_are_none_are_refused(complain, caps):
+    assert '["MOBILE_CAPS"] must be ' in complain(MOBILE_CAPS=caps)
+
+
+def test_quiet_hours_are_times_of_the_day(read):
+    assert read(QUIET_HOURS=("22:00", time(8))).quiet_hours == (time(22), time(8))
+
+
+@pytest.mark.parametrize(
+    "hours", ["22:00", ("22:00",), ("8", "9", "10"), ("22:00", "22:00"), (8, 22), 5]
+)
+def test_quiet_hours_that_are_none_are_refused(complain, hours):
+    assert '["QUIET_HOURS"] must be two times' in complain(QUIET_HOURS=hours)

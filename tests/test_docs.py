@@ -13,7 +13,7 @@ from django.dispatch import Signal
 
 from negin_sms import conf, services, signals
 from negin_sms.choices import Scenario, Status
-from negin_sms.exceptions import InvalidMessage
+from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
 from negin_sms.models import Message
 
@@ -43,7 +43,9 @@ def test_settings_table_has_every_key_and_no_other():
 def test_settings_table_has_the_defaults(key):
     text = documented_defaults()[key.upper()]
     default: Any = {f.name: f.default for f in fields(conf.Account)}[key]
-    if key == "poll_schedule":
+    if key.endswith("_caps"):
+        assert (text, default) == ("None", ())
+    elif key == "poll_schedule":
         assert text == f"{default[0]:g} s … {default[-1] / 3600:g} h"
     elif key in ("username", "password"):
         assert text == "required"
@@ -108,6 +110,22 @@ def test_signals_are_listed_and_their_example_runs(capsys):
     signals.message_settled.send(sender=Message, message=message)
     signals.message_settled.disconnect(namespace["note_delivery"])
     assert capsys.readouterr().out == "7 Delivered\n"
+
+
+def test_brakes_of_the_readme_work(settings):
+    block, veto = re.findall(
+        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section("Brakes")
+    )
+    namespace: dict[str, Any] = {}
+    exec(re.sub(r"^    ", "", block, flags=re.M), namespace)
+    settings.NEGIN_SMS = namespace["NEGIN_SMS"]
+    settings.NEGIN_SMS["default"].update(USERNAME="user", PASSWORD="secret")
+    assert conf.get_account().mobile_caps == ((60, 1), (3600, 5), (86400, 20))
+    exec(re.sub(r"^    ", "", veto, flags=re.M), namespace)
+    signals.pre_send.disconnect(namespace["respect_our_own_list"])
+    message = Message(group="newsletter", mobile="+989395213300")
+    with pytest.raises(Vetoed):
+        namespace["respect_our_own_list"](Message, message)
 
 
 def test_named_services_exist():

@@ -52,7 +52,7 @@ def drawn_parents() -> dict[str, str]:
 
 def test_tree_is_as_drawn():
     drawn = drawn_parents()
-    assert len(drawn) == 8
+    assert len(drawn) == 10
     for name, parent in drawn.items():
         assert getattr(exceptions, name).__bases__[0] is getattr(exceptions, parent)
 

@@ -5,6 +5,7 @@
 ``negin_sms.exceptions`` for what can go wrong and what to do then.
 """
 
+from .asynchronous import aqueue_sms, arefresh_states, asend_sms
 from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
@@ -22,6 +23,9 @@ __all__ = [
     "DispatchReport",
     "PollReport",
     "QueueStatus",
+    "aqueue_sms",
+    "arefresh_states",
+    "asend_sms",
     "cancel",
     "dispatch_queue",
     "dispatcher_is_missing",

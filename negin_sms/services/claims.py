@@ -7,22 +7,20 @@ sent, so it becomes uncertain and is never queued again.
 
 from __future__ import annotations
 
-import functools
 import logging
 import os
 import secrets
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from django.db import connections
 from django.db.models import F
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import Priority, Status
-from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import Message
-from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 
 from .announcing import announce_outcomes
@@ -50,13 +48,26 @@ def claim_due(
     """
     found: list[Message] = []
     with committed(using):
-        for priority in Priority.values:
+        for priority in _awake(account, using):
             rows = Message.objects.using(using).due()
             rows = rows.filter(account=account.alias, priority=priority)
             found += _lock(rows.order_by("due_at", "id"), limit - len(found), using)
             if len(found) >= limit:
                 break
         return _step_to_sending(found, claim, lease, using)
+
+
+def _awake(account: conf.Account, using: str) -> list[int]:
+    """Return the priorities that may be sent now, the most urgent first."""
+    priorities: list[int] = Priority.values
+    if account.quiet_hours is None:
+        return priorities
+    now = timezone.localtime(database_now(using), timezone.get_default_timezone())
+    start, end = account.quiet_hours
+    clock = now.time()
+    inside = start <= clock < end
+    over_midnight = start > end and (clock >= start or clock < end)
+    return [p for p in priorities if p != Priority.LOW or not (inside or over_midnight)]
 
 
 def claim_rows(
@@ -162,51 +173,6 @@ def expire_overdue(*, using: str) -> int:
             finished_at=DbNow(),
         )
     )
-
-
-def withhold(
-    messages: Iterable[Message], account: conf.Account, claim: str, using: str
-) -> list[Message]:
-    """Cancel the claimed messages that ONLY_TO keeps back; return the others."""
-    if account.only_to is None:
-        return list(messages)
-    allowed = allowed_numbers(account.only_to, account.alias)
-    kept: list[Message] = []
-    held: list[Message] = []
-    for message in messages:
-        (kept if message.mobile in allowed else held).append(message)
-    if held:
-        Message.objects.using(using).claimed_by(claim).filter(
-            pk__in=[m.pk for m in held]
-        ).update(
-            status=Status.CANCELLED,
-            claimed_until=None,
-            detail=_("Kept back: ONLY_TO does not list its number."),
-            finished_at=DbNow(),
-        )
-    return kept
-
-
-def refuse_unreadable_only_to(account: conf.Account) -> None:
-    """Raise InvalidConfiguration before a claim that ``withhold`` could not handle."""
-    if account.only_to is not None:
-        allowed_numbers(account.only_to, account.alias)
-
-
-@functools.lru_cache(maxsize=32)
-def allowed_numbers(only_to: frozenset[str], alias: str) -> frozenset[str]:
-    """Return the numbers of ONLY_TO in their stored form.
-
-    Raise InvalidConfiguration for one that is no number: nobody would get it.
-    """
-    try:
-        return frozenset(normalize_mobile(number) for number in only_to)
-    except InvalidMessage as error:
-        raise InvalidConfiguration(
-            f'{conf.SETTING}["{alias}"]["ONLY_TO"] holds something that is no Iranian '
-            f"mobile number: {error.reason} Write numbers such as "
-            '"09395213300".'
-        ) from None
 
 
 def _queue_again(rows: MessageQuerySet) -> int:

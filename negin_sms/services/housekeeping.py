@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from . import breaker, claims
+from . import breaker, caps, claims
 
 _SWEEP_EVERY = 5.0
 _SIGN_OF_LIFE = 30.0
@@ -36,6 +36,7 @@ class Housekeeping:
             self._swept_at = now
             done["rescued"] = claims.rescue()
             done["expired"] = claims.expire_overdue(using=self._using)
+            caps.forget_old(self._using)
         if now - self._seen_at >= _SIGN_OF_LIFE:
             self._seen_at = now
             for alias in self._aliases:

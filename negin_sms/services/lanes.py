@@ -14,7 +14,7 @@ from negin_sms.gateway import get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 
-from . import breaker, claims
+from . import breaker, claims, holding
 from .crew import Crew
 from .exchanges import Ending, Job, exchange, make_job
 from .results import record
@@ -43,7 +43,7 @@ class Lane:
         self.workers = workers or account.workers
         self.lease = lease or account.lease
         conf.refuse_short_lease(account, self.lease)
-        claims.refuse_unreadable_only_to(account)
+        holding.refuse_unreadable_only_to(account)
         self.in_flight: dict[int, Job] = {}
         self.waits_for_rate = False
         self._rate = rate or account.rate
@@ -123,7 +123,7 @@ class Lane:
             return 0
         claimed_at = time.monotonic()
         messages = self._claim(claim, 1 if admission.probe else room)
-        kept = claims.withhold(messages, self.account, claim, self.using)
+        kept, _held = holding.withhold(messages, self.account, claim, self.using)
         if not kept:
             breaker.release_probe(admission.probe, using=self.using)
         for message in kept:

@@ -76,6 +76,27 @@ def refresh_states(messages: Iterable[Message]) -> PollReport:
     Those without a gateway id, or with one that is not theirs alone, are skipped
     with the reason.
     """
+    refresh = prepare_refresh(messages)
+    for turn, asked in refresh.turns:
+        turn.run(asked)
+    return refresh.report()
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """A refresh before its exchanges: a turn for each account, and who is left out."""
+
+    turns: list[tuple[Turn, list[Asked]]]
+    skipped: dict[int, str]
+    tally: Tally
+
+    def report(self) -> PollReport:
+        """Return how it went."""
+        return self.tally.report(tuple(self.skipped.items()))
+
+
+def prepare_refresh(messages: Iterable[Message]) -> Refresh:
+    """Find out which of these messages can be asked about."""
     using = write_alias()
     refuse_transaction(using)
     keys = [message.pk for message in messages]
@@ -83,17 +104,18 @@ def refresh_states(messages: Iterable[Message]) -> PollReport:
     asked: dict[str, list[Asked]] = {}
     skipped = {key: _("There is no such message any more.") for key in keys}
     for row in rows.defer("text"):
-        reason = _why_not_asked(row)
-        skipped[row.pk] = reason
-        if not reason:
+        skipped[row.pk] = _why_not_asked(row)
+        if not skipped[row.pk]:
             one = Asked(row.pk, row.gateway_id, row.finished_at or row.created_at)
             asked.setdefault(row.account, []).append(one)
     tally = Tally()
     tally.counts["due"] = sum(map(len, asked.values()))
-    for alias, ours in asked.items():
-        each = find_account(alias)
-        Turn(each, tally, using=using, source=ReportSource.REFRESH).run(ours)
-    return tally.report(tuple((key, why) for key, why in skipped.items() if why))
+    source = ReportSource.REFRESH
+    turns = [
+        (Turn(find_account(alias), tally, using=using, source=source), ours)
+        for alias, ours in asked.items()
+    ]
+    return Refresh(turns, {key: why for key, why in skipped.items() if why}, tally)
 
 
 @dataclass(slots=True, kw_only=True)

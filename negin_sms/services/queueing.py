@@ -20,6 +20,7 @@ from negin_sms.exceptions import IdempotencyConflict, InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
+from . import caps
 from .reports import ActionReport
 from .transactions import after_commit, write_alias
 from .wishes import QueueFields, compose, reuse_keys, save_once
@@ -35,7 +36,7 @@ def queue_sms(mobile: object, text: str, **fields: Unpack[QueueFields]) -> Messa
     """Put one message in the outbox and return its row; nothing is sent here.
 
     The row is part of the caller's transaction. The dispatcher sends it when
-    ``send_at`` has come. Raise InvalidMessage or IdempotencyConflict.
+    ``send_at`` has come. Raise InvalidMessage, IdempotencyConflict or CapExceeded.
     """
     using = write_alias()
     message = compose(mobile, text, now=database_now(using), **fields)
@@ -52,8 +53,8 @@ def queue_many(
 
     Each mapping holds ``mobile``, ``text`` and any field of ``queue_sms``;
     ``fields`` are for all of them. Raise InvalidMessage, with the position of the
-    mapping at fault in ``position``, before anything is saved. One INSERT a
-    chunk; MySQL gives the rows no primary keys.
+    mapping at fault in ``position``, IdempotencyConflict or CapExceeded; nothing is
+    saved then. One INSERT a chunk; MySQL gives the rows no primary keys.
     """
     using = write_alias()
     now = database_now(using)
@@ -65,6 +66,7 @@ def queue_many(
     new = {id(row): row for row in rows if row.pk is None}
     try:
         with transaction.atomic(using=using):
+            caps.count(new.values(), now, using)
             Message.objects.using(using).bulk_create(new.values(), batch_size=_CHUNK)
     except IntegrityError:
         raise IdempotencyConflict(

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import logging
-import time
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Literal, Unpack
+from typing import Unpack
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from negin_sms import conf
 from negin_sms.choices import Status
-from negin_sms.exceptions import GatewayError, InvalidMessage, NotSent
-from negin_sms.gateway import get_gateway
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow, MessageQuerySet, database_now
+from negin_sms.querysets import MessageQuerySet
 
-from . import breaker, claims
+from .attempts import OnNotSent, conclude, prepare, record_ending
 from .dispatching import send_rows
-from .exchanges import Ending, exchange, make_job
-from .queueing import queue_drafts, wake
+from .queueing import queue_drafts
 from .reports import ActionReport
-from .results import record
-from .transactions import (
-    after_commit,
-    committed,
-    in_transaction,
-    refuse_transaction,
-    write_alias,
-)
-from .wishes import WishFields, compose, find_account, save_once
-
-logger = logging.getLogger("negin_sms")
-
-OnNotSent = Literal["queue", "cancel"]
+from .transactions import refuse_transaction, write_alias
+from .wishes import WishFields, find_account
 
 
 @sensitive_variables()
@@ -56,23 +36,17 @@ def send_sms(
     asked, the result is written. Inside one the row is queued, and sent by this
     process once the transaction is durable; its result is on the row then.
 
-    Raise InvalidMessage (no row), IdempotencyConflict (no row), or a GatewayError
-    whose ``message`` is the saved row: Rejected, OutcomeUnknown (may have been
-    sent: look before you send again) or NotSent with its kinds (still queued, and
-    sent until it expires; with ``on_not_sent="cancel"`` cancelled instead).
-    ``fail_silently`` returns the row in place of a GatewayError.
+    Raise InvalidMessage, IdempotencyConflict or CapExceeded (no row was saved), or
+    an error whose ``message`` is the saved row: Vetoed (cancelled), Rejected,
+    OutcomeUnknown (may have been sent: look before you send again) or NotSent with
+    its kinds (still queued, and sent until it expires; with
+    ``on_not_sent="cancel"`` cancelled instead). ``fail_silently`` returns the row in
+    place of one of these.
     """
-    using = write_alias()
-    message = compose(mobile, text, now=database_now(using), **fields)
-    if in_transaction(using):
-        return _send_after_commit(message, on_not_sent, using)
-    message, error = _send_one(message, using)
-    if error is None:
-        return message
-    _explain(error, message, on_not_sent, using)
-    if fail_silently:
-        return message
-    raise error
+    attempt = prepare(mobile, text, on_not_sent, fields)
+    if attempt.exchange is not None:
+        record_ending(attempt, attempt.exchange())
+    return conclude(attempt, fail_silently)
 
 
 def send_messages(messages: Iterable[Message]) -> ActionReport:
@@ -102,116 +76,6 @@ def _send_account(alias: str, rows: MessageQuerySet) -> dict[str, str]:
     if not account.dispatch:
         return {alias: _("DISPATCH is off in its settings.")}
     return send_rows(account, rows).paused
-
-
-def _send_after_commit(message: Message, on_not_sent: OnNotSent, using: str) -> Message:
-    message, created = save_once(message, using)
-    if not created:
-        return message
-    if conf.get_account(message.account).waker:
-        wake(message.account, using)
-    else:
-        after_commit(
-            using, functools.partial(_send_queued, message, on_not_sent, using)
-        )
-    return message
-
-
-def _send_queued(message: Message, on_not_sent: OnNotSent, using: str) -> None:
-    """Claim and send a row that has just been committed; never raise."""
-    try:
-        account = conf.get_account(message.account)
-        if not account.dispatch:
-            return
-        send_rows(account, Message.objects.using(using).filter(pk=message.pk))
-        if on_not_sent == "cancel":
-            _give_up(message, using)
-        message.refresh_from_db(using=using)
-    except Exception as error:
-        kind = type(error).__name__
-        logger.error("SMS %s was not sent after the commit: %s", message.pk, kind)
-
-
-def _send_one(message: Message, using: str) -> tuple[Message, GatewayError | None]:
-    """Save a message as claimed, send it, write the result."""
-    account = conf.get_account(message.account)
-    if not account.dispatch:
-        return save_once(message, using)[0], None
-    # Settings that cannot work have to show before the row is claimed.
-    gateway = get_gateway(account.alias)
-    claims.refuse_unreadable_only_to(account)
-    claim = claims.new_claim()
-    admission = breaker.admit(account, claim, using=using)
-    if admission.refused:
-        message, created = save_once(message, using)
-        return message, breaker.paused_error(admission.state) if created else None
-    claimed_at = time.monotonic()
-    try:
-        message, created = _save_claimed(message, claim, account, using)
-    except Exception:
-        # A conflict of keys, say: a probe that is kept would prolong the pause.
-        breaker.release_probe(admission.probe, using=using)
-        raise
-    kept = claims.withhold([message], account, claim, using) if created else []
-    if not kept:
-        breaker.release_probe(admission.probe, using=using)
-        message.refresh_from_db(using=using)
-        return message, None
-    job = make_job(message, account, claimed_at=claimed_at, lease=account.lease)
-    ending = exchange(gateway, job)
-    _write_down(ending, message, admission, using)
-    return message, ending.error
-
-
-def _save_claimed(
-    message: Message, claim: str, account: conf.Account, using: str
-) -> tuple[Message, bool]:
-    message.status, message.claim, message.attempts = Status.SENDING, claim, 1
-    message.claimed_until = message.created_at + timedelta(seconds=account.lease)
-    with committed(using):
-        return save_once(message, using)
-
-
-def _write_down(
-    ending: Ending, message: Message, admission: breaker.Admission, using: str
-) -> None:
-    if record([ending], using=using):
-        # The database is away: tell the caller what is known all the same.
-        message.status = ending.status
-        message.gateway_id = ending.reply.gateway_id if ending.reply else ""
-        return
-    breaker.note(admission, [(ending.effect, ending.error)], using=using)
-    message.refresh_from_db(using=using)
-
-
-def _explain(
-    error: GatewayError, message: Message, on_not_sent: OnNotSent, using: str
-) -> None:
-    """Put the row on the error, and into its words what becomes of the row."""
-    if isinstance(error, NotSent):
-        advice = _(
-            "The message stays in the queue and will be sent until %(time)s: do not "
-            "send it again. send_messages([error.message]) tries now, "
-            "cancel([error.message]) gives up."
-        ) % {"time": date_format(timezone.localtime(message.expires_at), "H:i e")}
-        if on_not_sent == "cancel" and _give_up(message, using):
-            advice = _("The message was cancelled and will not be sent.")
-        error.reason = f"{error.reason} {advice}"
-        message.refresh_from_db(using=using)
-    error.message = message
-
-
-def _give_up(message: Message, using: str) -> bool:
-    cancelled = (
-        Message.objects.using(using)
-        .filter(pk=message.pk, status=Status.QUEUED)
-        .update(
-            status=Status.CANCELLED,
-            detail=_("Not sent at once, so cancelled as its sender wished."),
-            finished_at=DbNow(),
-        )
-    )
-    return bool(cancelled)
 
 
 def _report(

@@ -61,7 +61,9 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
+    """What one request brought: states by gateway id, or an error."""
+
     asked: Sequence[Asked]
     states: dict[str, int] = field(default_factory=dict)
     error: GatewayError | None = None
@@ -94,9 +96,9 @@ class Turn:
         self._batch_size = batch_size or account.states_batch_size
         self._source = source
         self._progress = progress
-        self._results: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Answer] = queue.SimpleQueue()
         ask = functools.partial(_ask, get_gateway(account.alias))
-        self._crew: Crew[Sequence[Asked], _Answer] = Crew(
+        self._crew: Crew[Sequence[Asked], Answer] = Crew(
             self._workers, ask, self._results, name="negin-sms-poller"
         )
         self._state = breaker.get_state(account.alias, using)
@@ -126,21 +128,58 @@ class Turn:
                 self._persist(between)
                 asked = self._take(left, by=now, since=since)
                 left -= len(asked)
-                self._submit(asked)
+                self.submit(asked)
                 if not self._in_flight:
                     break
-                self._take_answers()
+                self.take(self.wait())
         finally:
-            self._finish()
+            self.finish()
 
     def run(self, asked: Sequence[Asked]) -> None:
         """Ask about these messages."""
         try:
-            self._submit(asked)
-            while self._in_flight and not self._failed:
-                self._take_answers()
+            self.submit(asked)
+            while self.is_under_way:
+                self.take(self.wait())
         finally:
-            self._finish()
+            self.finish()
+
+    @property
+    def is_under_way(self) -> bool:
+        """Return whether answers are to come."""
+        return bool(self._in_flight) and not self._failed
+
+    def submit(self, asked: Sequence[Asked]) -> None:
+        """Hand these messages over to the crew, in chunks."""
+        for start in range(0, len(asked), self._batch_size):
+            self._in_flight += 1
+            self._crew.submit(asked[start : start + self._batch_size])
+
+    def wait(self) -> list[Answer]:
+        """Wait a moment for answers; touches no database."""
+        enough = max(1, self._in_flight // 2)
+        return collect(self._results, enough=enough, patience=_PATIENCE)
+
+    def take(self, answers: Sequence[Answer]) -> None:
+        """Write the answers down; ask again for the halves of a refused chunk."""
+        self._in_flight -= len(answers)
+        self._tally.counts["requests"] += len(answers)
+        for together in _batches([a for a in answers if a.error is None]):
+            self._write(together)
+        for answer in answers:
+            if isinstance(answer.error, Rejected):
+                self._halve(answer.asked)
+            elif answer.error is not None:
+                self._fail(answer.asked, answer.error)
+
+    def finish(self) -> None:
+        """Let go of what was not begun, write what is under way, end the threads."""
+        for asked in self._crew.withdraw():
+            self._in_flight -= 1
+            self._put_off(asked)
+        while self._in_flight:
+            self.take(self.wait())
+        self._crew.close()
 
     def _is_blocked(self, now: datetime) -> bool:
         """Return whether the breaker has paused the account.
@@ -161,25 +200,7 @@ class Turn:
         take = functools.partial(take_due, self._account, most, using=self._using)
         return self._persist(lambda: take(by=by, since=since))
 
-    def _submit(self, asked: Sequence[Asked]) -> None:
-        for start in range(0, len(asked), self._batch_size):
-            self._in_flight += 1
-            self._crew.submit(asked[start : start + self._batch_size])
-
-    def _take_answers(self) -> None:
-        enough = max(1, self._in_flight // 2)
-        answers = collect(self._results, enough=enough, patience=_PATIENCE)
-        self._in_flight -= len(answers)
-        self._tally.counts["requests"] += len(answers)
-        for together in _batches([a for a in answers if a.error is None]):
-            self._write(together)
-        for answer in answers:
-            if isinstance(answer.error, Rejected):
-                self._halve(answer.asked)
-            elif answer.error is not None:
-                self._fail(answer.asked, answer.error)
-
-    def _write(self, answers: Sequence[_Answer]) -> None:
+    def _write(self, answers: Sequence[Answer]) -> None:
         asked = [one for answer in answers for one in answer.asked]
         states = {k: code for answer in answers for k, code in answer.own_states()}
         write = functools.partial(write_states, source=self._source, using=self._using)
@@ -225,14 +246,6 @@ class Turn:
         self._tally.errors[alias] = f"{alias}: {error}"
         logger.warning("SMS account %r could not be asked for states: %s", alias, error)
 
-    def _finish(self) -> None:
-        for asked in self._crew.withdraw():
-            self._in_flight -= 1
-            self._put_off(asked)
-        while self._in_flight:
-            self._take_answers()
-        self._crew.close()
-
     def _put_off(self, asked: Sequence[Asked]) -> None:
         self._tally.counts.update(put_off=len(asked))
         self._persist(lambda: put_off(asked, POLL_RETRY, self._using))
@@ -250,9 +263,9 @@ class Turn:
         return insist(action, using=self._using, seconds=self._account.result_retry)
 
 
-def _batches(answers: Iterable[_Answer]) -> Iterator[list[_Answer]]:
+def _batches(answers: Iterable[Answer]) -> Iterator[list[Answer]]:
     """Put answers together that are written in one go."""
-    batch: list[_Answer] = []
+    batch: list[Answer] = []
     messages = 0
     for answer in answers:
         if batch and messages + len(answer.asked) > _WRITTEN_AT_ONCE:
@@ -264,14 +277,14 @@ def _batches(answers: Iterable[_Answer]) -> Iterator[list[_Answer]]:
         yield batch
 
 
-def _ask(gateway: Gateway, asked: Sequence[Asked]) -> _Answer:
+def _ask(gateway: Gateway, asked: Sequence[Asked]) -> Answer:
     try:
         states = gateway.states([one.gateway_id for one in asked])
     except GatewayError as error:
-        return _Answer(asked, error=error.with_traceback(None))
+        return Answer(asked, error=error.with_traceback(None))
     except Exception as error:
         # A gateway class of somebody else's: the run ends, the rows stay due.
         kind = type(error).__name__
         reason = _("The program failed while asking for states.")
-        return _Answer(asked, error=OutcomeUnknown(reason, detail=kind))
-    return _Answer(asked, states)
+        return Answer(asked, error=OutcomeUnknown(reason, detail=kind))
+    return Answer(asked, states)

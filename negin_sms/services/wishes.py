@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms import conf
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import (
+    CapExceeded,
     IdempotencyConflict,
     InvalidConfiguration,
     InvalidMessage,
@@ -27,6 +28,8 @@ from negin_sms.gateway.readers import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.segments import measure
+
+from . import caps
 
 User = AbstractBaseUser
 
@@ -115,12 +118,14 @@ def save_once(message: Message, using: str) -> tuple[Message, bool]:
     """Insert a message, or return the row that its idempotency key belongs to.
 
     Raise IdempotencyConflict when that row would send something else, or when
-    only the database's collation takes the two keys for one.
+    only the database's collation takes the two keys for one; CapExceeded when a
+    cap is used up.
     """
     try:
         with transaction.atomic(using=using):
+            caps.count([message], message.created_at, using)
             message.save(using=using, force_insert=True)
-    except IntegrityError:
+    except (IntegrityError, CapExceeded):
         existing = _owner_of_key(message, using)
         if existing is None:
             raise
