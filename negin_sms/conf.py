@@ -172,6 +172,8 @@ class Account:
         ),
         _schedule,
     )
+    # A sensitive text outlives its send by so much where no final word comes.
+    blank_after: float = _key(24 * _HOUR, _seconds)
     dispatch: bool = _key(True, _flag)
     only_to: frozenset[str] | None = _key(None, _numbers, secret=True)
     waker: str | None = _key(None, _optional_text)

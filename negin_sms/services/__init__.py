@@ -5,6 +5,7 @@
 ``negin_sms.exceptions`` for what can go wrong and what to do then.
 """
 
+from .blanking import blank_sensitive_texts
 from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
@@ -22,6 +23,7 @@ __all__ = [
     "DispatchReport",
     "PollReport",
     "QueueStatus",
+    "blank_sensitive_texts",
     "cancel",
     "dispatch_queue",
     "dispatcher_is_missing",

@@ -36,7 +36,8 @@ def resend(messages: Iterable[Message], *, by: User | None) -> ActionReport:
 
     The new row points at the old one (``resend_of``); there is one at the most,
     however often and from however many places this is called. It may arrive
-    twice when the old one was uncertain: that is the caller's decision.
+    twice when the old one was uncertain: that is the caller's decision. A message
+    whose text was blanked is skipped.
     """
     using = write_alias()
     done, skipped = 0, []
@@ -68,7 +69,7 @@ def resolve(
     one that was sent again is not. Raise NeginSmsError when there is nothing to
     decide any more, InvalidMessage for arguments that do not fit.
     """
-    _refuse_unfit_decision(status, why, gateway_id)
+    refuse_unfit_decision(status, why, gateway_id)
     using = write_alias()
     fields: dict[str, Any] = {
         "status": status,
@@ -114,6 +115,8 @@ def _resend_one(pk: int, by: User | None, using: str) -> str:
             return _("There is no such message any more.")
         if old.status not in _RESENDABLE:
             return _("Only uncertain and rejected messages can be sent again.")
+        if old.blanked_at is not None:
+            return _("Its text was blanked; write a new message.")
         if Message.objects.using(using).filter(resend_of=pk).exists():
             return _("It was sent again already.")
         try:
@@ -143,7 +146,8 @@ _COPIED = (
 )
 
 
-def _refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:
+def refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:
+    """Raise InvalidMessage, with the field, for a decision that cannot be."""
     if status not in (Status.ACCEPTED, Status.REJECTED):
         raise InvalidMessage("status", _("Decide for accepted or rejected."))
     if not why.strip():

@@ -22,6 +22,7 @@ from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
 
 from . import breaker, claims
+from .blanking import blank_sensitive_texts
 from .crew import collect
 from .exchanges import Ending
 from .lanes import Lane
@@ -181,6 +182,7 @@ class Coordinator:
         self._counts["expired"] += claims.expire_overdue(using=self.using)
         if now - self._seen_at >= _SIGN_OF_LIFE:
             self._seen_at = now
+            blank_sensitive_texts()
             for lane in self._lanes:
                 breaker.note_life(
                     lane.account.alias, "dispatcher_seen_at", using=self.using

@@ -27,7 +27,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 
-from . import breaker, claims
+from . import blanking, breaker, claims
 from .crew import Crew, collect
 from .reports import PollReport
 from .results import insist
@@ -77,6 +77,7 @@ def poll_states(
         return tally.report()
     refuse_transaction(using)
     claims.rescue()
+    blanking.blank_sensitive_texts()
     for each in accounts:
         breaker.note_life(each.alias, "poller_seen_at", using=using)
         pass_ = _Pass(
