@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -133,7 +134,7 @@ def test_no_empty_text_can_be_put_back_into_the_queue(status):
 
 class TestIdempotency:
     WISH = ("09395213300", SECRET)
-    KEY = {"idempotency_key": "login-7", "sensitive": True}
+    KEY: dict[str, Any] = {"idempotency_key": "login-7", "sensitive": True}
 
     @pytest.fixture(autouse=True)
     def _blanked(self):

@@ -10,6 +10,7 @@ from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
 from .dispatching import dispatch_queue
+from .glance import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reports import ActionReport, DispatchReport, PollReport
@@ -18,15 +19,18 @@ from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_sta
 from .stopping import stop_on_signals
 
 __all__ = [
+    "AccountGlance",
     "AccountStatus",
     "ActionReport",
     "DispatchReport",
+    "Glance",
     "PollReport",
     "QueueStatus",
     "blank_sensitive_texts",
     "cancel",
     "dispatch_queue",
     "dispatcher_is_missing",
+    "glance",
     "pause_account",
     "poll_states",
     "queue_many",

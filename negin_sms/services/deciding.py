@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -24,7 +24,7 @@ from .queueing import wake
 from .reports import ActionReport
 from .results import flag_shared_ids
 from .transactions import write_alias
-from .wishes import User
+from .wishes import User, find_account
 
 logger = logging.getLogger("negin_sms")
 
@@ -120,15 +120,19 @@ def _resend_one(pk: int, by: User | None, using: str) -> str:
         if Message.objects.using(using).filter(resend_of=pk).exists():
             return _("It was sent again already.")
         try:
+            account = find_account(old.account)
             with transaction.atomic(using=using):
-                _copy(old, by, database_now(using)).save(using=using)
+                _copy(old, account, by, database_now(using)).save(using=using)
+        except InvalidMessage as error:
+            return str(error.reason)
         except IntegrityError:
             return _("It was sent again already.")
     return ""
 
 
-def _copy(old: Message, by: User | None, now: Any) -> Message:
-    account = conf.get_account(old.account)
+def _copy(
+    old: Message, account: conf.Account, by: User | None, now: datetime
+) -> Message:
     return Message(
         **{name: getattr(old, name) for name in _COPIED},
         resend_of=old,
