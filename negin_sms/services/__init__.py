@@ -10,7 +10,7 @@ from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
 from .dispatching import dispatch_queue
-from .glance import AccountGlance, Glance, glance
+from .glances import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reports import ActionReport, DispatchReport, PollReport

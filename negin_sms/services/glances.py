@@ -41,7 +41,7 @@ class AccountGlance:
 class Glance:
     """How many uncertain messages wait for a decision, and how the accounts stand.
 
-    ``there_are_more`` says that only so many were counted.
+    ``there_are_more`` says that it is at least so many: no more were looked at.
     """
 
     undecided: int
