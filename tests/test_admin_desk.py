@@ -221,12 +221,12 @@ class TestButtons:
     ):
         from django.contrib import admin
 
-        @admin.action(location=admin.ActionLocation.CHANGE_FORM)  # type: ignore[call-arg, attr-defined]
+        @admin.action(location=admin.ActionLocation.CHANGE_FORM)
         def frame(model_admin, request, queryset):
             pass
 
         ours = admin.site.get_model_admin(Message)
-        monkeypatch.setattr(ours, "actions", [*ours.actions, frame])
+        monkeypatch.setattr(ours, "actions", [*(ours.actions or ()), frame])
         html = page(admin_client, change_url(make()))
         assert 'value="frame"' in html
         assert 'value="send_selected"' not in html

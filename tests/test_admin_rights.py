@@ -142,7 +142,7 @@ def address(page: str, row: Message | AccountState) -> str:
 
 def everything() -> list[Any]:
     tables = (Message, DeliveryState, AccountState, LogEntry)
-    return [list(table.objects.order_by("pk").values()) for table in tables]  # type: ignore[attr-defined]
+    return [list(table.objects.order_by("pk").values()) for table in tables]
 
 
 def is_refused(role: str, response: Any) -> bool:

@@ -7,7 +7,8 @@ and after BLANK_AFTER at the latest; the row stays. What may still be sent keeps
 
 from __future__ import annotations
 
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
+from django.db.models.lookups import Exact
 
 from negin_sms import conf
 from negin_sms.choices import Status
@@ -30,7 +31,10 @@ def blank_sensitive_texts() -> int:
     after their sending ended. Works through 10,000 rows at the most.
     """
     rows = Message.objects.using(write_alias()).filter(
-        _has_served(), sensitive=True, blanked_at__isnull=True
+        # In a CASE, so that no planner prefers the much wider index of statuses.
+        Exact(Case(When(_has_served(), then=True), default=False), True),
+        sensitive=Value(True),  # written as an equation, which SQLite finds by index
+        blanked_at__isnull=True,
     )
     blanked, last = 0, 0
     for _batch in range(_BATCHES):
