@@ -11,6 +11,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from negin_sms import conf, services
+from negin_sms.admin.operations import OPERATIONS
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway import wire
@@ -74,6 +75,13 @@ def test_commands_and_their_options_are_listed():
         assert f"\n``{name}" in section("Commands")
         parser = load_command_class("negin_sms", name).create_parser("", name)
         assert parser.format_help()
+
+
+def test_operations_table_is_the_admin_s():
+    rows = re.findall(
+        r"^(\S.*?)\s{2,}``negin_sms\.(\w+)_message``\s{2,}", section("Admin"), re.M
+    )
+    assert rows == [(str(each.label), each.name) for each in OPERATIONS]
 
 
 def test_named_services_exist():

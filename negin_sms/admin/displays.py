@@ -68,6 +68,16 @@ def hidden_text(message: Message) -> SafeString:
     return format_html("{}", _("Blanked on %(moment)s.") % {"moment": moment})
 
 
+def gateway_answer(message: Message) -> SafeString:
+    """Return the gateway's code with its meaning, and the stored detail."""
+    lines = []
+    if message.code is not None:
+        lines.append((format_html("{} {}", ltr(message.code), _meaning(message)),))
+    if message.detail:
+        lines.append((format_html('<bdi dir="auto">{}</bdi>', message.detail),))
+    return format_html_join("", "<div>{}</div>", lines)
+
+
 def duration(seconds: float | None) -> str:
     """Return how long something took, "" where nobody knows."""
     if seconds is None:
@@ -143,13 +153,7 @@ class MessageDisplays(PagesMixin):
     @admin.display(description=_("answer"))
     def answer(self, message: Message) -> str:
         """Return the gateway's code with its meaning, and the stored detail."""
-        parts = []
-        if message.code is not None:
-            parts.append(format_html("{} {}", ltr(message.code), _meaning(message)))
-        if message.detail:
-            parts.append(format_html('<bdi dir="auto">{}</bdi>', message.detail))
-        lines = ((part,) for part in parts)
-        return format_html_join("", "<div>{}</div>", lines) if parts else self._nothing
+        return gateway_answer(message) or self._nothing
 
     @admin.display(description=_("exchange took"))
     def exchange_time(self, message: Message) -> str:

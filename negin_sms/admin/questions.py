@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
 
 from negin_sms.models import Message
 
-from .displays import hidden_text, ltr, message_text, status_badge
+from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
 from .operations import AT_ONCE, SEND, Operation
 from .privacy import PrivacyMixin
 
@@ -80,7 +81,8 @@ class QuestionsMixin(PrivacyMixin):
             ("send_at", message.send_at),
             ("status", status_badge(message)),
             ("finished_at", message.finished_at),
-            ("detail", message.detail),
+            ("answer", gateway_answer(message)),
         ]
-        labels = {f.name: f.verbose_name for f in self.opts.fields}
+        labels: dict[str, object] = {f.name: f.verbose_name for f in self.opts.fields}
+        labels["answer"] = _("answer")
         return [(labels[name], value) for name, value in shown if value]

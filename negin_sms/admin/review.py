@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from negin_sms.choices import Status
 from negin_sms.models import Message
 
-from .displays import MessageDisplays, duration
+from .displays import MessageDisplays, duration, status_badge
 from .operations import RESEND, RESOLVE
 from .views import OperationsMixin
 
@@ -77,11 +77,17 @@ class ReviewMixin(MessageDisplays, OperationsMixin):
                 "finished_at": row.finished_at,
                 "took": duration(row.exchange_seconds),
                 "answer": self.answer(row),
-                "resent": self._link(resent.get(row.pk)),
+                "resent": self._resend(resent.get(row.pk)),
                 "ways_out": self._ways_out(request, row, row.pk in resent),
             }
             for row in rows
         ]
+
+    def _resend(self, child: Message | None) -> dict[str, object] | None:
+        if child is None:
+            return None
+        url = self.page_url("change", child.pk)
+        return {"pk": child.pk, "url": url, "status": status_badge(child)}
 
     def _ways_out(
         self, request: HttpRequest, message: Message, was_resent: bool
