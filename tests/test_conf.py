@@ -233,7 +233,7 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     text = complain(PASSWROD=SECRET)
     assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
-                         "DISPATCH, ONLY_TO, WAKER.")  # fmt: skip
+                         "BLANK_AFTER, DISPATCH, ONLY_TO, WAKER.")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])

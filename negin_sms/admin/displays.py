@@ -65,7 +65,7 @@ def hidden_text(message: Message) -> SafeString:
     if message.blanked_at is None:
         return format_html("{}", HIDDEN_TEXT)
     moment = date_format(timezone.localtime(message.blanked_at), "DATETIME_FORMAT")
-    return format_html("{}", _("Blanked on %(moment)s.") % {"moment": moment})
+    return format_html("{}", _("Blanked on %(moment)s") % {"moment": moment})
 
 
 def gateway_answer(message: Message) -> SafeString:
