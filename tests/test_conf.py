@@ -69,6 +69,7 @@ def test_defaults_are_those_of_the_design(read):
             *(10, 30, 60, 120, 300, 900),
             *(HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 23 * HOUR),
         ),
+        "blank_after": 24 * HOUR,
         "dispatch": True,
         "only_to": None,
         "waker": None,
