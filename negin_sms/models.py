@@ -46,6 +46,10 @@ def _scenario_rule() -> Q:
     )
 
 
+# Written out, as the rule above: what still may go out.
+_UNSENT = ("draft", "queued", "sending")
+
+
 class Message(models.Model):
     """One SMS to one recipient: what was wished, how it went, what was reported."""
 
@@ -118,12 +122,19 @@ class Message(models.Model):
     detail = models.CharField(_("detail"), max_length=500, blank=True)
     flag = models.CharField(_("flag"), max_length=12, choices=Flag.choices, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+    exchange_seconds = models.FloatField(
+        _("exchange took"),
+        null=True,
+        blank=True,
+        help_text=_("Seconds; known of requests that ended without an acceptance."),
+    )
 
     # The delivery.
     state = models.IntegerField(_("delivery state"), null=True, blank=True)
     state_at = models.DateTimeField(_("state since"), null=True, blank=True)
     poll_at = models.DateTimeField(_("next poll"), null=True, blank=True, db_index=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+    blanked_at = models.DateTimeField(_("text blanked at"), null=True, blank=True)
 
     objects = MessageQuerySet.as_manager()
 
@@ -147,6 +158,11 @@ class Message(models.Model):
             models.CheckConstraint(
                 condition=_scenario_rule(), name="negin_sms_scenario_fields"
             ),
+            # Whatever somebody does to a row by hand, no empty text goes out.
+            models.CheckConstraint(
+                condition=Q(blanked_at__isnull=True) | ~Q(status__in=_UNSENT),
+                name="negin_sms_blanked_is_over",
+            ),
         ]
         indexes = [
             models.Index(
@@ -154,6 +170,9 @@ class Message(models.Model):
                 name="negin_sms_queue",
             ),
             models.Index(fields=["status", "expires_at"], name="negin_sms_expiry"),
+            models.Index(
+                fields=["sensitive", "blanked_at", "id"], name="negin_sms_blanking"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -188,8 +207,17 @@ class Message(models.Model):
         return state_label(self.state)
 
     def is_same_wish(self, other: Message) -> bool:
-        """Return whether both would make the gateway send the same."""
-        return all(getattr(self, name) == getattr(other, name) for name in _WISH_FIELDS)
+        """Return whether both would make the gateway send the same.
+
+        A text that was blanked is not compared: nobody can say any more what it
+        was, and keeping a hash of a short code would be keeping the code.
+        """
+        blanked = self.blanked_at is not None or other.blanked_at is not None
+        return all(
+            getattr(self, name) == getattr(other, name)
+            for name in _WISH_FIELDS
+            if not (blanked and name == "text")
+        )
 
 
 _WISH_FIELDS = ("account", "mobile", "text", "scenario", "line", "line2", "template")

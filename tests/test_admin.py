@@ -319,35 +319,6 @@ class TestSentPage:
         assert f'href="{change_url(new)}"' in page(admin_client, change_url(old))
         assert f'href="{change_url(old)}"' in page(admin_client, change_url(new))
 
-    def test_number_is_whole_only_for_those_who_may_change(self):
-        message = make(status=Status.QUEUED)
-        assert NUMBER in page(log_in("view", "change"), change_url(message))
-
-    def test_number_is_masked_for_those_who_may_only_view(self):
-        client = log_in("view", "send")
-        for message in (make(), make(status=Status.QUEUED)):
-            for url in (change_url(message), f"{LIST}{message.pk}/send/"):
-                html = page(client, url)
-                assert "0939•••3300" in html
-                assert "5213300" not in html
-
-    def test_sensitive_text_is_gone_once_it_is_no_draft(self, admin_client):
-        draft = make(sensitive=True, text="code 4321")
-        assert "4321" in page(admin_client, change_url(draft))
-        assert "4321" in page(admin_client, f"{LIST}{draft.pk}/send/")
-        for status in (Status.QUEUED, Status.ACCEPTED, Status.CANCELLED):
-            message = make(sensitive=True, text="code 4321", status=status)
-            html = page(admin_client, change_url(message))
-            assert "4321" not in html
-            assert "•••" in html
-            assert "4321" not in page(admin_client, f"{LIST}{message.pk}/send/")
-
-    def test_sensitive_draft_is_hidden_from_those_who_may_only_view(self):
-        draft = make(sensitive=True, text="code 4321")
-        client = log_in("view", "send")
-        assert "4321" not in page(client, change_url(draft))
-        assert "4321" not in page(client, f"{LIST}{draft.pk}/send/")
-
 
 class TestList:
     def test_masks_numbers_and_shows_badges(self, admin_client):
@@ -463,46 +434,6 @@ class TestList:
         assert warning not in page(admin_client, LIST)
 
 
-HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>\u202edesrever'
-
-
-class TestHostileContent:
-    def test_is_inert_on_every_page(self, admin_client):
-        fields = {"text": HOSTILE, "group": HOSTILE[:64], "detail": HOSTILE}
-        message = make(used_line=HOSTILE[:32], gateway_id=HOSTILE[:32], **fields)
-        urls = ["change/", "send/", "delete/", "history/"]
-        pages = [page(admin_client, f"{LIST}{message.pk}/{url}") for url in urls]
-        for status in (Status.QUEUED, Status.UNCERTAIN):
-            Message.objects.update(status=status)
-            pages += [page(admin_client, change_url(message))]
-        for html in [page(admin_client, LIST), *pages]:
-            assert "<script>alert" not in html
-            assert "<img src=x" not in html
-
-    def test_direction_marks_stay_in_their_box(self, admin_client):
-        message = make(status=Status.UNCERTAIN, text=HOSTILE, detail=HOSTILE)
-        html = page(admin_client, change_url(message))
-        before = {
-            html[: m.start()].rsplit("<", 1)[1] for m in re.finditer("\u202e", html)
-        }
-        assert all('dir="auto"' in tag for tag in before)
-
-    def test_needs_no_inline_style_or_script_of_ours(self, admin_client):
-        message = make_accepted()
-        urls = [LIST, ADD, change_url(message), f"{LIST}{message.pk}/refresh/"]
-        for url in urls:
-            html = page(admin_client, url)
-            assert "negin_sms/admin.css" in html
-            assert "style=" not in html
-            assert "onclick" not in html
-
-    def test_wild_mobile_is_not_repeated_by_titles(self, admin_client):
-        message = make(mobile="<b>", status=Status.QUEUED)
-        html = page(admin_client, change_url(message))
-        assert "<b>" not in html
-        assert f"SMS {message.pk} → •••" in html
-
-
 class TestSaveAndSend:
     def test_asks_before_it_sends(self, admin_client):
         response = admin_client.post(ADD, WISH | {"_send": "1"})
@@ -545,7 +476,7 @@ class TestSaveAndSend:
         assert Message.objects.get().status == Status.DRAFT
 
     def test_button_is_shown_to_those_who_may_send(self):
-        client = log_in("view", "add", "change", "send")
+        client = log_in("view", "add", "change", "send", "view_sensitive")
         assert 'name="_send"' in page(client, ADD)
         assert 'name="_send"' in page(client, change_url(make()))
         assert 'name="_send"' not in page(client, change_url(make(status="queued")))

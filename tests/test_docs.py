@@ -12,6 +12,7 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from django.dispatch import Signal
 
 from negin_sms import conf, services, signals
+from negin_sms.admin.operations import OPERATIONS
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
@@ -126,6 +127,13 @@ def test_brakes_of_the_readme_work(settings):
     message = Message(group="newsletter", mobile="+989395213300")
     with pytest.raises(Vetoed):
         namespace["respect_our_own_list"](Message, message)
+
+
+def test_operations_table_is_the_admin_s():
+    rows = re.findall(
+        r"^(\S.*?)\s{2,}``negin_sms\.(\w+)_message``\s{2,}", section("Admin"), re.M
+    )
+    assert rows == [(str(each.label), each.name) for each in OPERATIONS]
 
 
 def test_named_services_exist():

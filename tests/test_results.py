@@ -74,6 +74,15 @@ def test_uncertain_row_keeps_its_claim():
     assert (row.status, row.claim) == (Status.UNCERTAIN, "host:1:abc")
 
 
+def test_exchange_s_length_is_kept_where_it_was_not_accepted():
+    row = MessageFactory(sending=True)
+    lost = Ending(job_of(row), None, OutcomeUnknown("lost"), seconds=2.00049)
+    record([lost], using="default")
+    row.refresh_from_db()
+    assert row.exchange_seconds == 2.0
+    assert written(MessageFactory(sending=True)).exchange_seconds is None
+
+
 def test_row_that_was_not_sent_comes_back_later():
     row = written(MessageFactory(sending=True), error=NotSent("down"))
     assert (row.status, row.claim, row.finished_at) == (Status.QUEUED, "", None)

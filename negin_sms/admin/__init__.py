@@ -1,11 +1,20 @@
 """The admin: what stands where, drafts, and the services at the press of a button.
 
 ``messages`` is the page, ``forms`` the drafts, ``displays`` and ``filters`` what is
-shown of a row. A new button is one Operation in ``operations``, a permission of
-its name, and a row in that module's table; ``views`` does the rest.
+shown of a row, ``privacy`` who sees it. A new button is one Operation in
+``operations``, a permission of its name, and a row in that module's table; ``views``
+does the rest. ``review`` is the page of the uncertain messages.
+
+Every part is a mixin without ``ModelAdmin``: a project with a themed admin puts
+MessageAdminMixin and AccountStateAdminMixin before the class of its theme.
 """
 
-from .accounts import AccountStateAdmin
-from .messages import MessageAdmin
+from .accounts import AccountStateAdmin, AccountStateAdminMixin
+from .messages import MessageAdmin, MessageAdminMixin
 
-__all__ = ["AccountStateAdmin", "MessageAdmin"]
+__all__ = [
+    "AccountStateAdmin",
+    "AccountStateAdminMixin",
+    "MessageAdmin",
+    "MessageAdminMixin",
+]

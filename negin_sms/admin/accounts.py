@@ -19,6 +19,8 @@ from django.utils.translation import gettext_lazy
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
+from .pages import AdminPart
+
 
 class PauseForm(forms.Form):
     """Why an account is paused, and for how long."""
@@ -32,9 +34,11 @@ class PauseForm(forms.Form):
     )
 
 
-@admin.register(AccountState)
-class AccountStateAdmin(admin.ModelAdmin):
-    """A list to read, with a page to pause or resume each account."""
+class AccountStateAdminMixin(AdminPart):
+    """A list to read, with a page to pause or resume each account.
+
+    For any ``ModelAdmin``, as MessageAdminMixin is.
+    """
 
     list_display = [
         "account",
@@ -115,3 +119,8 @@ class AccountStateAdmin(admin.ModelAdmin):
             current_app=self.admin_site.name,
         )
         return HttpResponseRedirect(page)
+
+
+@admin.register(AccountState)
+class AccountStateAdmin(AccountStateAdminMixin, admin.ModelAdmin):
+    """Account states in Django's own admin."""

@@ -7,9 +7,12 @@ stands beside them around.
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Model
-from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -18,7 +21,10 @@ from negin_sms.choices import State
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
 
+from .pages import PagesMixin
+
 HIDDEN_TEXT = "•••"
+_OFFERED = "_negin_sms_offered"
 
 
 def badge(kind: str, word: str, label: object) -> SafeString:
@@ -47,14 +53,44 @@ def state_badge(message: Message) -> SafeString | None:
     return badge("state", _state_word(message.state), message.state_words)
 
 
-def shown_text(message: Message, *, sensitive: bool = False) -> SafeString:
-    """Return the text; that of a sensitive message only where ``sensitive`` is set."""
-    if message.sensitive and not sensitive:
-        return format_html("{}", HIDDEN_TEXT)
+def message_text(message: Message) -> SafeString:
+    """Return the text of a message, for those who may see it."""
+    if message.blanked_at is not None:
+        return hidden_text(message)
     return format_html('<div class="negin-sms-text" dir="auto">{}</div>', message.text)
 
 
-class MessageDisplays(admin.ModelAdmin):
+def hidden_text(message: Message) -> SafeString:
+    """Return what stands in the place of a text that is not to be seen."""
+    if message.blanked_at is None:
+        return format_html("{}", HIDDEN_TEXT)
+    moment = date_format(timezone.localtime(message.blanked_at), "DATETIME_FORMAT")
+    return format_html("{}", _("Blanked on %(moment)s") % {"moment": moment})
+
+
+def gateway_answer(message: Message) -> SafeString:
+    """Return the gateway's code with its meaning, and the stored detail."""
+    lines = []
+    if message.code is not None:
+        lines.append((format_html("{} {}", ltr(message.code), _meaning(message)),))
+    if message.detail:
+        lines.append((format_html('<bdi dir="auto">{}</bdi>', message.detail),))
+    return format_html_join("", "<div>{}</div>", lines)
+
+
+def duration(seconds: float | None) -> str:
+    """Return how long something took, "" where nobody knows."""
+    if seconds is None:
+        return ""
+    return str(_("%(seconds)s s") % {"seconds": f"{seconds:.1f}"})
+
+
+def offer(message: Message, buttons: list[dict[str, Any]]) -> None:
+    """Keep, for one request, the operations that its user is offered on a message."""
+    setattr(message, _OFFERED, buttons)
+
+
+class MessageDisplays(PagesMixin):
     """The columns and read-only fields of messages."""
 
     @admin.display(description=_("mobile"))
@@ -68,9 +104,22 @@ class MessageDisplays(admin.ModelAdmin):
         return ltr(message.mobile)
 
     @admin.display(description=_("text"))
-    def sent_text(self, message: Message) -> SafeString:
-        """Return the text, unless it is sensitive."""
-        return shown_text(message)
+    def shown_text(self, message: Message) -> SafeString:
+        """Return the text."""
+        return message_text(message)
+
+    @admin.display(description=_("text"))
+    def hidden_text(self, message: Message) -> SafeString:
+        """Return that the text is hidden."""
+        return hidden_text(message)
+
+    @admin.display(description=_("operations"))
+    def operation_links(self, message: Message) -> str:
+        """Return links to the pages of what can be done with this message."""
+        buttons = getattr(message, _OFFERED, [])
+        links = ((button["page_url"], button["label"]) for button in buttons)
+        html = format_html_join(" · ", '<a href="{}">{}…</a>', links)
+        return html or self._nothing
 
     @admin.display(description=_("status"), ordering="status")
     def status_badge(self, message: Message) -> SafeString:
@@ -104,13 +153,13 @@ class MessageDisplays(admin.ModelAdmin):
     @admin.display(description=_("answer"))
     def answer(self, message: Message) -> str:
         """Return the gateway's code with its meaning, and the stored detail."""
-        parts = []
-        if message.code is not None:
-            parts.append(format_html("{} {}", ltr(message.code), _meaning(message)))
-        if message.detail:
-            parts.append(format_html('<bdi dir="auto">{}</bdi>', message.detail))
-        lines = ((part,) for part in parts)
-        return format_html_join("", "<div>{}</div>", lines) if parts else self._nothing
+        return gateway_answer(message) or self._nothing
+
+    @admin.display(description=_("exchange took"))
+    def exchange_time(self, message: Message) -> str:
+        """Return how long the gateway was waited for."""
+        taken = duration(message.exchange_seconds)
+        return ltr(taken) if taken else self._nothing
 
     @admin.display(description=_("flag"))
     def flag_words(self, message: Message) -> str:
@@ -137,8 +186,7 @@ class MessageDisplays(admin.ModelAdmin):
     def _link(self, row: Model | None) -> str:
         if row is None:
             return self._nothing
-        name, site = "admin:negin_sms_message_change", self.admin_site.name
-        url = reverse(name, args=[row.pk], current_app=site)
+        url = self.page_url("change", row.pk)
         return format_html('<a href="{}">{}</a>', url, row)
 
 

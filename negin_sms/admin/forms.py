@@ -1,7 +1,8 @@
-"""Drafts: what a person may wish, by the same rules as the services'."""
+"""What a person may wish of a draft, or decide, by the same rules as the services'."""
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
+from negin_sms.services.deciding import refuse_unfit_decision
 from negin_sms.services.transactions import write_alias
 from negin_sms.services.wishes import compose
 
@@ -61,7 +63,9 @@ class DraftForm(forms.ModelForm):
         help_texts = {
             "line": _("Empty: the account's own line, where the scenario uses one."),
             "line2": _("Empty: the account's own, where the scenario uses one."),
-            "sensitive": _("Once this is sent, its text is not shown here any more."),
+            "sensitive": _(
+                "Once sent, its text is shown on request only, and blanked before long."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -145,3 +149,52 @@ class DraftForm(forms.ModelForm):
             return None
         lifetime: timedelta = row.expires_at - row.due_at
         return lifetime
+
+
+class ResolveForm(forms.Form):
+    """What a person found out about uncertain messages."""
+
+    status = forms.ChoiceField(
+        label=capfirst(_("it was")),
+        choices=[
+            (Status.ACCEPTED, _("Accepted: the gateway has it")),
+            (Status.REJECTED, _("Rejected: the gateway does not have it")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    why = forms.CharField(
+        label=capfirst(_("reason")),
+        max_length=300,
+        widget=widgets.AdminTextInputWidget,
+        help_text=_("How you know. It is kept with the message, where others read it."),
+    )
+    gateway_id = forms.CharField(
+        label=capfirst(_("gateway id")),
+        required=False,
+        max_length=32,
+        widget=widgets.AdminTextInputWidget(attrs=_LTR),
+        help_text=_("From the panel; the message's delivery is followed then."),
+    )
+
+    def __init__(self, *args: Any, alone: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not alone:
+            del self.fields["gateway_id"]  # each message has its own
+
+    def clean_gateway_id(self) -> str:
+        """Return the id in the digits that the gateway uses."""
+        written: str = self.cleaned_data["gateway_id"]
+        return "".join(
+            str(unicodedata.decimal(c)) if c.isdecimal() else c for c in written
+        )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse what the service would refuse."""
+        decision = super().clean() or self.cleaned_data
+        if not self.errors:
+            try:
+                gateway_id = decision.get("gateway_id", "")
+                refuse_unfit_decision(decision["status"], decision["why"], gateway_id)
+            except InvalidMessage as error:
+                self.add_error(error.field, str(error.reason))
+        return decision

@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.contrib import messages as notices
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -19,12 +18,11 @@ from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import dispatcher_is_missing
 
-from .displays import MessageDisplays, ReportDisplays
+from .displays import ReportDisplays, offer
 from .filters import AccountFilter, StateFilter
 from .forms import DraftForm, lock_draft
-from .operations import SEND
-from .searching import search_condition
-from .views import OperationsMixin
+from .operations import OPERATIONS, SEND
+from .review import ReviewMixin
 
 Fieldsets = list[Any]
 
@@ -35,8 +33,7 @@ _DRAFT_FIELDSETS: Fieldsets = [
     (_("Sending"), {"fields": ["scenario", ("line", "line2"), "template"]}),
     (_("Time and order"), {"fields": ["send_at", "priority", "group"]}),
 ]
-_SENT_FIELDS = [
-    "sent_text",
+_SENT_FIELDS: list[Any] = [
     ("parts", "sensitive"),
     ("scenario", "account", "wished_lines"),
     ("status_badge", "state_badge"),
@@ -50,7 +47,7 @@ _SENT_FIELDSETS: Fieldsets = [
             "fields": [
                 ("gateway_number", "sent_line", "attempts"),
                 ("priority", "send_at", "due_at"),
-                ("expires_at", "finished_at"),
+                ("expires_at", "finished_at", "exchange_time"),
                 ("claim", "claimed_until"),
             ]
         },
@@ -97,10 +94,14 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
         return False
 
 
-@admin.register(Message)
-class MessageAdmin(MessageDisplays, OperationsMixin):
-    """The list, the drafts, and the page of a message."""
+class MessageAdminMixin(ReviewMixin):
+    """The list, the drafts, and the page of a message, for any ``ModelAdmin``.
 
+    ``class SmsAdmin(MessageAdminMixin, unfold.admin.ModelAdmin)`` puts them into a
+    theme that does not draw our buttons: the operations stand in a field then.
+    """
+
+    shows_operation_links = True
     form = DraftForm
     inlines = [DeliveryHistory]
     list_display = [
@@ -121,8 +122,6 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         "flag",
         "sensitive",
     ]
-    search_fields = ["mobile", "gateway_id"]
-    search_help_text = _("A number in any spelling, or a gateway id.")
     # The primary key is the order of time; no other column has an index to sort by.
     ordering = ["-id"]
     sortable_by = ["id"]
@@ -133,25 +132,17 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
-    ) -> tuple[QuerySet[Message], bool]:
-        """Search by number or gateway id, on their indexes; never in texts."""
-        if not search_term.strip():
-            return queryset, False
-        condition = search_condition(search_term)
-        found = queryset.none() if condition is None else queryset.filter(condition)
-        return found, False
-
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Leave the account out where there is only one: the list is wide enough."""
         alone = len(conf.get_accounts()) == 1
         return [name for name in self.list_display if not alone or name != "account"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Allow for drafts: what was queued or sent is history."""
+        """Allow for drafts that the user may read: the rest is history, or hidden."""
         allowed = super().has_change_permission(request, obj)
-        return allowed and (obj is None or obj.status == Status.DRAFT)
+        if obj is None or not allowed:
+            return allowed
+        return obj.status == Status.DRAFT and self.may_read_text(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow for drafts, one at a time: without an object nothing is offered."""
@@ -163,18 +154,24 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         if obj is None:
             return _DRAFT_FIELDSETS
         if self.has_change_permission(request, obj):
-            return [*_DRAFT_FIELDSETS, (_("Origin"), {"fields": [_DRAFT_FACTS]})]
-        # The right to change any message is the right to see whole numbers.
-        trusted = self.has_change_permission(request)
-        mobile = "full_mobile" if trusted else "masked_mobile"
-        return [(None, {"fields": [mobile, *_SENT_FIELDS]}), *_SENT_FIELDSETS]
+            links = ["operation_links"] if self.shows_operation_links else []
+            origin = (_("Origin"), {"fields": [_DRAFT_FACTS, *links]})
+            return [*_DRAFT_FIELDSETS, origin]
+        number = self.may_read_number(request, obj)
+        text = self.may_read_text(request, obj)
+        seen = [
+            *(["operation_links"] if self.shows_operation_links else []),
+            "full_mobile" if number else "masked_mobile",
+            "shown_text" if text else "hidden_text",
+        ]
+        return [(None, {"fields": [*seen, *_SENT_FIELDS]}), *_SENT_FIELDSETS]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return everything, but for drafts that the user may change."""
         if obj is None:
             return []
         if self.has_change_permission(request, obj):
-            return [*_DRAFT_FACTS]
+            return [*_DRAFT_FACTS, "operation_links"]
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
@@ -186,7 +183,10 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Warn where messages are due and nobody sends them."""
-        context = {"is_dispatcher_missing": dispatcher_is_missing()}
+        context = {
+            "is_dispatcher_missing": dispatcher_is_missing(),
+            "review_url": self.page_url("review"),
+        }
         return super().changelist_view(request, context | (extra_context or {}))
 
     @method_decorator(sensitive_post_parameters("mobile", "text"))
@@ -204,9 +204,11 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         obj: Any = None,
     ) -> HttpResponse:
         """Offer the buttons that fit the message and the user."""
-        context["operation_buttons"] = (
-            self.operation_buttons(request, obj) if obj else []
-        )
+        buttons = self.operation_buttons(request, obj) if obj else []
+        context["operation_buttons"] = buttons
+        context["action_form"] = _without_ours(context.get("action_form"))
+        if obj:
+            offer(obj, buttons)
         context["show_save_and_send"] = self._may_save_and_send(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -251,3 +253,23 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         words = _("Saved as a draft; it was not sent yet.")
         self.message_user(request, str(words), notices.INFO)
         return HttpResponseRedirect(self.operation_url(request, SEND, obj))
+
+
+@admin.register(Message)
+class MessageAdmin(MessageAdminMixin, admin.ModelAdmin):
+    """Messages in Django's own admin, with buttons above a message's page."""
+
+    shows_operation_links = False
+
+
+def _without_ours(action_form: Any) -> Any:
+    """Take our operations out of Django 6.1's choice of actions for one object.
+
+    They stand beside it as buttons, those that fit. What a project adds stays.
+    """
+    if action_form is None:
+        return None
+    ours = {f"{operation.name}_selected" for operation in OPERATIONS}
+    action = action_form.fields["action"]
+    action.choices = [choice for choice in action.choices if choice[0] not in ours]
+    return action_form if any(name for name, _label in action.choices) else None

@@ -1,13 +1,14 @@
 """What the buttons do: call one service, and put its report into plain words.
 
-To add a button: a function from messages to an Outcome, an Operation with it in
+To add a button: a function from an Order to an Outcome, an Operation with it in
 OPERATIONS, and ``has_<name>_permission`` beside the others in ``views``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib import messages as notices
 from django.utils.functional import Promise
@@ -17,22 +18,34 @@ from django.utils.translation import gettext_lazy, ngettext
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration, NeginSmsError
 from negin_sms.models import Message
-from negin_sms.services import queue_messages, refresh_states, send_messages
+from negin_sms.services import (
+    cancel,
+    queue_messages,
+    refresh_states,
+    resend,
+    resolve,
+    send_messages,
+)
 from negin_sms.services.transactions import write_alias
+
+from .forms import ResolveForm
+from .outcomes import Outcome, tell
 
 # More than that would keep the browser waiting: they are left to the dispatcher.
 AT_ONCE = 20
-_NAMED = 5
-
-Skipped = Iterable[tuple[int, str]]
 
 
-@dataclass(slots=True)
-class Outcome:
-    """What to tell the user, and what to write into the history of which messages."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who wants it done, to which messages, and what they decided on the page."""
 
-    notices: list[tuple[int, str]] = field(default_factory=list)
-    history: list[tuple[str, list[Message]]] = field(default_factory=list)
+    messages: Sequence[Message]
+    by: Any
+    decision: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _no_advice(_chosen: Sequence[Message]) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,32 +54,37 @@ class Operation:
 
     name: str  # in addresses, and in the permission has_<name>_permission
     label: Promise
+    list_label: Promise
     question: Promise
     limit: int
-    asks_first: bool  # on a message's own page; on the list all do
     fits: Callable[[Message], bool]
-    run: Callable[[Sequence[Message]], Outcome]
+    run: Callable[[Order], Outcome]
+    asks_first: bool = True  # on a message's own page; on the list all do
+    advice: Callable[[Sequence[Message]], str] = _no_advice  # before the button
+    form: type[ResolveForm] | None = None  # what has to be decided besides
 
 
-def carry_out(operation: Operation, chosen: Sequence[Message]) -> Outcome:
+def carry_out(operation: Operation, order: Order) -> Outcome:
     """Do it; what cannot be done at all becomes a notice."""
     try:
-        return operation.run(chosen)
+        return operation.run(order)
     except (NeginSmsError, InvalidConfiguration) as error:
         return Outcome([(notices.ERROR, str(error))])
 
 
-def send(chosen: Sequence[Message]) -> Outcome:
+def _send(order: Order) -> Outcome:
     """Send a few messages now, or queue many."""
+    chosen = order.messages
     if len(chosen) > AT_ONCE:
-        return _queue(chosen)
+        report = queue_messages(chosen)
+        return tell(chosen, report.skipped, _queued_words, lambda _row: _("Not queued"))
     report = send_messages(chosen)
-    return _tell(chosen, report.skipped, _accepted_words, _unsent_words)
+    return tell(chosen, report.skipped, _accepted_words, _unsent_words)
 
 
-def refresh(chosen: Sequence[Message]) -> Outcome:
+def _refresh(order: Order) -> Outcome:
     """Ask the gateway what became of these messages."""
-    report = refresh_states(chosen)
+    report = refresh_states(order.messages)
     words = _(
         "The gateway answered for %(answered)s of %(asked)s messages; %(changed)s "
         "changed, %(settled)s settled."
@@ -76,49 +94,61 @@ def refresh(chosen: Sequence[Message]) -> Outcome:
         "changed": report.changed,
         "settled": report.settled,
     }
-    outcome = _tell(chosen, report.skipped, lambda _done: words, _unasked_words)
+    outcome = tell(
+        order.messages,
+        report.skipped,
+        lambda _done: words,
+        lambda _row: _("Not asked about"),
+    )
     outcome.notices += [(notices.ERROR, error) for error in report.errors]
     return outcome
 
 
-def _queue(chosen: Sequence[Message]) -> Outcome:
-    report = queue_messages(chosen)
-    return _tell(chosen, report.skipped, _queued_words, lambda _row: _("Not queued"))
+def _cancel(order: Order) -> Outcome:
+    """Take messages out of the queue for good."""
+    report = cancel(order.messages)
+    return tell(
+        order.messages,
+        report.skipped,
+        _cancelled_words,
+        lambda _row: _("Not cancelled"),
+    )
 
 
-def _tell(
-    chosen: Sequence[Message],
-    skipped: Skipped,
-    done_words: Callable[[list[Message]], str],
-    skipped_words: Callable[[Message | None], str],
-) -> Outcome:
-    """Put a report into words: what was done, and what was not, reason by reason."""
-    keys = [message.pk for message in chosen]
-    rows = Message.objects.using(write_alias()).in_bulk(keys)
-    reasons = dict(skipped)
-    done = [rows[key] for key in keys if key in rows and key not in reasons]
-    outcome = Outcome()
-    if done:
-        words = done_words(done)
-        outcome.notices.append((notices.SUCCESS, words))
-        outcome.history.append((words, done))
-    groups: dict[tuple[str, str], list[int]] = {}
-    for key, reason in reasons.items():
-        groups.setdefault((skipped_words(rows.get(key)), reason), []).append(key)
-    for (words, reason), left in groups.items():
-        notice = f"{words} ({_which(left)}): {reason}"
-        outcome.notices.append((notices.WARNING, notice))
-        known = [rows[key] for key in left if key in rows]
-        outcome.history.append((f"{words}: {reason}", known))
+def _resend(order: Order) -> Outcome:
+    """Queue a new message for each; write it into the history of both."""
+    report = resend(order.messages, by=order.by)
+    outcome = tell(
+        order.messages,
+        report.skipped,
+        _resent_words,
+        lambda _row: _("Not sent again"),
+    )
+    skipped = {key for key, _reason in report.skipped}
+    done = [row.pk for row in order.messages if row.pk not in skipped]
+    rows = Message.objects.using(write_alias()).filter(resend_of__in=done)
+    if children := list(rows.defer("text")):
+        words = _("Made by sending another message again.")
+        outcome.history.append((words, children))
     return outcome
 
 
-def _which(keys: Sequence[int]) -> str:
-    names = ", ".join(map(str, keys[:_NAMED])) + (", …" if len(keys) > _NAMED else "")
-    words = ngettext(
-        "%(count)s message: %(names)s", "%(count)s messages: %(names)s", len(keys)
+def _resolve(order: Order) -> Outcome:
+    """Decide what each message was; those that are not uncertain are skipped."""
+    decision = order.decision
+    skipped = []
+    for message in order.messages:
+        try:
+            resolve(message, by=order.by, **decision)
+        except NeginSmsError as error:
+            skipped.append((message.pk, str(error)))
+    status = Status(decision["status"]).label
+    return tell(
+        order.messages,
+        skipped,
+        lambda done: _resolved_words(done, status, decision["why"]),
+        lambda _row: _("Not resolved"),
     )
-    return words % {"count": len(keys), "names": names}
 
 
 def _accepted_words(done: list[Message]) -> str:
@@ -139,6 +169,35 @@ def _queued_words(done: list[Message]) -> str:
     return words % {"count": len(done)}
 
 
+def _cancelled_words(done: list[Message]) -> str:
+    words = ngettext(
+        "%(count)s message was cancelled and will not be sent.",
+        "%(count)s messages were cancelled and will not be sent.",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
+def _resent_words(done: list[Message]) -> str:
+    words = ngettext(
+        "%(count)s message was queued again as a new one. It is sent by a running "
+        "dispatcher (manage.py dispatch_sms_queue).",
+        "%(count)s messages were queued again as new ones. They are sent by a running "
+        "dispatcher (manage.py dispatch_sms_queue).",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
+def _resolved_words(done: list[Message], status: object, why: str) -> str:
+    words = ngettext(
+        "%(count)s message was resolved as “%(status)s”: %(why)s",
+        "%(count)s messages were resolved as “%(status)s”: %(why)s",
+        len(done),
+    )
+    return words % {"count": len(done), "status": status, "why": why}
+
+
 _UNSENT = {
     Status.QUEUED: gettext_lazy("Not sent now, still queued"),
     Status.REJECTED: gettext_lazy("Refused"),
@@ -151,26 +210,73 @@ def _unsent_words(row: Message | None) -> str:
     return str(words) if words else _("Not sent")
 
 
-def _unasked_words(_row: Message | None) -> str:
-    return _("Not asked about")
+def _resend_advice(chosen: Sequence[Message]) -> str:
+    doubtful = sum(message.status == Status.UNCERTAIN for message in chosen)
+    if not doubtful:
+        return ""
+    words = ngettext(
+        "%(count)s message may have been sent already: it may arrive twice. Look in "
+        "the gateway's panel first.",
+        "%(count)s messages may have been sent already: they may arrive twice. Look "
+        "in the gateway's panel first.",
+        doubtful,
+    )
+    return words % {"count": doubtful}
 
 
 SEND = Operation(
     name="send",
     label=gettext_lazy("Send"),
+    list_label=gettext_lazy("Send selected messages"),
     question=gettext_lazy("Send now?"),
     limit=10_000,
-    asks_first=True,
     fits=lambda message: message.status in (Status.DRAFT, Status.QUEUED),
-    run=send,
+    run=_send,
 )
 REFRESH = Operation(
     name="refresh",
     label=gettext_lazy("Refresh delivery state"),
+    list_label=gettext_lazy("Refresh delivery state"),
     question=gettext_lazy("Ask the gateway for the delivery state?"),
     limit=1_000,
-    asks_first=False,
     fits=lambda message: message.status == Status.ACCEPTED,
-    run=refresh,
+    run=_refresh,
+    asks_first=False,
 )
-OPERATIONS = (SEND, REFRESH)
+CANCEL = Operation(
+    name="cancel",
+    label=gettext_lazy("Cancel"),
+    list_label=gettext_lazy("Cancel selected messages"),
+    question=gettext_lazy("Never send?"),
+    limit=10_000,
+    fits=lambda message: message.status in (Status.DRAFT, Status.QUEUED),
+    run=_cancel,
+    advice=lambda _chosen: _("A cancelled message cannot be queued any more."),
+)
+RESEND = Operation(
+    name="resend",
+    label=gettext_lazy("Send again"),
+    list_label=gettext_lazy("Send selected messages again"),
+    question=gettext_lazy("Send again, as a new message?"),
+    limit=500,
+    fits=lambda message: (
+        message.status in (Status.UNCERTAIN, Status.REJECTED)
+        and message.blanked_at is None
+    ),
+    run=_resend,
+    advice=_resend_advice,
+)
+RESOLVE = Operation(
+    name="resolve",
+    label=gettext_lazy("Resolve by hand"),
+    list_label=gettext_lazy("Resolve selected messages by hand"),
+    question=gettext_lazy("What became of it?"),
+    limit=500,
+    fits=lambda message: message.status == Status.UNCERTAIN,
+    run=_resolve,
+    advice=lambda _chosen: _(
+        "Look for the number and the time in the gateway's panel. The decision is final."
+    ),
+    form=ResolveForm,
+)
+OPERATIONS = (SEND, REFRESH, CANCEL, RESOLVE, RESEND)

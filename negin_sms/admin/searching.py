@@ -11,18 +11,19 @@ from negin_sms.phones import search_digits
 _DIGITS_OF_A_NUMBER = 10
 
 
-def search_condition(term: str) -> Q | None:
+def search_condition(term: str, *, numbers: bool) -> Q | None:
     """Return the condition for a search term, or None where it can match nothing.
 
     A full number matches exactly, in any spelling; fewer digits match the beginning
-    of numbers and of gateway ids.
+    of numbers and of gateway ids. Without ``numbers`` only gateway ids are searched.
     """
     digits = search_digits(term)
     if not digits:
         return None
     # A gateway id is searched as it is written, without taking prefixes off.
     written = "".join(str(unicodedata.decimal(c)) for c in term if c.isdecimal())
-    return _number(digits) | _starts_with("gateway_id", written)
+    gateway_ids = _starts_with("gateway_id", written)
+    return _number(digits) | gateway_ids if numbers else gateway_ids
 
 
 def _number(digits: str) -> Q:

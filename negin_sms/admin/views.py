@@ -1,44 +1,67 @@
-"""Our own pages behind the buttons: a question on GET, the service on POST.
-
-They stand outside any transaction, whatever ATOMIC_REQUESTS says: what is sent
-has to be durable first. The admin's own views are atomic, so an action or "Save
-and send" only leads here.
-"""
+"""Our own pages behind the buttons: a question on GET, the service on POST."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.contrib import messages as notices
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
-from django.db import connections, transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from negin_sms.choices import Status
 from negin_sms.models import Message
+from negin_sms.services.transactions import write_alias
 
-from .displays import ltr, shown_text, status_badge
-from .operations import AT_ONCE, OPERATIONS, REFRESH, SEND, Operation, carry_out
+from .operations import (
+    CANCEL,
+    OPERATIONS,
+    REFRESH,
+    RESEND,
+    RESOLVE,
+    SEND,
+    Operation,
+    Order,
+    carry_out,
+)
+from .questions import QuestionsMixin
 
-_LISTED = 10
 _LONGEST_KEY = 18  # digits; longer ones fit no primary key
 
 
-class OperationsMixin(admin.ModelAdmin):
+def _list_action(operation: Operation) -> Any:
+    """Return the action that leads from the list to an operation's question."""
+
+    def ask(
+        model_admin: Any, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> HttpResponse | None:
+        answer: HttpResponse | None = model_admin.ask_for_selected(
+            request, operation, queryset
+        )
+        return answer
+
+    ask.__name__ = f"{operation.name}_selected"
+    return admin.action(permissions=[operation.name], **_wording(operation))(ask)
+
+
+def _wording(operation: Operation) -> dict[str, Any]:
+    """Return how an action is called; from Django 6.1 on, on a message's page, too."""
+    if not hasattr(admin, "ActionLocation"):
+        return {"description": operation.list_label}
+    return {
+        "description": operation.label,
+        "description_plural": operation.list_label,
+        "location": list(admin.ActionLocation),
+    }
+
+
+class OperationsMixin(QuestionsMixin):
     """The operations as actions of the list and as buttons of a message's page."""
 
-    actions = ["send_selected", "refresh_selected"]
+    actions = [_list_action(each) for each in OPERATIONS]
 
     def get_urls(self) -> list[Any]:
         """Add a page for each operation, for one message and for many."""
@@ -53,70 +76,84 @@ class OperationsMixin(admin.ModelAdmin):
         """Return whether the user may ask for the state of what they see."""
         return self._may(request, REFRESH, obj)
 
-    @admin.action(
-        permissions=["send"], description=gettext_lazy("Send selected messages")
-    )
-    def send_selected(
-        self, request: HttpRequest, queryset: QuerySet[Message]
-    ) -> HttpResponse | None:
-        """Ask before the selected messages are sent."""
-        return self._ask_for_selected(request, SEND, queryset)
+    def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may cancel what they see."""
+        return self._may(request, CANCEL, obj)
 
-    @admin.action(
-        permissions=["refresh"], description=gettext_lazy("Refresh delivery state")
-    )
-    def refresh_selected(
-        self, request: HttpRequest, queryset: QuerySet[Message]
-    ) -> HttpResponse | None:
-        """Ask before the gateway is asked about the selected messages."""
-        return self._ask_for_selected(request, REFRESH, queryset)
+    def has_resend_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may send what they see once more."""
+        return self._may(request, RESEND, obj)
+
+    def has_resolve_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may decide what an uncertain message was."""
+        return self._may(request, RESOLVE, obj)
 
     def operation_view(
         self, request: HttpRequest, operation: Operation, object_id: int
     ) -> HttpResponse:
         """Ask on GET, carry out on POST, for one message."""
         self._refuse_unpermitted(request, operation)
-        message = self.get_object(request, str(object_id))
-        if message is None:
-            raise Http404
+        message = self.get_visible(request, object_id)
         self._refuse_unpermitted(request, operation, message)
         if request.method != "POST":
-            page = self._page(operation.name, object_id)
-            return self._question(request, operation, [message], page)
-        self._carry_out(request, operation, [message])
-        return self._redirect(request, self._page("change", object_id))
+            return self.question(request, operation, [message])
+        answer = self._carry_out(request, operation, [message])
+        return answer or self.redirect(request, self.page_url("change", object_id))
 
     def operation_on_selected_view(
         self, request: HttpRequest, operation: Operation
     ) -> HttpResponse:
         """Carry out on POST, for the messages of the hidden field."""
         self._refuse_unpermitted(request, operation)
-        chosen = self._posted(request)
+        chosen = self._posted(request, operation)
         for message in chosen:
             self._refuse_unpermitted(request, operation, message)
-        if chosen:
-            self._carry_out(request, operation, chosen)
-        return self._redirect(request, self._page("changelist"))
+        answer = self._carry_out(request, operation, chosen) if chosen else None
+        return answer or self.redirect(request, self.page_url("changelist"))
+
+    def ask_for_selected(
+        self, request: HttpRequest, operation: Operation, queryset: QuerySet[Message]
+    ) -> HttpResponse | None:
+        """Show the question for the rows that were chosen in the list."""
+        chosen = list(queryset.order_by("pk")[: operation.limit + 1])
+        if len(chosen) > operation.limit:
+            words = _("Select at most %(limit)s messages at a time.")
+            self.warn(request, words % {"limit": operation.limit})
+            return None
+        return self.question(request, operation, chosen)
 
     def operation_buttons(
         self, request: HttpRequest, message: Message
     ) -> list[dict[str, Any]]:
         """Return the buttons that fit a message and that the user may press."""
-        return [
-            {
-                "label": each.label,
-                "url": self.operation_url(request, each, message),
-                "asks_first": each.asks_first,
-            }
+        buttons = [
+            self._button(request, each.label, each.name, message, each.asks_first)
             for each in OPERATIONS
-            if each.fits(message) and self._is_permitted(request, each, message)
+            if each.fits(message)
+            and self._is_permitted(request, each, message)
+            and not (each is RESEND and _was_resent(message))
         ]
+        if self.may_reveal(request, message):
+            label = _("Reveal the text")
+            buttons.append(self._button(request, label, "reveal", message, False))
+        return buttons
 
     def operation_url(
         self, request: HttpRequest, operation: Operation, message: Message
     ) -> str:
         """Return the address of an operation's page, list filters included."""
-        return self._filtered(request, self._page(operation.name, message.pk))
+        return self.with_filters(request, self.page_url(operation.name, message.pk))
+
+    def _button(
+        self,
+        request: HttpRequest,
+        label: object,
+        page: str,
+        message: Message,
+        asks_first: bool,
+    ) -> dict[str, Any]:
+        url = self.with_filters(request, self.page_url(page, message.pk))
+        return {"label": label, "page_url": url, "asks_first": asks_first}
 
     def _operation_urls(self, operation: Operation) -> list[URLPattern]:
         name = operation.name
@@ -126,33 +163,9 @@ class OperationsMixin(admin.ModelAdmin):
             (f"{name}/", self.operation_on_selected_view, f"{name}_selected"),
         )
         return [
-            path(route, self._own(view), extra, f"{self._base}_{suffix}")
+            path(route, self.own_view(view), extra, self.url_name(suffix))
             for route, view, suffix in views
         ]
-
-    def _own(self, view: Any) -> Any:
-        """Guard a view as the admin's, and keep it out of every transaction."""
-        guarded = self.admin_site.admin_view(view)
-        for alias in connections:
-            guarded = transaction.non_atomic_requests(using=alias)(guarded)
-        return guarded
-
-    @property
-    def _base(self) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}"
-
-    def _page(self, name: str, *args: Any) -> str:
-        address = f"admin:{self._base}_{name}"
-        return reverse(address, args=args, current_app=self.admin_site.name)
-
-    def _filtered(self, request: HttpRequest, url: str) -> str:
-        filters = self.get_preserved_filters(request)
-        return add_preserved_filters(
-            {"opts": self.opts, "preserved_filters": filters}, url
-        )
-
-    def _redirect(self, request: HttpRequest, url: str) -> HttpResponse:
-        return HttpResponseRedirect(self._filtered(request, url))
 
     def _may(self, request: HttpRequest, operation: Operation, obj: Any) -> bool:
         codename = get_permission_codename(operation.name, self.opts)
@@ -170,86 +183,33 @@ class OperationsMixin(admin.ModelAdmin):
         if not self._is_permitted(request, operation, obj):
             raise PermissionDenied
 
-    def _posted(self, request: HttpRequest) -> list[Message]:
+    def _posted(self, request: HttpRequest, operation: Operation) -> list[Message]:
         keys = request.POST.get("ids", "").split(",")
         sane = [
             int(key)
             for key in keys
             if key.isascii() and key.isdigit() and len(key) <= _LONGEST_KEY
         ]
-        return list(self.get_queryset(request).filter(pk__in=sane).order_by("pk"))
+        rows = self.get_queryset(request).filter(pk__in=sane[: operation.limit])
+        return list(rows.order_by("pk"))
 
     def _carry_out(
         self, request: HttpRequest, operation: Operation, chosen: Sequence[Message]
-    ) -> None:
-        outcome = carry_out(operation, chosen)
+    ) -> HttpResponse | None:
+        """Do it and tell; return the question again where its form is not valid."""
+        decision: dict[str, Any] = {}
+        if operation.form:
+            form = operation.form(request.POST, alone=len(chosen) == 1)
+            if not form.is_valid():
+                return self.question(request, operation, chosen, form)
+            decision = form.cleaned_data
+        outcome = carry_out(operation, Order(chosen, request.user, decision))
         for level, words in outcome.notices:
             self.message_user(request, words, level)
-        by: Any = request.user.pk
         for words, rows in outcome.history:
-            entry = f"{operation.label}: {words}"
-            LogEntry.objects.log_actions(by, rows, CHANGE, entry)
+            self.log(request, rows, f"{operation.label}: {words}")
+        return None
 
-    def _ask_for_selected(
-        self, request: HttpRequest, operation: Operation, queryset: QuerySet[Message]
-    ) -> HttpResponse | None:
-        chosen = list(queryset.order_by("pk")[: operation.limit + 1])
-        if len(chosen) > operation.limit:
-            words = _("Select at most %(limit)s messages at a time.")
-            notice = words % {"limit": operation.limit}
-            self.message_user(request, notice, notices.WARNING)
-            return None
-        page = self._page(f"{operation.name}_selected")
-        return self._question(request, operation, chosen, page)
 
-    def _question(
-        self,
-        request: HttpRequest,
-        operation: Operation,
-        chosen: Sequence[Message],
-        page: str,
-    ) -> HttpResponse:
-        """Show what will be done to which messages, with the button that does it."""
-        alone = chosen[0] if len(chosen) == 1 else None
-        back = self._page("change", alone.pk) if alone else self._page("changelist")
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "media": self.media,
-            "title": operation.question,
-            "operation": operation,
-            "ids": ",".join(str(message.pk) for message in chosen),
-            "action_url": self._filtered(request, page),
-            "back_url": self._filtered(request, back),
-            "fields": self._details(request, alone) if alone else [],
-            "statuses": Counter(m.get_status_display() for m in chosen).items(),
-            "listed": chosen[:_LISTED],
-            "unlisted": len(chosen) - len(chosen[:_LISTED]),
-            "unfit": sum(not operation.fits(message) for message in chosen),
-            "is_queued": operation is SEND and len(chosen) > AT_ONCE,
-        }
-        return TemplateResponse(
-            request, "admin/negin_sms/message/question.html", context
-        )
-
-    def _details(
-        self, request: HttpRequest, message: Message
-    ) -> list[tuple[object, object]]:
-        """Return what somebody has to see of a message before it goes out."""
-        trusted = self.has_change_permission(request)
-        draft = message.status == Status.DRAFT
-        mobile = message.mobile if trusted else message.masked_mobile
-        text = shown_text(message, sensitive=trusted and draft)
-        shown = [
-            ("mobile", ltr(mobile)),
-            ("text", text),
-            ("parts", message.parts),
-            ("scenario", message.get_scenario_display()),
-            ("account", message.account),
-            ("line", ltr(message.line) if message.line else ""),
-            ("line2", ltr(message.line2) if message.line2 else ""),
-            ("send_at", message.send_at),
-            ("status", status_badge(message)),
-        ]
-        labels = {f.name: f.verbose_name for f in self.opts.fields}
-        return [(labels[name], value) for name, value in shown if value]
+def _was_resent(message: Message) -> bool:
+    return Message.objects.using(write_alias()).filter(resend_of=message.pk).exists()

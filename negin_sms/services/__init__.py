@@ -6,10 +6,12 @@
 """
 
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
+from .blanking import blank_sensitive_texts
 from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
 from .dispatching import dispatch_queue
+from .glances import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reports import ActionReport, DispatchReport, PollReport
@@ -18,17 +20,21 @@ from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_sta
 from .stopping import stop_on_signals
 
 __all__ = [
+    "AccountGlance",
     "AccountStatus",
     "ActionReport",
     "DispatchReport",
+    "Glance",
     "PollReport",
     "QueueStatus",
     "aqueue_sms",
     "arefresh_states",
     "asend_sms",
+    "blank_sensitive_texts",
     "cancel",
     "dispatch_queue",
     "dispatcher_is_missing",
+    "glance",
     "pause_account",
     "poll_states",
     "queue_many",

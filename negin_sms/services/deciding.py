@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -25,7 +25,7 @@ from .queueing import wake
 from .reports import ActionReport
 from .results import flag_shared_ids
 from .transactions import write_alias
-from .wishes import User
+from .wishes import User, find_account
 
 logger = logging.getLogger("negin_sms")
 
@@ -37,7 +37,8 @@ def resend(messages: Iterable[Message], *, by: User | None) -> ActionReport:
 
     The new row points at the old one (``resend_of``); there is one at the most,
     however often and from however many places this is called. It may arrive
-    twice when the old one was uncertain: that is the caller's decision.
+    twice when the old one was uncertain: that is the caller's decision. A message
+    whose text was blanked is skipped.
     """
     using = write_alias()
     done, skipped = 0, []
@@ -69,7 +70,7 @@ def resolve(
     one that was sent again is not. Raise NeginSmsError when there is nothing to
     decide any more, InvalidMessage for arguments that do not fit.
     """
-    _refuse_unfit_decision(status, why, gateway_id)
+    refuse_unfit_decision(status, why, gateway_id)
     using = write_alias()
     fields: dict[str, Any] = {
         "status": status,
@@ -118,18 +119,24 @@ def _resend_one(pk: int, by: User | None, using: str) -> str:
             return _("There is no such message any more.")
         if old.status not in _RESENDABLE:
             return _("Only uncertain and rejected messages can be sent again.")
+        if old.blanked_at is not None:
+            return _("Its text was blanked; write a new message.")
         if Message.objects.using(using).filter(resend_of=pk).exists():
             return _("It was sent again already.")
         try:
+            account = find_account(old.account)
             with transaction.atomic(using=using):
-                _copy(old, by, database_now(using)).save(using=using)
+                _copy(old, account, by, database_now(using)).save(using=using)
+        except InvalidMessage as error:
+            return str(error.reason)
         except IntegrityError:
             return _("It was sent again already.")
     return ""
 
 
-def _copy(old: Message, by: User | None, now: Any) -> Message:
-    account = conf.get_account(old.account)
+def _copy(
+    old: Message, account: conf.Account, by: User | None, now: datetime
+) -> Message:
     return Message(
         **{name: getattr(old, name) for name in _COPIED},
         resend_of=old,
@@ -147,7 +154,8 @@ _COPIED = (
 )
 
 
-def _refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:
+def refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:
+    """Raise InvalidMessage, with the field, for a decision that cannot be."""
     if status not in (Status.ACCEPTED, Status.REJECTED):
         raise InvalidMessage("status", _("Decide for accepted or rejected."))
     if not why.strip():

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from . import breaker, caps, claims
+from . import blanking, breaker, caps, claims
 
 _SWEEP_EVERY = 5.0
 _SIGN_OF_LIFE = 30.0
@@ -39,6 +39,7 @@ class Housekeeping:
             caps.forget_old(self._using)
         if now - self._seen_at >= _SIGN_OF_LIFE:
             self._seen_at = now
+            blanking.blank_sensitive_texts()
             for alias in self._aliases:
                 breaker.note_life(alias, self._sign, using=self._using)
         return done

@@ -27,8 +27,6 @@ from .transactions import refuse_transaction, write_alias
 from .turns import Progress, Tally, Turn
 from .wishes import find_account
 
-_SIGN_OF_LIFE = 30.0
-
 
 def poll_states(
     *,

@@ -163,8 +163,10 @@ def _fields(ending: Ending) -> dict[str, Any]:
         return {**fields, "claim": "", "due_at": from_now(_delay(ending))}
     fields["finished_at"] = DbNow()
     if ending.reply is not None:
-        fields |= _accepted_fields(ending)
-    elif error and error.code is not None and find_code(error.code) is None:
+        return fields | _accepted_fields(ending)
+    # Not of accepted ones: they are written together, many in one statement.
+    fields["exchange_seconds"] = round(ending.seconds, 3)
+    if error and error.code is not None and find_code(error.code) is None:
         fields["flag"] = Flag.UNKNOWN_CODE
     return fields
 

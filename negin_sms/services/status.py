@@ -20,7 +20,7 @@ from .transactions import write_alias
 
 # A dispatcher and a poller leave a sign of life every half minute; cron starts
 # them once a minute.
-_MISSING_AFTER = timedelta(minutes=5)
+MISSING_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +70,7 @@ def dispatcher_is_missing() -> bool:
     for the accounts that look abandoned.
     """
     using = write_alias()
-    oldest = from_now(-_MISSING_AFTER.total_seconds())
+    oldest = from_now(-MISSING_AFTER.total_seconds())
     alive = AccountState.objects.using(using).filter(dispatcher_seen_at__gt=oldest)
     seen = set(alive.values_list("account", flat=True))
     unseen = [a.alias for a in conf.get_accounts() if a.alias not in seen]
@@ -136,8 +136,8 @@ def _waits_alone(
     waiting: datetime | None, seen_at: datetime | None, now: datetime
 ) -> bool:
     """Return whether something waits and nobody came by for five minutes."""
-    missing = seen_at is None or now - seen_at > _MISSING_AFTER
-    return waiting is not None and now - waiting > _MISSING_AFTER and missing
+    missing = seen_at is None or now - seen_at > MISSING_AFTER
+    return waiting is not None and now - waiting > MISSING_AFTER and missing
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

@@ -1,0 +1,118 @@
+"""Who sees what: numbers, texts, and the search by number.
+
+All of it takes the right ``view_sensitive_message``. Who writes a draft knows it, so
+it is open to its author; a draft of somebody else is edited by those with the right.
+The text of a message that is marked sensitive stays hidden even from them, until
+they press a button, which is written into the message's history.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+
+from negin_sms.choices import Status
+from negin_sms.models import Message
+
+from .displays import message_text, status_badge
+from .pages import PagesMixin
+from .searching import search_condition
+
+_NUMBER = "mobile"
+_TEXT = "text"
+
+
+class PrivacyMixin(PagesMixin):
+    """The rights to see, the search, and the page that reveals a text."""
+
+    search_fields = ["mobile", "gateway_id"]
+    search_help_text = gettext_lazy("A gateway id.")
+    number_search_help_text = gettext_lazy("A number in any spelling, or a gateway id.")
+
+    def get_urls(self) -> list[Any]:
+        """Add the page that reveals a text."""
+        view = self.own_view(self.reveal_view)
+        own = path("<int:object_id>/reveal/", view, name=self.url_name("reveal"))
+        return [own, *super().get_urls()]
+
+    def has_view_sensitive_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may see numbers and texts of what they see."""
+        granted = request.user.has_perm(f"{self.opts.app_label}.view_sensitive_message")
+        return granted and self.has_view_or_change_permission(request)
+
+    def may_read_number(self, request: HttpRequest, message: Message) -> bool:
+        """Return whether the user sees the whole number of a message."""
+        own = _is_own_draft(request, message)
+        return own or self.has_view_sensitive_permission(request)
+
+    def may_read_text(self, request: HttpRequest, message: Message) -> bool:
+        """Return whether the user sees the text of a message without asking."""
+        if _is_own_draft(request, message):
+            return True
+        return self.has_view_sensitive_permission(request) and not message.sensitive
+
+    def may_reveal(self, request: HttpRequest, message: Message) -> bool:
+        """Return whether there is a hidden text, and the user may ask for it."""
+        hidden = message.sensitive and message.blanked_at is None
+        hidden = hidden and not self.may_read_text(request, message)
+        return hidden and self.has_view_sensitive_permission(request)
+
+    @sensitive_variables()
+    def reveal_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask on GET; on POST write it down and show the text, in this one answer."""
+        if not self.has_view_sensitive_permission(request):
+            raise PermissionDenied
+        message = self.get_visible(request, object_id)
+        if not self.may_reveal(request, message):
+            self.warn(request, _("This message has no hidden text."))
+            return self.redirect(request, self.page_url("change", object_id))
+        revealed = request.method == "POST"
+        if revealed:
+            self.log(request, [message], _("The text was revealed."))
+        context = {
+            "title": _("Text of message %(pk)s") % {"pk": message.pk},
+            "message_pk": message.pk,
+            "status": status_badge(message),
+            "masked_mobile": message.masked_mobile,
+            "text": message_text(message) if revealed else None,
+            "back_url": self.with_filters(request, self.page_url("change", object_id)),
+        }
+        return self.draw(request, "reveal.html", context)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Refuse to filter by what the user may not see: answers tell it, too."""
+        column = lookup.partition("__")[0]
+        if column == _TEXT:
+            return False
+        if column == _NUMBER and not self.has_view_sensitive_permission(request):
+            return False
+        return super().lookup_allowed(lookup, value, request)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        """Search by number or gateway id, on their indexes; never in texts."""
+        if not search_term.strip():
+            return queryset, False
+        numbers = self.has_view_sensitive_permission(request)
+        condition = search_condition(search_term, numbers=numbers)
+        found = queryset.none() if condition is None else queryset.filter(condition)
+        return found, False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Say what can be searched for."""
+        changelist: Any = super().get_changelist_instance(request)
+        if self.has_view_sensitive_permission(request):
+            changelist.search_help_text = self.number_search_help_text
+        return changelist
+
+
+def _is_own_draft(request: HttpRequest, message: Message) -> bool:
+    return message.status == Status.DRAFT and message.created_by_id == request.user.pk

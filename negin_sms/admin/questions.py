@@ -1,0 +1,88 @@
+"""The page between a button and what it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from negin_sms.models import Message
+
+from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
+from .operations import AT_ONCE, SEND, Operation
+from .privacy import PrivacyMixin
+
+_LISTED = 10
+
+
+class QuestionsMixin(PrivacyMixin):
+    """Show what will be done to which messages, with the button that does it."""
+
+    def question(
+        self,
+        request: HttpRequest,
+        operation: Operation,
+        chosen: Sequence[Message],
+        form: Any = None,
+    ) -> HttpResponse:
+        """Ask before an operation; ``form`` is one that was filled in wrongly."""
+        alone = chosen[0] if len(chosen) == 1 else None
+        back = self.page_url("change", alone.pk) if alone else self._list_url
+        if form is None and operation.form:
+            form = operation.form(alone=alone is not None)
+        context = {
+            "title": operation.question,
+            "operation": operation,
+            "form": form,
+            "media": self.media + form.media if form else self.media,
+            "ids": ",".join(str(message.pk) for message in chosen),
+            "action_url": self._action_url(request, operation, alone),
+            "back_url": self.with_filters(request, back),
+            "fields": self._details(request, alone) if alone else [],
+            "statuses": Counter(m.get_status_display() for m in chosen).items(),
+            "listed": chosen[:_LISTED],
+            "unlisted": len(chosen) - len(chosen[:_LISTED]),
+            "unfit": sum(not operation.fits(message) for message in chosen),
+            "advice": operation.advice(chosen),
+            "is_queued": operation is SEND and len(chosen) > AT_ONCE,
+        }
+        return self.draw(request, "question.html", context)
+
+    @property
+    def _list_url(self) -> str:
+        return self.page_url("changelist")
+
+    def _action_url(
+        self, request: HttpRequest, operation: Operation, alone: Message | None
+    ) -> str:
+        if alone:
+            url = self.page_url(operation.name, alone.pk)
+        else:
+            url = self.page_url(f"{operation.name}_selected")
+        return self.with_filters(request, url)
+
+    def _details(
+        self, request: HttpRequest, message: Message
+    ) -> list[tuple[object, object]]:
+        """Return what somebody has to see of a message before anything is done."""
+        number = self.may_read_number(request, message)
+        text = message_text if self.may_read_text(request, message) else hidden_text
+        shown = [
+            ("mobile", ltr(message.mobile if number else message.masked_mobile)),
+            ("text", text(message)),
+            ("parts", message.parts),
+            ("scenario", message.get_scenario_display()),
+            ("account", message.account),
+            ("line", ltr(message.line) if message.line else ""),
+            ("line2", ltr(message.line2) if message.line2 else ""),
+            ("send_at", message.send_at),
+            ("status", status_badge(message)),
+            ("finished_at", message.finished_at),
+            ("answer", gateway_answer(message)),
+        ]
+        labels: dict[str, object] = {f.name: f.verbose_name for f in self.opts.fields}
+        labels["answer"] = _("answer")
+        return [(labels[name], value) for name, value in shown if value]

@@ -1,0 +1,64 @@
+"""Sensitive texts are forgotten once they have served.
+
+A one-time password is worth nothing after its message has ended, and something to
+a thief of the database. So its text goes when the message has ended or settled,
+and after BLANK_AFTER at the latest; the row stays. What may still be sent keeps it.
+"""
+
+from __future__ import annotations
+
+from django.db.models import Case, Q, Value, When
+from django.db.models.lookups import Exact
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from negin_sms.querysets import DbNow, from_now
+
+from .transactions import write_alias
+
+_BATCH = 500
+_BATCHES = 20  # at a time: the dispatcher's coordinator has other work, too
+_OVER = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
+_OPEN = (Status.ACCEPTED, Status.UNCERTAIN)
+
+
+def blank_sensitive_texts() -> int:
+    """Blank the sensitive texts that have served; return how many.
+
+    Rejected, cancelled and expired messages lose theirs at once, accepted ones
+    when they settle; those, and uncertain ones, at the latest BLANK_AFTER seconds
+    after their sending ended. Works through 10,000 rows at the most.
+    """
+    rows = Message.objects.using(write_alias()).filter(
+        # In a CASE, so that no planner prefers the much wider index of statuses.
+        Exact(Case(When(_has_served(), then=True), default=False), True),
+        sensitive=Value(True),  # written as an equation, which SQLite finds by index
+        blanked_at__isnull=True,
+    )
+    blanked, last = 0, 0
+    for _batch in range(_BATCHES):
+        found = rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)
+        keys = list(found[:_BATCH])
+        if keys:
+            # Asked again: what was read may have moved on.
+            blanked += rows.filter(pk__in=keys).update(text="", blanked_at=DbNow())
+            last = keys[-1]
+        if len(keys) < _BATCH:
+            break
+    return blanked
+
+
+def _has_served() -> Q:
+    settled = Q(status=Status.ACCEPTED, settled_at__isnull=False)
+    return Q(status__in=_OVER) | settled | Q(_is_old(), status__in=_OPEN)
+
+
+def _is_old() -> Q:
+    """Return whose time is over; accounts that are gone keep texts the longest."""
+    ages = {account.alias: account.blank_after for account in conf.get_accounts()}
+    longest = max(ages.values(), default=conf.Account(alias="").blank_after)
+    condition = Q(finished_at__lte=from_now(-longest)) & ~Q(account__in=list(ages))
+    for alias, age in ages.items():
+        condition |= Q(account=alias, finished_at__lte=from_now(-age))
+    return condition

@@ -1,0 +1,35 @@
+"""The overview on the app's index page, for any AdminSite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import template
+from django.template import Context
+
+from negin_sms.models import AccountState, Message
+from negin_sms.services import glance
+
+register = template.Library()
+
+
+@register.inclusion_tag("admin/negin_sms/overview.html", takes_context=True)
+def negin_sms_overview(context: Context) -> dict[str, Any]:
+    """Show what waits for a person, as far as the user may see its models.
+
+    The index's own list of models says what that is, whatever the AdminSite.
+    """
+    may_see_messages = _may_see(context, Message)
+    may_see_accounts = _may_see(context, AccountState)
+    return {
+        "request": context.get("request"),
+        "glance": glance() if may_see_messages or may_see_accounts else None,
+        "may_see_messages": may_see_messages,
+        "may_see_accounts": may_see_accounts,
+    }
+
+
+def _may_see(context: Context, model: type) -> bool:
+    apps = context.get("app_list") or []
+    listed = (each for app in apps for each in app["models"] if each["model"] is model)
+    return any(each["perms"].get("view") for each in listed)
