@@ -9,6 +9,7 @@ from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
 from .dispatching import dispatch_queue
+from .drafting import purge_drafts
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reports import ActionReport, DispatchReport, PollReport
@@ -27,6 +28,7 @@ __all__ = [
     "dispatcher_is_missing",
     "pause_account",
     "poll_states",
+    "purge_drafts",
     "queue_many",
     "queue_messages",
     "queue_sms",

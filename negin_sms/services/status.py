@@ -78,6 +78,27 @@ def dispatcher_is_missing() -> bool:
     return bool(unseen) and due.exists()
 
 
+def obstacles(alias: str) -> tuple[str, ...]:
+    """Return a sentence for each thing that keeps an account's queue from leaving.
+
+    Asked before anything is due, so an idle queue counts for nothing here.
+    """
+    account = conf.get_account(alias)
+    if not account.dispatch:
+        return (_("Sending is switched off for this account (DISPATCH)."),)
+    using = write_alias()
+    state = breaker.get_state(alias, using)
+    found = []
+    if state.is_paused:
+        found.append(_("The account is paused: %(why)s") % {"why": state.reason})
+    seen_at = state.dispatcher_seen_at
+    missing = seen_at is None or database_now(using) - seen_at > _MISSING_AFTER
+    # A waker starts the dispatcher when there is something to do.
+    if missing and not account.waker:
+        found.append(_("No dispatcher was seen for 5 minutes: dispatch_sms_queue."))
+    return tuple(found)
+
+
 def _look_at(account: conf.Account, now: datetime, using: str) -> AccountStatus:
     state = breaker.get_state(account.alias, using)
     rows = Message.objects.using(using).filter(account=account.alias)
