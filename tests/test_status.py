@@ -152,6 +152,9 @@ class TestObstacles:
         use_account(WAKER="negin_sms.services.dispatch_queue")
         assert status.obstacles("default") == ()
 
+    def test_account_that_is_gone(self):
+        assert "gone" in status.obstacles("gone")[0]
+
     def test_pause_and_switch(self, use_account):
         services.pause_account("default", reason="credit")
         assert "credit" in status.obstacles("default")[0]

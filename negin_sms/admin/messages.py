@@ -19,12 +19,12 @@ from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import dispatcher_is_missing
 
+from .composing import ComposingMixin
 from .displays import MessageDisplays, ReportDisplays
 from .filters import AccountFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .operations import SEND
 from .searching import search_condition
-from .views import OperationsMixin
 
 Fieldsets = list[Any]
 
@@ -98,7 +98,7 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
 
 
 @admin.register(Message)
-class MessageAdmin(MessageDisplays, OperationsMixin):
+class MessageAdmin(MessageDisplays, ComposingMixin):
     """The list, the drafts, and the page of a message."""
 
     form = DraftForm

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Unpack
 
 from django.db import transaction
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Max, Min, Sum
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -64,6 +64,7 @@ class Batch:
     group: str
     recipients: int
     total_parts: int
+    fewest_parts: int
     most_parts: int
     samples: tuple[Message, ...]
 
@@ -111,7 +112,10 @@ def look_at(group: str) -> Batch | None:
     """Return what a group's drafts come to, None where it has none."""
     drafts = _drafts(group, write_alias())
     totals = drafts.aggregate(
-        recipients=Count("pk"), total_parts=Sum("parts"), most_parts=Max("parts")
+        recipients=Count("pk"),
+        total_parts=Sum("parts"),
+        fewest_parts=Min("parts"),
+        most_parts=Max("parts"),
     )
     if not totals["recipients"]:
         return None

@@ -11,12 +11,14 @@ from django.utils.translation import ngettext
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now, from_now
 
 from . import breaker
 from .claims import rescue
 from .transactions import write_alias
+from .wishes import find_account
 
 # A dispatcher and a poller leave a sign of life every half minute; cron starts
 # them once a minute.
@@ -83,7 +85,10 @@ def obstacles(alias: str) -> tuple[str, ...]:
 
     Asked before anything is due, so an idle queue counts for nothing here.
     """
-    account = conf.get_account(alias)
+    try:
+        account = find_account(alias)
+    except InvalidMessage as error:
+        return (str(error.reason),)
     if not account.dispatch:
         return (_("Sending is switched off for this account (DISPATCH)."),)
     using = write_alias()
@@ -95,7 +100,7 @@ def obstacles(alias: str) -> tuple[str, ...]:
     missing = seen_at is None or database_now(using) - seen_at > _MISSING_AFTER
     # A waker starts the dispatcher when there is something to do.
     if missing and not account.waker:
-        found.append(_("No dispatcher was seen for 5 minutes: dispatch_sms_queue."))
+        found.append(_("No dispatcher was seen for 5 minutes: run dispatch_sms_queue."))
     return tuple(found)
 
 
