@@ -18,9 +18,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings as django_settings
+from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
 REQUIRED = "NEGIN_SMS_BROWSER"
@@ -31,17 +30,6 @@ FLAGS = [
 ]
 WAIT = 10_000  # milliseconds for anything to appear
 PASSWORD = "a password"
-
-
-def strict_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Any:
-    """Add the policy under which no inline style or script runs, as middleware."""
-
-    def respond(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        response["Content-Security-Policy"] = "default-src 'self'; img-src 'self' data:"
-        return response
-
-    return respond
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +52,11 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_browser(chromium, live_server, settings) -> Iterator[Callable[..., Any]]:
+def open_browser(chromium, live_server) -> Iterator[Callable[..., Any]]:
     """Open a page: ``open_browser(language="fa", color_scheme="dark", width=390)``.
 
     With ``at`` a superuser is logged in already, and that address opened.
     """
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.strict_policy"]
     contexts: list[Any] = []
     troubles: list[str] = []
 
@@ -131,7 +118,7 @@ def _operator() -> Any:
 def _session() -> dict[str, str]:
     client = Client()
     client.force_login(_operator())
-    name = django_settings.SESSION_COOKIE_NAME
+    name = settings.SESSION_COOKIE_NAME
     return {"name": name, "value": client.cookies[name].value}
 
 

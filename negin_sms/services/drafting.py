@@ -135,7 +135,7 @@ def confirm(group: str) -> int:
     for alias in aliases:
         find_account(alias)
     queued = queue_drafts(drafts, using)
-    for alias in aliases if queued else ():
+    for alias in aliases:
         wake(alias, using)
     return queued
 
