@@ -10,7 +10,10 @@ import pytest
 from negin_sms.gateway import memory
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.services import results, states
+from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
+
+__all__ = ["chromium", "open_browser"]  # fixtures
 
 LIVE = {
     "USERNAME": "user",
@@ -34,7 +37,8 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Leave the long tests out unless asked for; mark those for every database."""
     for item in items:
-        if item.get_closest_marker("django_db"):
+        in_browser = item.get_closest_marker("browser")
+        if item.get_closest_marker("django_db") and not in_browser:
             item.add_marker(pytest.mark.database)
         if item.get_closest_marker("chaos") and not config.getoption("--chaos"):
             item.add_marker(pytest.mark.skip(reason="only with --chaos"))

@@ -29,6 +29,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    # The live server reads this list once, so no fixture can add to it.
+    "tests.policy.strict_policy",
 ]
 TEMPLATES = [
     {

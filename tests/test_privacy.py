@@ -15,6 +15,8 @@ from django.views.debug import ExceptionReporter
 from negin_sms import services
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import AccountState, Message
+from negin_sms.services.drafting import draft_batch
+from negin_sms.services.recipients import read_sheet
 
 USER, PASSWORD = "canary-user", "canary-p&ss wörd"
 MOBILE, TEXT = "09000000123", "کاناری canary-text 4711"
@@ -119,3 +121,16 @@ def test_error_page_hides_the_frames_of_the_services(failure):
         report = (reporter.get_traceback_text(), reporter.get_traceback_html())
         # Of the settings, which it prints, Django masks PASSWORD and not USERNAME.
         assert_clean(*report, canaries=CANARIES)
+
+
+@pytest.mark.parametrize(
+    "pasted", [f"{MOBILE}5", f'mobile,name\n{MOBILE},"canary-text', f"{MOBILE}\n" * 9]
+)
+def test_error_page_hides_the_frames_of_drafting(pasted):
+    """A batch whose text is too long, or whose rows cannot be read."""
+    with pytest.raises(NeginSmsError) as caught:
+        draft_batch(TEXT * 99, [read_sheet(f"{pasted}\n{MOBILE}")])
+    trace = caught.tb.tb_next
+    reporter = ExceptionReporter(None, caught.type, caught.value, trace)
+    report = (reporter.get_traceback_text(), reporter.get_traceback_html())
+    assert_clean(*report, canaries=CANARIES)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
+from negin_sms.services import status
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -131,3 +132,32 @@ class TestResolveCommand:
             run("resolve_sms_message", row.pk, "rejected")
         with pytest.raises(CommandError, match="no message 0"):
             run("resolve_sms_message", 0, "rejected", "--why=x")
+
+
+class TestObstacles:
+    def test_none_while_a_dispatcher_is_seen(self):
+        AccountState.objects.create(
+            account="default", dispatcher_seen_at=timezone.now()
+        )
+        assert status.obstacles("default") == ()
+
+    def test_dispatcher_that_was_never_or_long_not_seen(self):
+        (words,) = status.obstacles("default")
+        long_ago = timezone.now() - timedelta(minutes=6)
+        AccountState.objects.update(dispatcher_seen_at=long_ago)
+        assert status.obstacles("default") == (words,)
+        assert "dispatch_sms_queue" in words
+
+    def test_waker_starts_the_dispatcher(self, use_account):
+        use_account(WAKER="negin_sms.services.dispatch_queue")
+        assert status.obstacles("default") == ()
+
+    def test_account_that_is_gone(self):
+        assert "gone" in status.obstacles("gone")[0]
+
+    def test_pause_and_switch(self, use_account):
+        services.pause_account("default", reason="credit")
+        assert "credit" in status.obstacles("default")[0]
+        use_account(DISPATCH=False)
+        (words,) = status.obstacles("default")
+        assert "DISPATCH" in words

@@ -18,6 +18,7 @@ from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import dispatcher_is_missing
 
+from .composing import ComposingMixin
 from .displays import ReportDisplays, offer
 from .filters import AccountFilter, StateFilter
 from .forms import DraftForm, lock_draft
@@ -94,7 +95,7 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
         return False
 
 
-class MessageAdminMixin(ReviewMixin):
+class MessageAdminMixin(ComposingMixin, ReviewMixin):
     """The list, the drafts, and the page of a message, for any ``ModelAdmin``.
 
     ``class SmsAdmin(MessageAdminMixin, unfold.admin.ModelAdmin)`` puts them into a

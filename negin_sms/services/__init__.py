@@ -11,6 +11,7 @@ from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
 from .dispatching import dispatch_queue
+from .drafting import purge_drafts
 from .glances import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
@@ -37,6 +38,7 @@ __all__ = [
     "glance",
     "pause_account",
     "poll_states",
+    "purge_drafts",
     "queue_many",
     "queue_messages",
     "queue_sms",

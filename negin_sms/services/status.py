@@ -11,12 +11,14 @@ from django.utils.translation import ngettext
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now, from_now
 
 from . import breaker
 from .claims import rescue
 from .transactions import write_alias
+from .wishes import find_account
 
 # A dispatcher and a poller leave a sign of life every half minute; cron starts
 # them once a minute.
@@ -76,6 +78,30 @@ def dispatcher_is_missing() -> bool:
     unseen = [a.alias for a in conf.get_accounts() if a.alias not in seen]
     due = Message.objects.using(using).due().filter(account__in=unseen)
     return bool(unseen) and due.exists()
+
+
+def obstacles(alias: str) -> tuple[str, ...]:
+    """Return a sentence for each thing that keeps an account's queue from leaving.
+
+    Asked before anything is due, so an idle queue counts for nothing here.
+    """
+    try:
+        account = find_account(alias)
+    except InvalidMessage as error:
+        return (str(error.reason),)
+    if not account.dispatch:
+        return (_("Sending is switched off for this account (DISPATCH)."),)
+    using = write_alias()
+    state = breaker.get_state(alias, using)
+    found = []
+    if state.is_paused:
+        found.append(_("The account is paused: %(why)s") % {"why": state.reason})
+    seen_at = state.dispatcher_seen_at
+    missing = seen_at is None or database_now(using) - seen_at > MISSING_AFTER
+    # A waker starts the dispatcher when there is something to do.
+    if missing and not account.waker:
+        found.append(_("No dispatcher was seen for 5 minutes: run dispatch_sms_queue."))
+    return tuple(found)
 
 
 def _look_at(account: conf.Account, now: datetime, using: str) -> AccountStatus:

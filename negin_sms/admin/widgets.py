@@ -1,0 +1,56 @@
+"""Fields that know something of messages; without JavaScript they are plain ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from negin_sms.choices import Scenario
+from negin_sms.gateway import wire
+
+_MEANINGS = {
+    Scenario.SINGLE: _("From one line."),
+    Scenario.SERVICE_LINE: _("From Negin's own service line; none of yours is used."),
+    Scenario.SECOND_LINE: _(
+        "From a line; from the second one to those who have opted out of the first."
+    ),
+    Scenario.CHELCHELEH: _("From a line; where that fails, through Chelcheleh."),
+    Scenario.SERVICE_FALLBACK: _(
+        "From a line; where that fails, from Negin's service line."
+    ),
+}
+
+
+class CountedTextarea(AdminTextareaWidget):
+    """A text with its length in parts below it, counted while somebody types."""
+
+    template_name = "admin/negin_sms/widgets/counted_textarea.html"
+
+    class Media:
+        css = {"all": ["negin_sms/compose.css"]}
+        js = ["negin_sms/segments.js", "negin_sms/counter.js"]
+
+
+class ScenarioSelect(forms.RadioSelect):
+    """The five ways to send, by what they mean; each names the fields it uses."""
+
+    class Media:
+        css = {"all": ["negin_sms/compose.css"]}
+        js = ["negin_sms/scenarios.js"]
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add the meaning to the label, and the fields for the script."""
+        option = super().create_option(name, value, *args, **kwargs)
+        scenario = Scenario(value)
+        use = wire.uses(scenario)
+        option["attrs"]["data-uses"] = " ".join(sorted(use.requires | use.allows))
+        option["label"] = format_html(
+            '<span class="negin-sms-choice">{}</span> <span class="help">{}</span>',
+            scenario.label,
+            _MEANINGS[scenario],
+        )
+        return option

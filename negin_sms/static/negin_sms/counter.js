@@ -1,0 +1,52 @@
+/* Shows the length of a text below its field, from the first key on. */
+"use strict";
+
+(function () {
+    const MOST_NAMED = 12;
+    const INVISIBLE = /[\p{C}\p{M}\p{Z}]/u;
+
+    function nameOf(character) {
+        if (!INVISIBLE.test(character)) {
+            return character;
+        }
+        const code = character.codePointAt(0).toString(16).toUpperCase();
+        return "U+" + code.padStart(4, "0");
+    }
+
+    function nameAll(place, characters) {
+        const names = characters.slice(0, MOST_NAMED).map((character) => {
+            const name = document.createElement("bdi");
+            name.textContent = nameOf(character);
+            return name;
+        });
+        if (characters.length > MOST_NAMED) {
+            names.push("…");
+        }
+        place.replaceChildren(...names);
+    }
+
+    function show(counter, text) {
+        const length = neginSms.measure(text);
+        for (const place of counter.querySelectorAll("[data-count]")) {
+            place.textContent = length[place.dataset.count];
+        }
+        const unicode = counter.querySelector(".negin-sms-forcing");
+        unicode.hidden = length.unicode.length === 0;
+        nameAll(unicode.querySelector("[data-names]"), length.unicode);
+        counter.querySelector(".negin-sms-unfilled").hidden = !text.includes("{");
+        counter.hidden = false;
+    }
+
+    function start() {
+        for (const counter of document.querySelectorAll(".negin-sms-counter")) {
+            const field = document.getElementById(counter.dataset.counts);
+            const update = () => show(counter, field.value);
+            field.addEventListener("input", update);
+            // The browser may fill the field again when somebody comes back.
+            window.addEventListener("pageshow", update);
+            update();
+        }
+    }
+
+    document.addEventListener("DOMContentLoaded", start);
+})();

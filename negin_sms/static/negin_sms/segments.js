@@ -1,0 +1,51 @@
+/* Length in parts, as the networks count it: segments.py once more, for the counter
+   that runs while somebody types. tests/test_browser.py compares the two. */
+"use strict";
+
+(function () {
+    const BASIC = new Set(
+        "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?" +
+        "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
+    );
+    const EXTENDED = new Set("^{}\\[~]|€\f");
+    const ENCODINGS = {
+        "GSM-7": {single: 160, several: 153, width: (c) => (EXTENDED.has(c) ? 2 : 1)},
+        "UCS-2": {single: 70, several: 67, width: (c) => c.length},
+    };
+
+    /* Neither an escape pair nor a surrogate pair is ever cut in two. */
+    function fill(widths, capacity) {
+        let parts = 1;
+        let used = 0;
+        for (const width of widths) {
+            if (used + width > capacity) {
+                parts += 1;
+                used = 0;
+            }
+            used += width;
+        }
+        return {parts, left: capacity - used};
+    }
+
+    /* Return encoding, characters, units, parts, the units left in the last part, and
+       the characters that force Unicode, each once. */
+    function measure(text) {
+        const all = Array.from(text);
+        const forcing = all.filter((c) => !BASIC.has(c) && !EXTENDED.has(c));
+        const encoding = forcing.length ? "UCS-2" : "GSM-7";
+        const {single, several, width} = ENCODINGS[encoding];
+        const widths = all.map(width);
+        const units = widths.reduce((sum, one) => sum + one, 0);
+        const filled = fill(widths, units > single ? several : single);
+        return {
+            encoding,
+            characters: all.length,
+            units,
+            parts: all.length ? filled.parts : 0,
+            left: filled.left,
+            unicode: Array.from(new Set(forcing)),
+        };
+    }
+
+    globalThis.neginSms = {measure};
+})();

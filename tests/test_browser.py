@@ -1,0 +1,199 @@
+"""The admin in a real browser: the walk of an operator, and what only a browser knows.
+
+Each step of the walk is a function of the page. A new one goes in its place in
+``test_walk``, which runs in English and in Persian.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from negin_sms.segments import _GSM_BASIC, _GSM_EXTENDED, measure, unicode_characters
+from tests.browser import assert_fits, log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+LIST = "/admin/negin_sms/message/"
+COMPOSE = LIST + "compose/"
+NUMBERS = "09395213300\n۰۹۳۹ ۵۲۱ ۳۳۰۱\n+98 939 521 3302\n"
+TEXT = "سلام، سفارش شما فرستاده شد."
+
+
+# The steps.
+
+
+def compose(page: Any) -> None:
+    page.click(f"a[href='{COMPOSE}']")
+    page.fill("[name=recipients]", NUMBERS)
+    page.locator("[name=text]").press_sequentially(TEXT)
+    length = measure(TEXT)
+    assert count(page, "parts") == str(length.parts)
+    assert count(page, "characters") == str(len(TEXT))
+    assert count(page, "encoding") == length.encoding
+    assert_fits(page)
+
+
+def preview(page: Any) -> None:
+    page.click(".submit-row .default")
+    page.wait_for_selector(".negin-sms-totals")
+    assert page.inner_text("[data-total=recipients]") == "3"
+    assert page.inner_text("[data-total=parts]") == "3"
+    assert TEXT in page.inner_text(".negin-sms-samples")
+    assert set(statuses()) == {Status.DRAFT}
+    assert_fits(page)
+
+
+def confirm(page: Any) -> None:
+    """Press the button twice, as people do."""
+    page.dblclick(".negin-sms-preview .submit-row .default")
+    page.wait_for_selector("#result_list")
+    assert page.locator("#result_list tbody tr").count() == 3
+    assert statuses() == [Status.QUEUED] * 3
+
+
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_walk(open_browser, language):
+    page = open_browser(language=language)
+    log_in(page)
+    direction = {"en": "ltr", "fa": "rtl"}[language]
+    assert page.get_attribute("html", "dir") == direction
+    compose(page)
+    preview(page)
+    confirm(page)
+
+
+# What only a browser knows.
+
+
+@pytest.mark.parametrize(("language", "scheme"), [("en", "dark"), ("fa", "light")])
+def test_pages_fit_on_a_phone(open_browser, language, scheme):
+    page = open_browser(at=COMPOSE, language=language, color_scheme=scheme, width=390)
+    page.fill("[name=recipients]", "mobile,name\n09395213300,Sara\n0939,\n")
+    page.fill("[name=text]", f"{{name}} {TEXT} {'x' * 60}")
+    assert_fits(page)
+    page.click(".submit-row .default")
+    page.wait_for_selector(".negin-sms-refused")
+    assert_fits(page)
+    page.click("[name=_leave_out]")
+    page.wait_for_selector(".negin-sms-totals")
+    assert_fits(page)
+
+
+def test_scenario_shows_its_fields_and_sends_no_others(open_browser):
+    page = open_browser(at=COMPOSE)
+    shown = {
+        "single": ["line"],
+        "service_line": ["template"],
+        "second_line": ["line", "line2"],
+        "chelcheleh": ["line"],
+        "service_fallback": ["line", "template"],
+    }
+    for scenario, fields in shown.items():
+        page.check(f"[name=scenario][value={scenario}]")
+        for name in ("line", "line2", "template"):
+            assert page.is_visible(f"[name={name}]") == (name in fields), scenario
+    page.fill("[name=template]", "7")
+    page.check("[name=scenario][value=single]")
+    page.fill("[name=recipients]", NUMBERS)
+    page.fill("[name=text]", TEXT)
+    page.click(".submit-row .default")
+    page.wait_for_selector(".negin-sms-totals")
+    assert set(Message.objects.values_list("template", flat=True)) == {None}
+
+
+def test_refused_line_is_corrected_in_place(open_browser):
+    page = open_browser(at=COMPOSE)
+    page.fill("[name=recipients]", "09395213300\n0939521330\n")
+    page.fill("[name=text]", TEXT)
+    page.click(".submit-row .default")
+    page.wait_for_selector(".negin-sms-refused")
+    assert page.input_value("[name=recipients]") == "0939521330\n"
+    page.fill("[name=recipients]", "09395213301")
+    page.click(".submit-row .default")
+    page.wait_for_selector(".negin-sms-totals")
+    assert page.inner_text("[data-total=recipients]") == "2"
+
+
+class TestCounter:
+    @pytest.fixture
+    def page(self, open_browser):
+        return open_browser(at=COMPOSE)
+
+    def test_is_the_same_as_ours(self, page):
+        texts = [*BORDERS, *random_texts(500)]
+        counted = page.evaluate("texts => texts.map(neginSms.measure)", texts)
+        for text, seen in zip(texts, counted, strict=True):
+            length = measure(text)
+            ours = (length.encoding, length.units, length.parts)
+            assert (seen["encoding"], seen["units"], seen["parts"]) == ours, text
+            assert seen["unicode"] == unicode_characters(text), text
+            assert seen["characters"] == len(text), text
+
+    def test_what_is_left_fits_and_no_more(self, page):
+        texts = random_texts(100)
+        counted = page.evaluate("texts => texts.map(neginSms.measure)", texts)
+        for text, seen in zip(texts, counted, strict=True):
+            full = text + "a" * seen["left"]
+            assert measure(full).parts == seen["parts"], text
+            assert measure(full + "a").parts == seen["parts"] + 1, text
+
+    def test_knows_the_same_alphabet(self, page):
+        script = """() => Array.from({length: 0x110000}, (_, code) => code)
+            .filter((code) => code < 0xD800 || code > 0xDFFF)
+            .map((code) => String.fromCodePoint(code))
+            .filter((c) => neginSms.measure(c).encoding === "GSM-7")"""
+        assert set(page.evaluate(script)) == _GSM_BASIC | _GSM_EXTENDED
+
+    def test_names_what_forces_unicode(self, page):
+        forcing = page.locator(".negin-sms-forcing")
+        page.fill("[name=text]", "plain")
+        assert not forcing.is_visible()
+        page.fill("[name=text]", "It’s a\u200cb")
+        names = forcing.locator("bdi").all_inner_texts()
+        assert names == ["’", "U+200C"]
+        assert count(page, "encoding") == "UCS-2"
+
+    def test_says_where_the_length_is_not_known_yet(self, page):
+        unfilled = page.locator(".negin-sms-unfilled")
+        page.fill("[name=text]", "Dear Sara")
+        assert not unfilled.is_visible()
+        page.fill("[name=text]", "Dear {name}")
+        assert unfilled.is_visible()
+
+
+BORDERS = [
+    "",
+    *("a" * length for length in (160, 161, 306, 307)),
+    *("س" * length for length in (70, 71, 134, 135)),
+    *("€" * length for length in (80, 81)),
+    "a" * 152 + "€" * 5,
+    "س" * 66 + "😀" + "س" * 66,
+    "ç`\t\n\r\f",
+]
+ALPHABETS = [
+    "abc XYZ 019 @£$",
+    "ab{}[]€|~^\\ \f\n",
+    "سلام\u200c، ۱۲۳ ",
+    "ab’ç😀👨‍👩‍👧 س",
+]
+
+
+def random_texts(count: int) -> list[str]:
+    chance = random.Random(7)
+    return [
+        "".join(chance.choices(chance.choice(ALPHABETS), k=chance.randint(1, 340)))
+        for _ in range(count)
+    ]
+
+
+def count(page: Any, name: str) -> str:
+    return str(page.inner_text(f"[data-count={name}]"))
+
+
+def statuses() -> list[str]:
+    return list(Message.objects.values_list("status", flat=True))

@@ -1,0 +1,450 @@
+"""Compose, preview, confirm: through the pages, as different people."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Priority, Scenario, Status
+from negin_sms.gateway.memory import outbox
+from negin_sms.models import AccountState, Message
+from negin_sms.services.recipients import LARGEST_INPUT
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/negin_sms/message/"
+COMPOSE, PREVIEW = LIST + "compose/", LIST + "preview/"
+CONFIRM, DISCARD = PREVIEW + "confirm/", PREVIEW + "discard/"
+MOBILE = "09395213300"
+WISH = {
+    "recipients": MOBILE,
+    "kept": "",
+    "text": "Hello",
+    "scenario": "single",
+    "priority": "20",
+    "expires_in": "",
+}
+TABLE = "نام;موبایل\nسارا;09395213300\nعلی;09395213301\n"
+ROLES = {
+    "stranger": (),
+    "viewer": ("view",),
+    "writer": ("view", "add"),
+    "sender": ("view", "send"),
+    "operator": ("view", "add", "send", "delete"),
+}
+
+
+def log_in(*names: str) -> Client:
+    user = get_user_model().objects.create_user("staff", password="x", is_staff=True)
+    codenames = [f"{name}_message" for name in names]
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def words_of(response) -> str:
+    """Return a page as it is read."""
+    html = response.content.decode()
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
+
+
+def compose(client: Client, **wish):
+    return client.post(COMPOSE, WISH | wish)
+
+
+def draft(client: Client, **wish) -> str:
+    """Compose, and return the group that the preview shows."""
+    response = compose(client, **wish)
+    assert response.status_code == 302, words_of(response)
+    (group,) = set(Message.objects.values_list("group", flat=True))
+    assert response.url == f"{PREVIEW}?{urlencode({'group': group})}"
+    return group
+
+
+def field(name: str, response) -> str:
+    return str(response.context["form"][name].value())
+
+
+def preview(client: Client, group: str):
+    return client.get(PREVIEW, {"group": group})
+
+
+def confirm(client: Client, group: str, seen: str = "1-1"):
+    return client.post(CONFIRM, {"group": group, "seen": seen}, follow=True)
+
+
+def csv(data: bytes) -> SimpleUploadedFile:
+    return SimpleUploadedFile("numbers.csv", data, "text/csv")
+
+
+class TestCompose:
+    def test_writes_drafts_and_sends_nothing(self, admin_client, admin_user):
+        draft(admin_client)
+        row = Message.objects.get()
+        assert (row.status, row.mobile) == (Status.DRAFT, "+989395213300")
+        assert (row.created_by_id, row.source) == (admin_user.pk, "admin")
+        assert not outbox
+
+    def test_wish_is_taken_over(self, admin_client):
+        wish = {
+            "scenario": "service_fallback",
+            "template": "3",
+            "line": "983000",
+            "send_at_0": "2040-01-02",
+            "send_at_1": "10:00",
+            "expires_in": "3600",
+            "priority": "10",
+            "sensitive": "on",
+            "text": "one\r\ntwo",
+            "group": "spring sale",
+        }
+        assert draft(admin_client, **wish).startswith("spring sale ")
+        row = Message.objects.get()
+        assert (row.scenario, row.template) == (Scenario.SERVICE_FALLBACK, 3)
+        assert (row.line, row.priority) == ("983000", Priority.HIGH)
+        assert timezone.localtime(row.due_at).isoformat()[:16] == "2040-01-02T10:00"
+        assert (row.expires_at - row.due_at).total_seconds() == 3600
+        assert (row.sensitive, row.text) == (True, "one\ntwo")
+
+    def test_file_of_a_spreadsheet(self, admin_client):
+        upload = csv(TABLE.replace("ی", "ي").encode("cp1256"))
+        draft(admin_client, recipients="", file=upload, text="{نام} عزیز")
+        texts = Message.objects.order_by("pk").values_list("text", flat=True)
+        assert list(texts) == ["سارا عزیز", "علي عزیز"]
+
+    def test_pasted_and_uploaded_recipients_are_merged(self, admin_client):
+        upload = csv("۰۹۳۹۵۲۱۳۳۰۰\n09395213301".encode())
+        response = client_page(admin_client, recipients=MOBILE, file=upload)
+        assert Message.objects.count() == 2
+        assert "1 number stood there more than once" in words_of(response)
+
+    @pytest.mark.parametrize(
+        ("name", "wish"),
+        [
+            ("recipients", {"recipients": " "}),
+            ("recipients", {"recipients": 'mobile,a\n1,"'}),
+            ("text", {"text": ""}),
+            ("text", {"text": "Dear {name}"}),
+            ("line2", {"line2": "983000"}),
+            ("template", {"template": "3"}),
+            ("template", {"template": "-1"}),
+            ("scenario", {"scenario": "pigeon"}),
+            ("account", {"account": "other"}),
+            ("send_at", {"send_at_0": "soon"}),
+            ("group", {"group": "a\nb"}),
+            ("file", {"file": csv(b"PK\x03\x04\0")}),
+            ("file", {"file": csv(b"1" * (LARGEST_INPUT + 1))}),
+            ("file", {"file": csv(b"a,b\nc,d")}),
+        ],
+    )
+    def test_faults_stand_at_their_fields(self, admin_client, name, wish):
+        response = compose(admin_client, **wish)
+        assert response.context["form"].errors[name]
+        assert not Message.objects.exists()
+
+    def test_file_is_to_be_chosen_again_after_another_fault(self, admin_client):
+        response = compose(admin_client, text="", file=csv(b"09395213300"))
+        assert "Choose the file again." in words_of(response)
+
+    def test_fault_of_what_has_no_field_is_shown(self, admin_client, use_account):
+        use_account(LINE="")
+        assert "needs line" in words_of(compose(admin_client))
+
+    def test_account_is_asked_for_where_there_are_several(self, admin_client, settings):
+        one = settings.NEGIN_SMS["default"]
+        assert 'name="account"' not in admin_client.get(COMPOSE).content.decode()
+        settings.NEGIN_SMS = {"default": one, "bulk": one}
+        assert 'name="account"' in admin_client.get(COMPOSE).content.decode()
+        draft(admin_client, account="bulk")
+        assert Message.objects.get().account == "bulk"
+
+    def test_five_thousand_recipients(self, admin_client):
+        numbers = "\n".join(f"0939{at:07}" for at in range(5000))
+        group = draft(admin_client, recipients=numbers)
+        page = preview(admin_client, group)
+        assert page.context["batch"].total_parts == 5000
+        assert "and 4995 more" in words_of(page)
+        confirm(admin_client, group, "5000-5000")
+        assert Message.objects.filter(status=Status.QUEUED).count() == 5000
+
+
+def client_page(client: Client, **wish):
+    return client.post(COMPOSE, WISH | wish, follow=True)
+
+
+class TestRefused:
+    def test_lines_come_back_with_their_reason_and_nothing_is_written(
+        self, admin_client
+    ):
+        response = compose(admin_client, recipients=f"{MOBILE}\n0939\nfoo")
+        assert not Message.objects.exists()
+        words = words_of(response)
+        assert "2 lines were refused" in words
+        assert "2 0939 The number is too short." in words
+        assert field("recipients", response) == "0939\nfoo\n"
+        assert field("kept", response) == f"{MOBILE}\n"
+
+    def test_corrected_lines_join_the_others(self, admin_client):
+        kept = f"{MOBILE}\n"
+        draft(admin_client, recipients="09395213301", kept=kept)
+        assert Message.objects.count() == 2
+
+    def test_may_be_left_out(self, admin_client):
+        wish = {"recipients": "0939", "kept": MOBILE, "_leave_out": "1"}
+        page = client_page(admin_client, **wish)
+        assert Message.objects.get().mobile == "+989395213300"
+        assert "1 line was left out." in words_of(page)
+
+    def test_leaving_all_out_writes_nothing(self, admin_client):
+        response = compose(admin_client, recipients="0939", _leave_out="1")
+        assert response.status_code == 200
+        assert not Message.objects.exists()
+
+    def test_missing_value_comes_back_as_a_table(self, admin_client):
+        pasted = "mobile\tname\n09395213300\tSara\n09395213301\t\n"
+        response = compose(admin_client, recipients=pasted, text="Dear {name}")
+        assert not Message.objects.exists()
+        assert field("recipients", response) == "mobile,name\n09395213301,\n"
+        assert field("kept", response) == "mobile,name\n09395213300,Sara\n"
+        draft(
+            admin_client,
+            recipients="mobile,name\n09395213301,Ali\n",
+            kept=field("kept", response),
+            text="Dear {name}",
+        )
+        assert Message.objects.count() == 2
+
+    def test_forged_kept_recipients_are_judged_again(self, admin_client):
+        response = compose(admin_client, kept="0912FLOWERS")
+        assert "1 line was refused" in words_of(response)
+
+    def test_hostile_lines_are_inert(self, admin_client):
+        response = compose(admin_client, recipients='<script>x"\n\u202e<img onerror=1>')
+        html = response.content.decode()
+        assert "<script>x" not in html
+        assert "<img onerror" not in html
+
+    def test_long_list_is_cut_on_the_page_and_whole_in_the_box(self, admin_client):
+        response = compose(admin_client, recipients="0939\n" * 300)
+        assert "and 100 more" in words_of(response)
+        assert field("recipients", response).count("0939") == 300
+
+
+class TestPreview:
+    def test_says_what_it_comes_to(self, admin_client):
+        group = draft(
+            admin_client,
+            recipients=f"mobile,name\n{MOBILE},Sara\n09395213301,{'س' * 80}",
+            text="{name}",
+        )
+        page = preview(admin_client, group)
+        words = words_of(page)
+        assert "Recipients 2" in words
+        assert "Parts each 1 to 2" in words
+        assert "Parts in all 3" in words
+        assert "Sara" in words
+        assert "As soon as it is confirmed" in words
+        assert "1 day" in words
+
+    def test_says_when_it_leaves(self, admin_client):
+        group = draft(admin_client, send_at_0="2040-01-02", send_at_1="10:00")
+        assert "Jan. 2, 2040, 10 a.m." in words_of(preview(admin_client, group))
+
+    def test_warns_of_what_keeps_it_from_leaving(self, admin_client):
+        group = draft(admin_client)
+        assert "run dispatch_sms_queue" in words_of(preview(admin_client, group))
+        services.pause_account("default", reason="no credit")
+        AccountState.objects.update(dispatcher_seen_at=timezone.now())
+        words = words_of(preview(admin_client, group))
+        assert "no credit" in words
+        assert "run dispatch_sms_queue" not in words
+
+    def test_group_without_drafts_leads_to_its_messages(self, admin_client):
+        response = preview(admin_client, "g & h")
+        assert response.url == f"{LIST}?group=g+%26+h"
+
+    def test_number_is_masked_without_the_right_to_see_it(self):
+        client = log_in("view", "add")
+        html = preview(client, draft(client)).content.decode()
+        assert "0939•••3300" in html
+        assert "5213300" not in html
+
+    def test_number_is_whole_with_it(self):
+        client = log_in("view", "add", "view_sensitive")
+        assert "+989395213300" in preview(client, draft(client)).content.decode()
+
+    def test_sensitive_text_is_for_its_author_and_the_trusted(self, admin_client):
+        author = log_in("view", "add")
+        group = draft(author, sensitive="on", text="secret words")
+        assert "secret words" in words_of(preview(author, group))
+        assert "secret words" in words_of(preview(admin_client, group))
+        Message.objects.update(created_by=None)
+        assert "secret words" not in words_of(preview(author, group))
+
+    def test_hostile_text_is_inert(self, admin_client):
+        group = draft(admin_client, text="<script>x</script>", group="<b>g")
+        html = preview(admin_client, group).content.decode()
+        assert "<script>x" not in html
+        assert "<b>g" not in html
+
+    def test_cost_does_not_grow(self, admin_client, django_assert_max_num_queries):
+        numbers = "\n".join(f"0939{at:07}" for at in range(300))
+        group = draft(admin_client, recipients=numbers)
+        with django_assert_max_num_queries(8):
+            preview(admin_client, group)
+
+
+class TestConfirm:
+    def test_queues_and_leads_to_the_messages(self, admin_client):
+        group = draft(admin_client)
+        response = confirm(admin_client, group)
+        assert Message.objects.get().status == Status.QUEUED
+        assert response.redirect_chain == [(f"{LIST}?group={group}", 302)]
+        assert "1 message was queued" in words_of(response)
+        assert not outbox
+
+    def test_second_click_does_nothing(self, admin_client):
+        group = draft(admin_client)
+        confirm(admin_client, group)
+        Message.objects.update(attempts=7)
+        assert "No draft is left here" in words_of(confirm(admin_client, group))
+        assert (Message.objects.get().attempts, LogEntry.objects.count()) == (7, 2)
+
+    def test_list_shows_the_group_only(self, admin_client):
+        group = draft(admin_client)
+        Message.objects.update(group="other")
+        draft_of_mine = compose(admin_client)
+        assert draft_of_mine.status_code == 302
+        rows = admin_client.get(LIST, {"group": group}).context["cl"].result_count
+        assert rows == 0
+
+    @pytest.mark.parametrize("seen", ["", "1-2", "2-1"])
+    def test_drafts_that_changed_are_shown_again(self, admin_client, seen):
+        group = draft(admin_client)
+        response = confirm(admin_client, group, seen)
+        assert "Somebody changed these drafts" in words_of(response)
+        assert Message.objects.get().status == Status.DRAFT
+
+    def test_account_that_is_gone_is_said(self, admin_client, settings):
+        one = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": one, "bulk": one}
+        group = draft(admin_client, account="bulk")
+        settings.NEGIN_SMS = {"default": one}
+        assert "bulk" in words_of(confirm(admin_client, group))
+        assert Message.objects.get().status == Status.DRAFT
+
+    def test_empty_group_queues_nobody_s_drafts(self, admin_client):
+        draft(admin_client)
+        Message.objects.update(group="")
+        for url in (CONFIRM, DISCARD):
+            admin_client.post(url, {"group": "", "seen": "1-1"})
+        assert Message.objects.get().status == Status.DRAFT
+
+    @pytest.mark.django_db(transaction=True)
+    def test_works_under_atomic_requests(self, admin_client, settings):
+        connection.settings_dict["ATOMIC_REQUESTS"] = True
+        try:
+            group = draft(admin_client)
+            confirm(admin_client, group)
+        finally:
+            connection.settings_dict["ATOMIC_REQUESTS"] = False
+        assert Message.objects.get().status == Status.QUEUED
+
+
+def test_discard_deletes_the_drafts(admin_client):
+    group = draft(admin_client)
+    response = admin_client.post(DISCARD, {"group": group}, follow=True)
+    assert "1 draft was deleted." in words_of(response)
+    assert not Message.objects.exists()
+
+
+def test_each_batch_is_in_the_history(admin_client, admin_user):
+    group = draft(admin_client)
+    confirm(admin_client, group)
+    flags = LogEntry.objects.order_by("pk").values_list("action_flag", "object_repr")
+    assert list(flags) == [(ADDITION, group), (CHANGE, group)]
+    Message.objects.update(status=Status.DRAFT)
+    admin_client.post(DISCARD, {"group": group})
+    last = LogEntry.objects.order_by("pk").last()
+    assert (last.action_flag, last.user_id) == (DELETION, admin_user.pk)
+    assert "1 draft was deleted" in last.get_change_message()
+
+
+class TestPermissions:
+    @pytest.mark.parametrize("role", ROLES)
+    def test_only_the_role_s_rights_happen(self, role, admin_client):
+        group = draft(admin_client)
+        client = log_in(*ROLES[role])
+        may = set(ROLES[role])
+        allowed = {
+            COMPOSE: {"view", "add"} <= may,
+            PREVIEW: "view" in may,
+            CONFIRM: {"view", "send"} <= may,
+            DISCARD: {"view", "delete"} <= may,
+        }
+        for url, granted in allowed.items():
+            status = client.get(url, {"group": group}).status_code
+            assert (status == 403) == (not granted), url
+        confirmed = client.post(CONFIRM, {"group": group, "seen": "1-1"})
+        assert (confirmed.status_code == 302) == allowed[CONFIRM]
+        queued = Message.objects.filter(status=Status.QUEUED).exists()
+        assert queued == allowed[CONFIRM]
+        Message.objects.update(status=Status.DRAFT)
+        client.post(DISCARD, {"group": group})
+        assert Message.objects.exists() == (not allowed[DISCARD])
+        before = Message.objects.count()
+        compose(client)
+        assert (Message.objects.count() > before) == allowed[COMPOSE]
+
+    def test_nobody_in_particular_is_asked_to_log_in(self):
+        for url in (COMPOSE, PREVIEW, CONFIRM, DISCARD):
+            assert "/login/" in Client().post(url)["Location"]
+
+    @pytest.mark.parametrize("url", [CONFIRM, DISCARD])
+    def test_links_do_nothing(self, admin_client, url):
+        group = draft(admin_client)
+        assert admin_client.get(url, {"group": group}).status_code == 405
+        assert Message.objects.get().status == Status.DRAFT
+
+    @pytest.mark.parametrize("url", [COMPOSE, CONFIRM, DISCARD])
+    def test_other_sites_forms_do_nothing(self, admin_user, url):
+        client = Client(enforce_csrf_checks=True)
+        client.force_login(admin_user)
+        assert client.post(url, WISH).status_code == 403
+
+    def test_buttons_are_for_those_who_may_press_them(self, admin_client):
+        group = draft(admin_client)
+        html = preview(log_in("view"), group).content.decode()
+        assert CONFIRM not in html
+        assert DISCARD not in html
+        html = preview(admin_client, group).content.decode()
+        assert CONFIRM in html
+        assert DISCARD in html
+
+    def test_list_links_to_the_page_for_those_who_may(self, admin_client):
+        assert COMPOSE in admin_client.get(LIST).content.decode()
+        assert COMPOSE not in log_in("view").get(LIST).content.decode()
+
+
+def test_pages_hold_no_inline_style_or_script(admin_client):
+    group = draft(admin_client)
+    pages = [
+        admin_client.get(COMPOSE),
+        compose(admin_client, recipients="0939"),
+        preview(admin_client, group),
+    ]
+    for response in pages:
+        content = response.content.decode().partition('id="content"')[2]
+        assert not re.search(r"<style|<script|\sstyle=|\son\w+=", content)

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.texts import fill, names
+
+VALUES = {"name": "Sara", "Code": 12, "نام خانوادگی": "محمدی"}
+
+
+@pytest.mark.parametrize(
+    ("template", "filled"),
+    [
+        ("Dear {name}, {code}.", "Dear Sara, 12."),
+        ("{ Name }{CODE}{name}", "Sara12Sara"),
+        ("{نام خانوادگی} عزیز", "محمدی عزیز"),
+        ("{{name}} and {{{name}}}", "{name} and {Sara}"),
+        ("no placeholder", "no placeholder"),
+        ("", ""),
+    ],
+)
+def test_placeholders_are_filled(template, filled):
+    assert fill(template, VALUES) == filled
+
+
+def test_names_are_folded_and_given_once():
+    template = "{Name} {name} {{none}} {نام\u200cخانوادگي}"
+    assert names(template) == ("name", "نام خانوادگی")
+
+
+def test_arabic_letters_and_joiners_name_the_same_column():
+    assert fill("{شماره\u200cي كالا}", {"شماره ی کالا": "7"}) == "7"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *("{name.upper}", "{name[0]}", "{name!r}", "{name:>9}", "{0}", "{}", "{ }"),
+        *(
+            "{",
+            "}",
+            "{name",
+            "name}",
+            "{na{me}}",
+            "{__class__.x}",
+            "{a-b}",
+            "{" + "a" * 65 + "}",
+        ),
+    ],
+)
+def test_what_is_no_name_is_refused(template):
+    for read in (names, lambda text: fill(text, VALUES | {"0": "x", "": "x"})):
+        with pytest.raises(InvalidMessage) as caught:
+            read(template)
+        assert caught.value.field == "text"
+
+
+def test_errors_say_where_and_hold_nothing_of_the_text():
+    with pytest.raises(InvalidMessage) as caught:
+        names("code {1234 secret}")
+    assert "character 6 " in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [None, "", " \n"])
+def test_missing_and_blank_values_are_refused(value):
+    with pytest.raises(InvalidMessage) as caught:
+        fill("Dear {name}", {"name": value})
+    assert "{name}" in str(caught.value.reason)
+
+
+def test_unknown_name_is_refused():
+    with pytest.raises(InvalidMessage):
+        fill("Dear {nme}", VALUES)
+
+
+def test_values_are_not_read_as_templates():
+    assert fill("{name}!", {"name": "{code} {{ }"}) == "{code} {{ }!"
+
+
+def test_dunder_name_is_looked_up_like_any_other():
+    assert fill("{__class__}", {"__class__": "plain"}) == "plain"
+
+
+@given(st.text())
+def test_escaped_text_fills_to_itself(text):
+    escaped = text.replace("{", "{{").replace("}", "}}")
+    assert fill(escaped, {}) == text
+    assert names(escaped) == ()
+
+
+@given(st.text("{}a. [0]!:"), st.text())
+def test_nothing_but_the_values_gets_into_a_text(template, value):
+    try:
+        filled = fill(template, {"a": value})
+    except InvalidMessage:
+        return
+    assert set(filled) <= set(template) | set(value)
