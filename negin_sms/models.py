@@ -154,6 +154,10 @@ class Message(models.Model):
                 name="negin_sms_queue",
             ),
             models.Index(fields=["status", "expires_at"], name="negin_sms_expiry"),
+            # The report and its counting read days; the list reads a range of them.
+            models.Index(fields=["finished_at", "id"], name="negin_sms_finished"),
+            # A batch is shown, and released, as a whole.
+            models.Index(fields=["group", "id"], name="negin_sms_group"),
         ]
 
     def __str__(self) -> str:
@@ -271,3 +275,50 @@ class AccountState(models.Model):
         """Return whether the pause has run out, so that one message may try."""
         until, taken = self.paused_until, self.probe_until
         return until is not None and until <= now and (taken is None or taken <= now)
+
+
+class CountedDay(models.Model):
+    """A day of the report: whether its counts stand, and whether they stand for good.
+
+    ``sealed`` days have lost messages since, so they are never counted anew.
+    """
+
+    day = models.DateField(primary_key=True)
+    counted_at = models.DateTimeField(null=True)
+    sealed = models.BooleanField(default=False)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d}"
+
+
+class DailyCount(models.Model):
+    """How many messages of a day and an account ended how, by one of their traits.
+
+    Not by all traits at once: the rows of a day are then a sum, not a product.
+    ``times`` is a histogram of delivery times, in the buckets of ``services.counts``.
+    """
+
+    day = models.DateField(db_index=True)
+    account = models.CharField(max_length=64)
+    trait = models.CharField(max_length=12)
+    value = models.CharField(max_length=64, blank=True)
+    delivered = models.PositiveIntegerField()
+    undelivered = models.PositiveIntegerField()
+    at_operator = models.PositiveIntegerField()
+    waiting = models.PositiveIntegerField()
+    no_report = models.PositiveIntegerField()
+    rejected = models.PositiveIntegerField()
+    uncertain = models.PositiveIntegerField()
+    not_sent = models.PositiveIntegerField()
+    fallback = models.PositiveIntegerField()
+    parts = models.PositiveIntegerField()
+    times = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {self.account} {self.trait}"

@@ -11,6 +11,7 @@ from .deciding import resend, resolve
 from .dispatching import dispatch_queue
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
+from .reporting import DeliveryReport, delivery_report
 from .reports import ActionReport, DispatchReport, PollReport
 from .sending import send_messages, send_sms
 from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
@@ -19,10 +20,12 @@ from .stopping import stop_on_signals
 __all__ = [
     "AccountStatus",
     "ActionReport",
+    "DeliveryReport",
     "DispatchReport",
     "PollReport",
     "QueueStatus",
     "cancel",
+    "delivery_report",
     "dispatch_queue",
     "dispatcher_is_missing",
     "pause_account",

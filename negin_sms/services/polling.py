@@ -27,7 +27,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 
-from . import breaker, claims
+from . import breaker, claims, counting
 from .crew import Crew, collect
 from .reports import PollReport
 from .results import insist
@@ -77,6 +77,7 @@ def poll_states(
         return tally.report()
     refuse_transaction(using)
     claims.rescue()
+    stop = stop or threading.Event()
     for each in accounts:
         breaker.note_life(each.alias, "poller_seen_at", using=using)
         pass_ = _Pass(
@@ -88,7 +89,9 @@ def poll_states(
             progress=progress,
         )
         left = None if limit is None else limit - tally.counts["asked"]
-        pass_.run_due(left, since=since, stop=stop or threading.Event())
+        pass_.run_due(left, since=since, stop=stop)
+    if not stop.is_set():
+        counting.fold_closed_days(using=using)
     return tally.report()
 
 

@@ -26,6 +26,7 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
+from .counting import reopen_days
 from .exchanges import Ending
 
 logger = logging.getLogger("negin_sms")
@@ -138,6 +139,7 @@ def _heal(ending: Ending, fields: dict[str, Any], using: str) -> None:
     if row is None or Message.objects.using(using).filter(resend_of=row.pk).exists():
         return
     Message.objects.using(using).filter(pk=row.pk).update(**fields)
+    reopen_days([row.finished_at], using=using)
     logger.warning("SMS %s: its own late result settled that it was uncertain", job.pk)
 
 
@@ -217,7 +219,9 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> No
         .values_list("gateway_id", flat=True)
     )
     if found := list(shared):
-        rows.filter(gateway_id__in=found).update(
+        theirs = rows.filter(gateway_id__in=found)
+        reopen_days(theirs.values_list("finished_at", flat=True), using=using)
+        theirs.update(
             flag=Flag.SHARED_ID,
             poll_at=None,
             settled_at=Coalesce("settled_at", DbNow()),

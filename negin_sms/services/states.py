@@ -25,6 +25,7 @@ from negin_sms.models import DeliveryState, Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 
+from .counting import reopen_days
 from .transactions import committed
 
 logger = logging.getLogger("negin_sms")
@@ -106,6 +107,7 @@ def write_states(
         for row in rows:
             plan.add(row, reports.get(row.gateway_id), last.get(row.pk))
         plan.carry_out(source, using)
+        reopen_days(plan.ended_at, using=using)
     _warn_of_states(reports.values())
     return plan.written
 
@@ -131,7 +133,11 @@ def set_aside(asked: Asked, account: conf.Account, using: str) -> None:
         row = row.filter(poll_at=asked.lease)
     note = _("The gateway gives no answer for its id.")
     if is_over:
-        row.update(poll_at=None, settled_at=Coalesce("settled_at", now), detail=note)
+        with transaction.atomic(using=using):
+            row.update(
+                poll_at=None, settled_at=Coalesce("settled_at", now), detail=note
+            )
+            reopen_days([asked.accepted_at], using=using)
     else:
         row.filter(poll_at__isnull=False).update(
             poll_at=asked.accepted_at + last_age, detail=note
@@ -150,6 +156,8 @@ class _Plan:
         self._next_ages: dict[float, list[int]] = {}
         self._jitter = random.random()  # noqa: S311
         self.written = Written()
+        # When the sending ended of the messages that the report counts otherwise now.
+        self.ended_at: set[datetime] = set()
 
     def add(self, row: Any, code: int | None, last: int | None) -> None:
         """Plan what a report (None: the gateway said nothing) does to a row."""
@@ -161,6 +169,7 @@ class _Plan:
             self._states.setdefault(code or 0, []).append(row.pk)
             state = code
             self.written.changed += 1
+            self.ended_at.add(row.finished_at)
         self._flag(row, state, code)
         self._schedule_next(row, state)
 
@@ -211,6 +220,7 @@ class _Plan:
             self._next_ages.setdefault(next_age, []).append(row.pk)
             return
         self._settled.append(row.pk)
+        self.ended_at.add(row.finished_at)
         self.written.settled += 1
         self.written.no_report += state not in FINAL_STATES
 
