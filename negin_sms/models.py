@@ -54,7 +54,6 @@ class Message(models.Model):
     mobile = models.CharField(
         _("mobile"),
         max_length=16,
-        db_index=True,
         help_text=_("An Iranian mobile number, in any spelling."),
     )
     text = models.TextField(_("text"))
@@ -110,9 +109,7 @@ class Message(models.Model):
     claim = models.CharField(_("claim"), max_length=128, blank=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    gateway_id = models.CharField(
-        _("gateway id"), max_length=32, blank=True, db_index=True
-    )
+    gateway_id = models.CharField(_("gateway id"), max_length=32, blank=True)
     used_line = models.CharField(_("line used"), max_length=32, blank=True)
     code = models.IntegerField(_("gateway code"), null=True, blank=True)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
@@ -154,8 +151,13 @@ class Message(models.Model):
                 name="negin_sms_queue",
             ),
             models.Index(fields=["status", "expires_at"], name="negin_sms_expiry"),
+            # Not by db_index: PostgreSQL would add a second one to each, for LIKE.
+            models.Index(fields=["mobile"], name="negin_sms_mobile"),
+            models.Index(fields=["gateway_id"], name="negin_sms_gateway_id"),
             # The report and its counting read days; the list reads a range of them.
             models.Index(fields=["finished_at", "id"], name="negin_sms_finished"),
+            # What an operator should look at is rare, and looked for often.
+            models.Index(fields=["flag", "id"], name="negin_sms_flag"),
             # A batch is shown, and released, as a whole.
             models.Index(fields=["group", "id"], name="negin_sms_group"),
         ]

@@ -20,9 +20,12 @@ from negin_sms.models import DeliveryState, Message
 from negin_sms.services import dispatcher_is_missing
 
 from .displays import MessageDisplays, ReportDisplays
-from .filters import AccountFilter, StateFilter
+from .exports import ExportMixin
+from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .operations import SEND
+from .paging import FEW, CappedPaginator, KeyedChangeList
+from .reports import ReportMixin
 from .searching import search_condition
 from .views import OperationsMixin
 
@@ -98,7 +101,7 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
 
 
 @admin.register(Message)
-class MessageAdmin(MessageDisplays, OperationsMixin):
+class MessageAdmin(MessageDisplays, ReportMixin, ExportMixin, OperationsMixin):
     """The list, the drafts, and the page of a message."""
 
     form = DraftForm
@@ -116,10 +119,12 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
     list_filter = [
         "status",
         StateFilter,
+        SentFilter,
         "scenario",
         AccountFilter,
         "flag",
         "sensitive",
+        GroupFilter,
     ]
     search_fields = ["mobile", "gateway_id"]
     search_help_text = _("A number in any spelling, or a gateway id.")
@@ -129,6 +134,8 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    list_max_show_all = FEW
+    paginator = CappedPaginator
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
@@ -142,6 +149,15 @@ class MessageAdmin(MessageDisplays, OperationsMixin):
         condition = search_condition(search_term)
         found = queryset.none() if condition is None else queryset.filter(condition)
         return found, False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the list that searches a large table once a page."""
+        return KeyedChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Order by the index that finds the rows: old days lie deep in the table."""
+        by_day = ["-finished_at", "-id"]
+        return by_day if SentFilter.parameter_name in request.GET else self.ordering
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Leave the account out where there is only one: the list is wide enough."""
