@@ -82,7 +82,7 @@ def test_numbers_stand_in_their_tables(admin_client):
     assert len(days) == 14
     assert today["Sent"] == "2"
     assert (today["Delivered"], today["Not delivered"]) == ("1", "1")
-    assert (today["Rejected"], today["Fallback taken"]) == ("1", "1")
+    assert (today["Rejected"], today["Fallback"]) == ("1", "1")
     assert (today["Parts"], today["Delivery rate"]) == ("3", "50.0%")
     assert today["Median time"] == "12 s"
     assert [row[0] for row in table(html, "groups")[1:]] == ["Without a group", "sale"]

@@ -30,8 +30,8 @@ _COLUMNS: dict[str, Any] = {
     "no_report": gettext_lazy("No report"),
     "rejected": gettext_lazy("Rejected"),
     "uncertain": gettext_lazy("Uncertain"),
-    "not_sent": gettext_lazy("Expired or cancelled"),
-    "fallback": gettext_lazy("Fallback taken"),
+    "not_sent": gettext_lazy("Not sent"),
+    "fallback": gettext_lazy("Fallback"),
     "parts": gettext_lazy("Parts"),
 }
 _RARE = ("waiting", "uncertain", "not_sent")
