@@ -158,6 +158,8 @@ class Message(models.Model):
             models.Index(fields=["finished_at", "id"], name="negin_sms_finished"),
             # What an operator should look at is rare, and looked for often.
             models.Index(fields=["flag", "id"], name="negin_sms_flag"),
+            # What did not arrive is rare among what did.
+            models.Index(fields=["state", "id"], name="negin_sms_state"),
             # A batch is shown, and released, as a whole.
             models.Index(fields=["group", "id"], name="negin_sms_group"),
         ]
