@@ -97,4 +97,4 @@ def _stack(counts: Counts, longest: int) -> list[tuple[str, float, float]]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}"
+    return f"{max(value, 0):.2f}"  # no "-0.00"
