@@ -58,7 +58,6 @@ class Message(models.Model):
     mobile = models.CharField(
         _("mobile"),
         max_length=16,
-        db_index=True,
         help_text=_("An Iranian mobile number, in any spelling."),
     )
     text = models.TextField(_("text"))
@@ -114,9 +113,7 @@ class Message(models.Model):
     claim = models.CharField(_("claim"), max_length=128, blank=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
-    gateway_id = models.CharField(
-        _("gateway id"), max_length=32, blank=True, db_index=True
-    )
+    gateway_id = models.CharField(_("gateway id"), max_length=32, blank=True)
     used_line = models.CharField(_("line used"), max_length=32, blank=True)
     code = models.IntegerField(_("gateway code"), null=True, blank=True)
     detail = models.CharField(_("detail"), max_length=500, blank=True)
@@ -173,6 +170,17 @@ class Message(models.Model):
             models.Index(
                 fields=["sensitive", "blanked_at", "id"], name="negin_sms_blanking"
             ),
+            # Not by db_index: PostgreSQL would add a second one to each, for LIKE.
+            models.Index(fields=["mobile"], name="negin_sms_mobile"),
+            models.Index(fields=["gateway_id"], name="negin_sms_gateway_id"),
+            # The report and its counting read days; the list reads a range of them.
+            models.Index(fields=["finished_at", "id"], name="negin_sms_finished"),
+            # What an operator should look at is rare, and looked for often.
+            models.Index(fields=["flag", "id"], name="negin_sms_flag"),
+            # What did not arrive is rare among what did.
+            models.Index(fields=["state", "id"], name="negin_sms_state"),
+            # A batch is shown, and released, as a whole.
+            models.Index(fields=["group", "id"], name="negin_sms_group"),
         ]
 
     def __str__(self) -> str:
@@ -324,3 +332,50 @@ class AccountState(models.Model):
         """Return whether the pause has run out, so that one message may try."""
         until, taken = self.paused_until, self.probe_until
         return until is not None and until <= now and (taken is None or taken <= now)
+
+
+class CountedDay(models.Model):
+    """A day of the report: whether its counts stand, and whether they stand for good.
+
+    ``sealed`` days have lost messages since, so they are never counted anew.
+    """
+
+    day = models.DateField(primary_key=True)
+    counted_at = models.DateTimeField(null=True)
+    sealed = models.BooleanField(default=False)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d}"
+
+
+class DailyCount(models.Model):
+    """How many messages of a day and an account ended how, by one of their traits.
+
+    Not by all traits at once: the rows of a day are then a sum, not a product.
+    ``times`` is a histogram of delivery times, in the buckets of ``services.counts``.
+    """
+
+    day = models.DateField(db_index=True)
+    account = models.CharField(max_length=64)
+    trait = models.CharField(max_length=12)
+    value = models.CharField(max_length=64, blank=True)
+    delivered = models.PositiveIntegerField()
+    undelivered = models.PositiveIntegerField()
+    at_operator = models.PositiveIntegerField()
+    waiting = models.PositiveIntegerField()
+    no_report = models.PositiveIntegerField()
+    rejected = models.PositiveIntegerField()
+    uncertain = models.PositiveIntegerField()
+    not_sent = models.PositiveIntegerField()
+    fallback = models.PositiveIntegerField()
+    parts = models.PositiveIntegerField()
+    times = models.JSONField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {self.account} {self.trait}"

@@ -374,18 +374,19 @@ class TestList:
             ("8", {"at operator"}),
             ("other", {"odd"}),
             ("no_report", {"closed at operator", "closed"}),
-            ("none", {"fresh"}),
+            ("none", {"fresh", "decided"}),
         ],
     )
     def test_state_filter_reads_like_the_badges(self, admin_client, choice, expected):
         now = timezone.now()
         rows: dict[str, dict[str, Any]] = {
             "delivered": {"state": 1, "settled_at": now},
-            "at operator": {"state": 8},
-            "odd": {"state": 77},
+            "at operator": {"state": 8, "poll_at": now},
+            "odd": {"state": 77, "poll_at": now},
             "closed at operator": {"state": 8, "settled_at": now},
             "closed": {"settled_at": now},
-            "fresh": {},
+            "fresh": {"gateway_id": "5001", "poll_at": now},
+            "decided": {},
         }
         for group, fields in rows.items():
             make(status=Status.ACCEPTED, group=group, **fields)
@@ -414,11 +415,11 @@ class TestList:
         assert counts[0] == counts[1] <= 7
 
     @pytest.mark.parametrize("query", ["", "?q=0939", "?status__exact=draft"])
-    def test_counts_once(self, admin_client, query):
+    def test_counts_once_at_the_most(self, admin_client, query):
         make()
         with CaptureQueriesContext(connection) as queries:
             page(admin_client, LIST + query)
-        assert sum("COUNT(" in q["sql"] for q in queries) == 1
+        assert sum("COUNT(" in q["sql"] for q in queries) <= 1
 
     def test_warns_where_nobody_dispatches(self, admin_client):
         warning = "no dispatcher was seen"

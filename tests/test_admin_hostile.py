@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.urls import reverse
@@ -20,7 +21,7 @@ from tests.test_admin import (
     make_accepted,
     page,
 )
-from tests.test_admin_rights import PAGES, READ_ONLY
+from tests.test_admin_rights import ALONE, PAGES, POST_ONLY, READ_ONLY
 
 pytestmark = pytest.mark.django_db
 
@@ -32,7 +33,9 @@ STATUSES = [Status.DRAFT, Status.QUEUED, Status.UNCERTAIN, Status.REJECTED]
 OWN_PAGES = [
     name
     for name in PAGES
-    if name.startswith("message") and not name.endswith(("_selected", "_add"))
+    if name.startswith("message")
+    and not name.endswith(("_selected", "_add"))
+    and name not in POST_ONLY
 ]
 
 
@@ -54,8 +57,10 @@ def make_hostile(status: str = Status.UNCERTAIN, **fields) -> Message:
 
 
 def address(name: str, message: Message) -> str:
-    alone = name not in ("message_changelist", "message_review")
-    return reverse(f"admin:negin_sms_{name}", args=[message.pk] if alone else [])
+    args = [] if name.endswith(ALONE) else [message.pk]
+    url = reverse(f"admin:negin_sms_{name}", args=args)
+    query = urlencode({"group": message.group})
+    return f"{url}?{query}" if name == "message_preview" else url
 
 
 def assert_inert(html: str) -> None:
@@ -170,8 +175,8 @@ def test_wild_mobile_is_not_repeated_by_titles(admin_client):
 
 @pytest.mark.parametrize("name", [*OWN_PAGES, "message_add"])
 def test_pages_need_no_inline_style_or_script_of_ours(admin_client, name):
-    if name == "message_delete":
-        message = make()
+    if name in ("message_delete", "message_preview"):
+        message = make(group="batch")
     else:
         message = make_accepted(sensitive=name == "message_reveal")
     url = ADD if name == "message_add" else address(name, message)

@@ -22,7 +22,7 @@ from django.utils import timezone
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, DeliveryState, Message
-from tests.test_admin import WISH, make
+from tests.test_admin import NUMBER, WISH, make
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,15 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "message_delete": ("delete_message", "delete_message", {"post": "yes"}),
     "message_history": ("view_message", "", {}),
     "message_review": ("view_message", "", {}),
+    "message_report": ("view_message", "", {}),
+    "message_export": ("export_message", "export_message", {}),
+    "message_compose": ("add_message", "add_message", WISH | {"recipients": NUMBER}),
+    "message_preview": ("view_message", "", {}),
+    "message_confirm": (
+        *("send_message", "send_message"),
+        {"group": "batch", "seen": "1-1"},
+    ),
+    "message_discard": ("delete_message", "delete_message", {"group": "batch"}),
     "message_reveal": ("view_sensitive_message", "view_sensitive_message", {}),
     "message_send": ("send_message", "send_message", {}),
     "message_refresh": ("refresh_message", "refresh_message", {}),
@@ -82,6 +91,13 @@ for _name in OPERATIONS:
     PAGES[f"message_{_name}_selected"] = (_right, _post, _data)
 # Shown alike whatever the method; a POST does nothing.
 READ_ONLY = {name for name, (_get, post, _data) in PAGES.items() if not post}
+
+POST_ONLY = {"message_export", "message_confirm", "message_discard"}
+# A page without a message in its address.
+ALONE: tuple[str, ...] = (
+    *("_changelist", "_add", "_selected", "_review", "_report", "_export"),
+    *("_compose", "_preview", "_confirm", "_discard"),
+)
 
 # The status of the message that an operation would do something to.
 STATUS = {
@@ -130,14 +146,17 @@ def target(page: str) -> Message | AccountState:
     return make(
         status=status,
         sensitive=name == "message_reveal",
+        group="batch",
         gateway_id="5001" if accepted else "",
         finished_at=None if status == Status.DRAFT else timezone.now(),
     )
 
 
 def address(page: str, row: Message | AccountState) -> str:
-    alone = not page.endswith(("_changelist", "_add", "_review", "_selected"))
-    return reverse(f"admin:negin_sms_{page}", args=[row.pk] if alone else [])
+    url = reverse(
+        f"admin:negin_sms_{page}", args=[] if page.endswith(ALONE) else [row.pk]
+    )
+    return f"{url}?group=batch" if page == "message_preview" else url
 
 
 def everything() -> list[Any]:
@@ -163,9 +182,12 @@ def test_get_opens_what_the_role_may_see_and_changes_nothing(role, page):
     response = client.get(address(page, row))
     right, _post, _data = PAGES[page]
     if role != "anonymous" and may(role, right, page.split("_")[0]):
+        if page in POST_ONLY:
+            assert response.status_code == 405
+            return
         # What needs a list of messages leads back to the list.
         assert response.status_code == (302 if page.endswith("_selected") else 200)
-    else:
+    elif not (page in POST_ONLY and response.status_code == 405):
         assert is_refused(role, response)
     assert (everything(), outbox) == (before, [])
 
@@ -177,6 +199,8 @@ def test_post_does_what_the_role_may_do_and_no_more(role, page):
     before = everything()
     _get, right, data = PAGES[page]
     response = client.post(address(page, row), data | {"ids": row.pk})
+    if response.streaming:
+        response.getvalue()
     changed = (everything(), outbox) != (before, [])
     if role != "anonymous" and right and may(role, right, page.split("_")[0]):
         assert response.status_code in (200, 302)

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, State, Status
 from negin_sms.models import Message
+from negin_sms.services.counting import day_bounds, day_of
 
-_IS_FINAL = Q(state__in=FINAL_STATES)
+
+def _is_none_of(codes: Collection[int]) -> Q:
+    """Return the condition as ranges, which an index can read; NOT IN it cannot."""
+    edges = sorted(codes)
+    found = Q(state__isnull=True) | Q(state__lt=edges[0]) | Q(state__gt=edges[-1])
+    for low, high in pairwise(edges):
+        found |= Q(state__gt=low, state__lt=high)
+    return found
+
+
+# What is asked about still: few of many messages, and the poller's index knows them.
+_IS_POLLED = Q(poll_at__isnull=False, settled_at__isnull=True)
 _STATES = {
     # As the badges read: once polling has ended, a state that is not the last word
     # counts as "no report".
     **{
-        str(code): Q(state=code)
-        if code in FINAL_STATES
-        else Q(state=code, settled_at__isnull=True)
+        str(code): Q(state=code) if code in FINAL_STATES else Q(state=code) & _IS_POLLED
         for code in State.values
     },
-    "other": Q(state__isnull=False, settled_at__isnull=True)
-    & ~Q(state__in=State.values),
-    "no_report": Q(settled_at__isnull=False) & (Q(state__isnull=True) | ~_IS_FINAL),
-    "none": Q(status=Status.ACCEPTED, state__isnull=True, settled_at__isnull=True),
+    "other": Q(state__isnull=False) & _IS_POLLED & ~Q(state__in=State.values),
+    "no_report": Q(settled_at__isnull=False) & _is_none_of(FINAL_STATES),
+    # Accepted by a person's decision, without an id, it is never asked about.
+    "none": Q(status=Status.ACCEPTED, state__isnull=True, settled_at__isnull=True)
+    & (_IS_POLLED | Q(gateway_id="")),
 }
 
 
@@ -71,3 +88,78 @@ class AccountFilter(admin.SimpleListFilter):
         """Keep the messages of the chosen account."""
         alias = self.value()
         return queryset if alias is None else queryset.filter(account=alias)
+
+
+class SentFilter(admin.SimpleListFilter):
+    """By the days on which the sending ended, in the project's time zone.
+
+    ``?sent=7`` are the last seven; ``?sent=2026-11-01..2026-11-07``, which the report
+    links to, is any range.
+    """
+
+    title = _("sent")
+    parameter_name = "sent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the periods that are asked for most."""
+        return [
+            ("1", _("Today")),
+            ("7", _("Last 7 days")),
+            ("30", _("Last 30 days")),
+        ]
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Add the range that a link has chosen, to be seen and to be undone."""
+        yield from super().choices(changelist)
+        value = self.value()
+        if value and value not in dict(self.lookup_choices):
+            chosen = {self.parameter_name: value}
+            yield {
+                "selected": True,
+                "query_string": changelist.get_query_string(chosen),
+                "display": " … ".join(value.split("..")),
+            }
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> QuerySet[Message]:
+        """Keep the messages whose sending ended on those days."""
+        value = self.value()
+        if not value:
+            return queryset
+        first, last = _period(value)
+        start, end = day_bounds(first)[0], day_bounds(last)[1]
+        return queryset.filter(finished_at__gte=start, finished_at__lt=end)
+
+
+class GroupFilter(admin.SimpleListFilter):
+    """By group, where a link has chosen one: there may be as many as messages."""
+
+    title = _("group")
+    parameter_name = "group"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Return the chosen one, to be seen and to be undone."""
+        chosen = request.GET.get(self.parameter_name)
+        return [(chosen, format_html("<bdi>{}</bdi>", chosen))] if chosen else []
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Message]
+    ) -> QuerySet[Message]:
+        """Keep the messages of the chosen group."""
+        group = self.value()
+        return queryset.filter(group=group) if group else queryset
+
+
+def _period(value: str) -> tuple[date, date]:
+    """Return the first and last day of a period; raise for one that is none."""
+    try:
+        if value.isdecimal():
+            today = day_of(timezone.now())
+            return today - timedelta(days=int(value) - 1), today
+        first, _dots, last = value.partition("..")
+        period = date.fromisoformat(first), date.fromisoformat(last or first)
+        day_bounds(period[0] - timedelta(days=1)), day_bounds(period[1])
+    except (ValueError, OverflowError):
+        raise IncorrectLookupParameters from None
+    return period

@@ -20,9 +20,12 @@ from negin_sms.services import dispatcher_is_missing
 
 from .composing import ComposingMixin
 from .displays import ReportDisplays, offer
-from .filters import AccountFilter, StateFilter
+from .exports import ExportMixin
+from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .operations import OPERATIONS, SEND
+from .paging import FEW, CappedPaginator, KeyedChangeList
+from .reports import ReportMixin
 from .review import ReviewMixin
 
 Fieldsets = list[Any]
@@ -95,7 +98,7 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
         return False
 
 
-class MessageAdminMixin(ComposingMixin, ReviewMixin):
+class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
     """The list, the drafts, and the page of a message, for any ``ModelAdmin``.
 
     ``class SmsAdmin(MessageAdminMixin, unfold.admin.ModelAdmin)`` puts them into a
@@ -118,10 +121,12 @@ class MessageAdminMixin(ComposingMixin, ReviewMixin):
     list_filter = [
         "status",
         StateFilter,
+        SentFilter,
         "scenario",
         AccountFilter,
         "flag",
         "sensitive",
+        GroupFilter,
     ]
     # The primary key is the order of time; no other column has an index to sort by.
     ordering = ["-id"]
@@ -129,9 +134,20 @@ class MessageAdminMixin(ComposingMixin, ReviewMixin):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
+    list_max_show_all = FEW
+    paginator = CappedPaginator
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
+        """Return the list that searches a large table once a page."""
+        return KeyedChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Order by the index that finds the rows: old days lie deep in the table."""
+        by_day = ["-finished_at", "-id"]
+        return by_day if SentFilter.parameter_name in request.GET else self.ordering
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Leave the account out where there is only one: the list is wide enough."""

@@ -15,6 +15,7 @@ from .drafting import purge_drafts
 from .glances import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
 from .queueing import cancel, queue_many, queue_messages, queue_sms
+from .reporting import DeliveryReport, delivery_report
 from .reports import ActionReport, DispatchReport, PollReport
 from .sending import send_messages, send_sms
 from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
@@ -24,6 +25,7 @@ __all__ = [
     "AccountGlance",
     "AccountStatus",
     "ActionReport",
+    "DeliveryReport",
     "DispatchReport",
     "Glance",
     "PollReport",
@@ -33,6 +35,7 @@ __all__ = [
     "asend_sms",
     "blank_sensitive_texts",
     "cancel",
+    "delivery_report",
     "dispatch_queue",
     "dispatcher_is_missing",
     "glance",

@@ -21,6 +21,7 @@ from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 
 from .announcing import announce_outcomes, announce_settled
+from .counting import reopen_days
 from .queueing import wake
 from .reports import ActionReport
 from .results import flag_shared_ids
@@ -87,7 +88,8 @@ def resolve(
         changed = _undecided(message.pk, claim, using).update(**fields)
         if changed and gateway_id:
             settled = flag_shared_ids(message.account, [gateway_id], using=using)
-    message.refresh_from_db(using=using)
+        message.refresh_from_db(using=using)
+        reopen_days([message.finished_at] if changed else [], using=using)
     if not changed:
         raise NeginSmsError(
             _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")

@@ -7,7 +7,9 @@ which is the calling thread. A states call is a read and may be repeated freely.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,12 +22,15 @@ from negin_sms.choices import Flag, ReportSource, Status
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
 
+from . import counting
 from .housekeeping import Housekeeping
 from .reports import PollReport
 from .states import Asked, due_rows
 from .transactions import refuse_transaction, write_alias
 from .turns import Progress, Tally, Turn
 from .wishes import find_account
+
+_FOLD_EVERY = 3600.0  # days close once a day
 
 
 def poll_states(
@@ -129,6 +134,7 @@ class _Poller:
     using: str
     tally: Tally
     house: Housekeeping = field(init=False)
+    folded_at: float = -math.inf
 
     def __post_init__(self) -> None:
         aliases = [each.alias for each in self.accounts]
@@ -149,10 +155,18 @@ class _Poller:
             self.tally.errors.clear()
             before = self.tally.counts["asked"]
             self._go_round(left)
+            self._fold_days()
             if left is not None:
                 left -= self.tally.counts["asked"] - before
             if idle_for is None or left == 0 or self.stop.wait(idle_for):
                 break
+
+    def _fold_days(self) -> None:
+        # The poller's, not the dispatcher's: counting a large day takes a moment.
+        now = time.monotonic()
+        if now - self.folded_at >= _FOLD_EVERY and not self.stop.is_set():
+            self.folded_at = now
+            counting.fold_closed_days(using=self.using)
 
     def _go_round(self, left: int | None) -> None:
         most = left

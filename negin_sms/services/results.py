@@ -27,6 +27,7 @@ from negin_sms.querysets import DbNow, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
 from .announcing import announce_outcomes, announce_settled
+from .counting import reopen_days
 from .exchanges import Ending
 
 logger = logging.getLogger("negin_sms")
@@ -146,6 +147,7 @@ def _heal(ending: Ending, fields: dict[str, Any], using: str) -> bool:
     if row is None or Message.objects.using(using).filter(resend_of=row.pk).exists():
         return False
     Message.objects.using(using).filter(pk=row.pk).update(**fields)
+    reopen_days([row.finished_at], using=using)
     logger.warning("SMS %s: its own late result settled that it was uncertain", job.pk)
     return True
 
@@ -234,6 +236,7 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> li
     rows = rows.filter(gateway_id__in=found)
     open_ones = rows.filter(settled_at__isnull=True)
     settled = list(open_ones.values_list("pk", flat=True))
+    reopen_days(rows.values_list("finished_at", flat=True), using=using)
     rows.update(
         flag=Flag.SHARED_ID,
         poll_at=None,

@@ -25,6 +25,7 @@ from negin_sms.models import DeliveryState, Message
 from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 
+from .counting import reopen_days
 from .transactions import committed
 
 logger = logging.getLogger("negin_sms")
@@ -120,6 +121,7 @@ def write_states(
         for row in rows:
             plan.add(row, reports.get(row.gateway_id), last.get(row.pk))
         plan.carry_out(source, using)
+        reopen_days(plan.ended_at, using=using)
     _warn_of_states(reports.values())
     return plan.written
 
@@ -147,7 +149,9 @@ def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
     note = _("The gateway gives no answer for its id.")
     if is_over:
         settled = {"poll_at": None, "settled_at": Coalesce("settled_at", now)}
-        return bool(row.update(**settled, detail=note))
+        with transaction.atomic(using=using):
+            reopen_days([asked.accepted_at], using=using)
+            return bool(row.update(**settled, detail=note))
     row.filter(poll_at__isnull=False).update(
         poll_at=asked.accepted_at + last_age, detail=note
     )
@@ -166,6 +170,8 @@ class _Plan:
         self._next_ages: Groups = {}
         self._jitter = random.random()  # noqa: S311
         self.written = Written()
+        # When the sending ended of the messages that the report counts otherwise now.
+        self.ended_at: set[datetime] = set()
 
     def add(self, row: _Row, code: int | None, last: int | None) -> None:
         """Plan what a report (None: the gateway said nothing) does to a row."""
@@ -177,6 +183,7 @@ class _Plan:
             self._states.setdefault(code, []).append(row.pk)
             self.written.changed[row.pk] = state
             state = code
+            self.ended_at.add(row.finished_at)
         self._flag(row, state, code)
         self._schedule_next(row, state)
 
@@ -222,6 +229,7 @@ class _Plan:
             self._next_ages.setdefault(next_age, []).append(row.pk)
             return
         self.written.settled.append(row.pk)
+        self.ended_at.add(row.finished_at)
         self.written.no_report += state not in FINAL_STATES
 
     def _cases(self, groups: Groups, others: Any) -> Any:

@@ -1,0 +1,121 @@
+"""What became of the messages of some days: the numbers of the report page."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from negin_sms.models import CountedDay, DailyCount
+
+from . import counting
+from .counting import Key
+from .counts import COUNTERS, Counts, add_up
+from .transactions import write_alias
+
+LONGEST_REPORT = 92
+"""Days of one report at the most: a quarter."""
+
+_GROUPS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReportRow:
+    """The counts of the messages that have a value in common.
+
+    ``value`` is None for all the groups that are too small to be shown.
+    """
+
+    value: str | None
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """Messages by the day on which their sending ended, and by what they share.
+
+    Rows come with the most messages first; ``reasons`` are the gateway's codes, as
+    text, of those that were rejected, "" where there was none.
+    """
+
+    first: date
+    last: date
+    account: str | None
+    total: Counts
+    days: tuple[tuple[date, Counts], ...]
+    lines: tuple[ReportRow, ...]
+    scenarios: tuple[ReportRow, ...]
+    templates: tuple[ReportRow, ...]
+    groups: tuple[ReportRow, ...]
+    reasons: tuple[ReportRow, ...]
+
+
+def delivery_report(
+    first: date, last: date, *, account: str | None = None
+) -> DeliveryReport:
+    """Return the report of the days from the first to the last, both included.
+
+    Days are those of the project's time zone. The cost is that of the days that
+    have not come to rest, the kept counts of the others are read. Raise ValueError
+    for a range that is reversed or longer than LONGEST_REPORT.
+    """
+    if not 0 <= (last - first).days < LONGEST_REPORT:
+        raise ValueError(f"A report covers 1 to {LONGEST_REPORT} days.")
+    by_day: dict[date, list[Counts]] = {
+        d: [] for d in counting.days_between(first, last)
+    }
+    by_trait: dict[str, dict[str, list[Counts]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for day, (alias, trait, value), counts in _counted(by_day, write_alias()):
+        if account not in (None, alias):
+            continue
+        if trait == counting.DAY:
+            by_day[day].append(counts)
+        else:
+            by_trait[trait][value].append(counts)
+    days = tuple((day, add_up(counts)) for day, counts in by_day.items())
+    others = add_up(by_trait[counting.OTHER_GROUPS][""])
+    return DeliveryReport(
+        first=first,
+        last=last,
+        account=account,
+        total=add_up(counts for _day, counts in days),
+        days=days,
+        lines=_rows(by_trait[counting.LINE]),
+        scenarios=_rows(by_trait[counting.SCENARIO]),
+        templates=_rows(by_trait[counting.TEMPLATE]),
+        groups=_largest(_rows(by_trait[counting.GROUP]), others),
+        reasons=_rows(by_trait[counting.REASON]),
+    )
+
+
+def _counted(days: Iterable[date], using: str) -> Iterator[tuple[date, Key, Counts]]:
+    """Yield the counts of the days, kept ones where there are, fresh ones else."""
+    wanted = list(days)
+    ready = CountedDay.objects.using(using).filter(
+        day__range=(wanted[0], wanted[-1]), counted_at__isnull=False
+    )
+    kept = set(ready.values_list("day", flat=True))
+    rows = DailyCount.objects.using(using).filter(day__in=kept)
+    for day, alias, trait, value, times, *numbers in rows.values_list(
+        "day", "account", "trait", "value", "times", *COUNTERS
+    ):
+        named = dict(zip(COUNTERS, numbers, strict=True))
+        yield day, (alias, trait, value), Counts(**named, times=tuple(times))
+    for day in wanted:
+        if day not in kept:
+            for key, counts in counting.count_day(day, using=using).items():
+                yield day, key, counts
+
+
+def _rows(values: dict[str, list[Counts]]) -> tuple[ReportRow, ...]:
+    rows = [ReportRow(value, add_up(counts)) for value, counts in values.items()]
+    return tuple(sorted(rows, key=lambda row: (-row.counts.total, row.value or "")))
+
+
+def _largest(groups: tuple[ReportRow, ...], others: Counts) -> tuple[ReportRow, ...]:
+    """Keep the largest groups apart and add the rest up."""
+    rest = add_up([others, *(row.counts for row in groups[_GROUPS:])])
+    return groups[:_GROUPS] + ((ReportRow(None, rest),) if rest.total else ())

@@ -1,0 +1,209 @@
+"""The queries that a large table stands or falls by use their indexes.
+
+On a table with few rows that matter among many that do not, and statistics, so that
+the planners choose as they would in earnest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import TestCase
+from django.utils import timezone
+
+from negin_sms import conf
+from negin_sms.admin.filters import _STATES
+from negin_sms.admin.paging import FEW
+from negin_sms.admin.searching import search_condition
+from negin_sms.choices import Flag, Priority, Status
+from negin_sms.models import Message
+from negin_sms.services.counting import day_bounds, day_of
+from negin_sms.services.states import due_rows
+from tests.factories import MOBILE
+
+pytestmark = pytest.mark.database
+
+NOW = timezone.now()
+SETTLED = 5000
+DUE = 1000
+RARE = 12
+
+
+def _row(at: datetime, **fields: Any) -> Message:
+    times = {"created_at": at, "due_at": at, "expires_at": NOW + timedelta(days=1)}
+    wish = {"mobile": MOBILE, "text": "x", "line": "98"}
+    return Message(**{**times, **wish, "status": Status.QUEUED, **fields})
+
+
+def _rows() -> Iterator[Message]:
+    """Yield many settled messages, a thousand due of each kind, a few rare ones."""
+    for number in range(SETTLED):
+        at = NOW - timedelta(days=40) + timedelta(minutes=10 * number)
+        yield _row(
+            at,
+            status=Status.ACCEPTED,
+            finished_at=at,
+            settled_at=at,
+            state=1,
+            mobile=f"+98939521{number:04}",
+            gateway_id=str(10_000 + number),
+            group=f"batch-{number // 20}",
+        )
+    soon, asked = (
+        NOW - timedelta(minutes=5),
+        {"status": Status.ACCEPTED, "poll_at": NOW},
+    )
+    for number in range(DUE):
+        due_at = soon + timedelta(seconds=number % 100)
+        yield _row(soon, due_at=due_at, priority=Priority.values[number % 4])
+        poll_at = NOW + timedelta(seconds=number - 100)
+        yield _row(soon, **asked | {"poll_at": poll_at}, finished_at=soon, state=8)
+    for _number in range(RARE):
+        yield _row(soon, **asked, finished_at=soon, state=9, flag=Flag.UNKNOWN_CODE)
+        yield _row(soon, status=Status.UNCERTAIN, finished_at=soon)
+        yield _row(soon, status=Status.SENDING, claimed_until=NOW)
+
+
+class LargeTable(TestCase):
+    """The rows, with statistics; filled once for all tests of a class."""
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        Message.objects.bulk_create(_rows(), batch_size=1000)
+        analyze = "ANALYZE TABLE" if connection.vendor == "mysql" else "ANALYZE"
+        with connection.cursor() as cursor:
+            cursor.execute(f"{analyze} negin_sms_message")
+
+
+def index_of(queryset: Any) -> set[str]:
+    """Return the indexes that a query reads; "" stands for the whole table."""
+    if is_mysql():
+        # A string within a string, as Django hands it on.
+        return _of_mysql(json.loads(json.loads(queryset.explain(format="JSON"))))
+    plan = queryset.explain()
+    if connection.vendor == "postgresql":
+        used = re.findall(
+            r"Index (?:Only )?Scan(?: Backward)? (?:using|on) (\w+)", plan
+        )
+        return {*used, *([""] if "Seq Scan" in plan else [])}
+    used = re.findall(r"USING (?:COVERING )?INDEX (\w+)", plan)
+    return {*used, *([""] if re.search(r"SCAN \w+(?! USING)\b", plan) else [])}
+
+
+def _of_mysql(plan: Any) -> set[str]:
+    if isinstance(plan, list):
+        return set(itertools.chain(*map(_of_mysql, plan)))
+    if not isinstance(plan, dict):
+        return set()
+    found = set(itertools.chain(*map(_of_mysql, plan.values())))
+    kind = plan.get("access_type")
+    if kind in (None, "index_merge"):
+        return found
+    # "index" reads all of an index: right for a page in its order, and only then.
+    return found | {"" if kind == "ALL" else plan["key"]}
+
+
+def sorts(queryset: Any) -> bool:
+    """Return whether the rows are sorted, not read in the order of the index."""
+    plan = queryset.explain(**({"format": "JSON"} if is_mysql() else {}))
+    return bool(re.search(r"filesort|Sort Key|TEMP B-TREE", plan))
+
+
+def is_mysql() -> bool:
+    return connection.vendor == "mysql"
+
+
+ALL = Message.objects.all
+
+
+class WorkTests(LargeTable):
+    """What the dispatcher and the poller ask for all day."""
+
+    def test_claims_read_the_queue_in_its_order(self):
+        rows = ALL().due().filter(account="default", priority=Priority.NORMAL)
+        claim = rows.order_by("due_at", "id")[:16]
+        assert index_of(claim) == {"negin_sms_queue"}
+        assert not sorts(claim)
+
+    def test_due_states_are_read_in_their_order(self):
+        account, now = conf.get_account(), timezone.now()
+        due = due_rows(account, by=now, since=None, using="default")
+        (used,) = index_of(due.order_by("poll_at")[:100])
+        assert "poll_at" in used
+        assert not sorts(due.order_by("poll_at")[:100])
+
+    def test_sweeps_read_what_they_need(self):
+        by_status = {"negin_sms_queue", "negin_sms_expiry"}
+        assert index_of(ALL().stale()) <= by_status
+        overdue = ALL().overdue().order_by("expires_at", "id")[:500]
+        assert index_of(overdue) <= by_status
+
+
+class ListTests(LargeTable):
+    """What the change list asks for, the newest first."""
+
+    def test_rare_values_are_found_by_their_index(self):
+        for condition, index in (
+            ({"flag": "unknown_code"}, "negin_sms_flag"),
+            ({"state": 16}, "negin_sms_state"),
+            ({"group": "batch-7"}, "negin_sms_group"),
+        ):
+            found = ALL().filter(**condition).order_by("-id")[: FEW + 1]
+            with self.subTest(condition):
+                assert index_of(found) == {index}
+
+    def test_rare_statuses_are_found_by_an_index_that_begins_with_them(self):
+        if connection.vendor == "sqlite":
+            self.skipTest("SQLite knows no frequencies: it reads in the order shown")
+        found = ALL().filter(status="uncertain").order_by("-id")[: FEW + 1]
+        assert index_of(found) <= {"negin_sms_queue", "negin_sms_expiry"}
+
+    def test_unsettled_states_are_found_among_the_polled(self):
+        if connection.vendor == "sqlite":
+            self.skipTest("SQLite knows no frequencies: it reads in the order shown")
+        for state in ("0", "other"):
+            with self.subTest(state):
+                found = ALL().filter(_STATES[state]).order_by("-id")[: FEW + 1]
+                assert all(
+                    "poll_at" in used or "state" in used for used in index_of(found)
+                )
+
+    def test_search_uses_an_index_for_each_column(self):
+        for term in ("09395210077", "10077"):
+            found = (
+                ALL()
+                .filter(search_condition(term, numbers=True))
+                .order_by("-id")[: FEW + 1]
+            )
+            with self.subTest(term):
+                plan = str(found.explain())
+                assert "negin_sms_mobile" in plan
+                assert "negin_sms_gateway_id" in plan
+                assert "" not in index_of(found)
+
+    def test_days_deep_in_the_table_are_found_by_their_index(self):
+        start = NOW - timedelta(days=30)
+        days = ALL().filter(finished_at__range=(start, start + timedelta(days=1)))
+        page = days.order_by("-finished_at", "-id")[: FEW + 1]
+        assert index_of(page) == {"negin_sms_finished"}
+
+    def test_page_of_the_whole_list_sorts_nothing(self):
+        assert not sorts(ALL().order_by("-id")[:50])
+
+
+class ReportTests(LargeTable):
+    def test_day_is_read_by_its_index(self):
+        start, end = day_bounds(day_of(NOW - timedelta(days=30)))
+        rows = ALL().filter(finished_at__gte=start, finished_at__lt=end)
+        assert index_of(rows.values("group", "status")) == {"negin_sms_finished"}
+
+    def test_first_day_is_read_by_its_index(self):
+        ended = ALL().filter(finished_at__isnull=False).order_by("finished_at")
+        assert index_of(ended.values_list("finished_at")[:1]) == {"negin_sms_finished"}
