@@ -310,6 +310,8 @@ class AccountState(models.Model):
     )
     probe = models.CharField(_("probe"), max_length=128, blank=True)
     probe_until = models.DateTimeField(_("probe until"), null=True, blank=True)
+    poller = models.CharField(_("poller"), max_length=128, blank=True)
+    poller_until = models.DateTimeField(_("poller until"), null=True, blank=True)
     dispatcher_seen_at = models.DateTimeField(
         _("dispatcher last seen"), null=True, blank=True
     )

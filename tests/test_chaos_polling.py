@@ -6,6 +6,7 @@ Run with ``--chaos``; the databases are SQLite and those of TEST_DATABASE_URLS.
 from __future__ import annotations
 
 import random
+import signal
 import time
 
 import pytest
@@ -62,18 +63,23 @@ def test_pollers_that_are_killed_lose_and_double_nothing(chaos, gateway):
     gateway.latency = 0.01
     ids = chaos.do("accept", count=COUNT)
     script(gateway, ids)
-    running = [chaos.start("poll", batch_size=25) for _ in range(2)]
+    options = {"batch_size": 25, "forever": True, "interval": 0.1}
+    running = [chaos.start("poll", **options) for _ in range(2)]
     for kill in range(1, 11):
         give_up_at = time.monotonic() + 60
         while len(gateway.journal) < 35 * kill:
             assert time.monotonic() < give_up_at, "no progress"
             time.sleep(0.002)
-        chaos.kill(running.pop(0))
-        running.append(chaos.start("poll", batch_size=25))
+        # The one whose turn it is asks; the other waits until that is over.
+        chaos.kill(running.pop(kill % 2))
+        running.append(chaos.start("poll", **options))
+    give_up_at = time.monotonic() + 60
+    while len(gateway.journal) < COUNT / 25:
+        assert time.monotonic() < give_up_at, "no progress"
+        time.sleep(0.01)
     for process in running:
+        process.send_signal(signal.SIGTERM)
         process.communicate(timeout=120)
-    # What the dead had taken is due again when their leases have run out.
-    time.sleep(2 * (chaos.account["DEADLINE"] + chaos.account["RESULT_RETRY"]) + 1.1)
     chaos.do("poll")
     assert chaos.kills == 10
     for row in chaos.do("dump_states"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -219,14 +221,22 @@ def test_sandbox_command_says_when_the_port_is_taken(sandbox):
 
 
 @pytest.mark.parametrize(
-    ("command", "words"),
-    [("dispatch_sms_queue", "0 accepted"), ("poll_sms_states", "0 asked")],
+    ("command", "sign", "words"),
+    [
+        ("dispatch_sms_queue", "dispatcher_seen_at", "0 accepted"),
+        ("poll_sms_states", "poller_seen_at", "0 asked"),
+    ],
 )
-def test_service_ends_well_on_sigterm(tmp_path, command, words):
+def test_service_ends_well_on_sigterm(tmp_path, command, sign, words):
     database = f"sqlite:///{tmp_path}/db.sqlite3"
     assert manage("migrate", DATABASE_URL=database).communicate(timeout=60)[1] == ""
     process = manage(command, "--forever", DATABASE_URL=database)
-    time.sleep(2.0)
+    seen = f"SELECT 1 FROM negin_sms_accountstate WHERE {sign} IS NOT NULL"
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection:
+        give_up_at = time.monotonic() + 30
+        while not connection.execute(seen).fetchone():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=10)
     assert (process.returncode, err) == (0, "")

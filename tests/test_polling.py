@@ -21,8 +21,8 @@ from negin_sms.exceptions import (
     Rejected,
 )
 from negin_sms.gateway import get_gateway, memory
-from negin_sms.models import AccountState, DeliveryState, Message
-from negin_sms.services.states import Asked, take_due, write_states
+from negin_sms.models import AccountState, Message
+from negin_sms.services.states import Asked, end_turn, hold_turn, read_due, write_states
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -338,25 +338,46 @@ def test_poller_is_seen(gateway):
 
 
 class TestTwoPollers:
-    def take(self, limit=10):
+    def read(self, limit=10):
         now = timezone.now()
-        return take_due(conf.get_account(), limit, by=now, since=None, using="default")
+        return read_due(conf.get_account(), limit, by=now, since=None, using="default")
 
-    def test_never_take_the_same_message(self, gateway):
-        MessageFactory.create_batch(4, accepted=True)
-        first, second = self.take(3), self.take(3)
-        assert len(first) == 3
-        assert {a.pk for a in first} & {a.pk for a in second} == set()
+    def hold(self, name):
+        return hold_turn(conf.get_account(), name, "default")
 
-    def test_late_answer_of_a_lost_lease_is_not_written(self, gateway):
+    def test_one_at_a_time_asks_for_an_account(self):
+        assert (self.hold("one"), self.hold("other"), self.hold("one")) == (1, 0, 1)
+        end_turn("other", "default")
+        assert not self.hold("other")
+        end_turn("one", "default")
+        assert self.hold("other")
+
+    def test_turn_of_a_dead_poller_ends_by_itself(self):
+        self.hold("dead")
+        AccountState.objects.update(poller_until=timezone.now())
+        assert self.hold("next")
+
+    def test_poller_that_finds_another_at_it_asks_nothing(self, gateway):
+        MessageFactory(accepted=True)
+        self.hold("other")
+        report = services.poll_states()
+        assert (report.asked, report.errors, gateway.asked) == (0, (), [])
+
+    def test_turn_is_over_after_a_run_whatever_its_end(self, gateway):
+        MessageFactory(accepted=True)
+        for gateway.error in (None, NotSent("down")):
+            Message.objects.update(poll_at=timezone.now(), settled_at=None)
+            services.poll_states()
+            assert AccountState.objects.get().poller == ""
+
+    def test_late_answer_to_what_another_was_told_is_not_written(self, gateway):
         row = MessageFactory(accepted=True)
-        (stale,) = self.take()
-        Message.objects.update(poll_at=timezone.now() - timedelta(seconds=1))
-        self.take()
+        (late,) = self.read()
         account = conf.get_account()
-        written = write_states([stale], {row.gateway_id: 1}, account, using="default")
+        write_states(self.read(), {row.gateway_id: 8}, account, using="default")
+        written = write_states([late], {row.gateway_id: 1}, account, using="default")
         assert (written.changed, written.reports) == ({}, [])
-        assert not DeliveryState.objects.exists()
+        assert codes_of(row) == [8]
 
     def test_writing_twice_doubles_no_history(self, gateway):
         row = MessageFactory(accepted=True)

@@ -531,7 +531,7 @@ class Machine(RuleBasedStateMachine):
 
     def take_states(self) -> list[states.Asked]:
         by = database_now(USING)
-        return states.take_due(conf.get_account(), 3, by=by, since=None, using=USING)
+        return states.read_due(conf.get_account(), 3, by=by, since=None, using=USING)
 
     def resend_twice(self, row: Message) -> None:
         """Click twice, on a page that is as old as the first click."""

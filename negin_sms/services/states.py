@@ -1,4 +1,4 @@
-"""The poller's rows: taking what is due, and writing what was reported.
+"""The poller's rows: reading what is due, and writing what was reported.
 
 Reports move a message's state upward only; each that differs from the last one is
 kept in DeliveryState. The number of queries does not depend on how many messages
@@ -15,18 +15,18 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connections, transaction
-from django.db.models import Case, F, QuerySet, Value, When
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, Flag, ReportSource, State, state_rank
-from negin_sms.models import DeliveryState, Message
-from negin_sms.querysets import MessageQuerySet, database_now, from_now
+from negin_sms.models import AccountState, DeliveryState, Message
+from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 
+from . import breaker
 from .counting import reopen_days
-from .transactions import committed
 
 logger = logging.getLogger("negin_sms")
 
@@ -35,15 +35,15 @@ _warned_states: set[int] = set()
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A message while it is asked about; ``lease`` is the ``poll_at`` that holds it.
+    """A message while it is asked about; ``due_at`` is its ``poll_at`` as it was read.
 
-    Without a lease it is a refresh: whoever holds it, the report is written.
+    Without one it is a refresh: the report is written whatever it is now.
     """
 
     pk: int
     gateway_id: str
     accepted_at: datetime
-    lease: datetime | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -60,7 +60,26 @@ class Written:
     reports: list[tuple[int, int]] = field(default_factory=list)
 
 
-def take_due(
+def hold_turn(account: conf.Account, poller: str, using: str) -> bool:
+    """Let one poller at a time ask for an account; return whether it is this one.
+
+    Held for as long as a few requests may take, and to be renewed while they go on;
+    whoever dies holding it only makes the states late.
+    """
+    state = breaker.get_state(account.alias, using)
+    free = Q(poller="") | Q(poller=poller) | Q(poller_until__lte=DbNow())
+    held_for = 2 * (account.deadline + account.result_retry)
+    states = AccountState.objects.using(using).filter(free, pk=state.pk)
+    return bool(states.update(poller=poller, poller_until=from_now(held_for)))
+
+
+def end_turn(poller: str, using: str) -> None:
+    """Let the next poller ask."""
+    states = AccountState.objects.using(using).filter(poller=poller)
+    states.update(poller="", poller_until=None)
+
+
+def read_due(
     account: conf.Account,
     limit: int,
     *,
@@ -68,28 +87,15 @@ def take_due(
     since: datetime | None,
     using: str,
 ) -> list[Asked]:
-    """Take up to ``limit`` messages that were due by then, the longest due first.
+    """Return up to ``limit`` messages that were due by then, the longest due first.
 
-    They are held for as long as their requests may take; whoever dies holding
-    them only makes them late.
+    Nothing marks them as taken, for that would cost as much as their answer: the
+    turn keeps other pollers away, and an answer is written only while the message
+    is still due as it was.
     """
-    # Unique, so that what we took can be told from what another poller took.
-    unique = timedelta(microseconds=random.randrange(1_000_000))  # noqa: S311
-    held_for = timedelta(seconds=2 * (account.deadline + account.result_retry))
-    with committed(using):
-        lease = database_now(using) + held_for + unique
-        due = due_rows(account, by=by, since=since, using=using)
-        found = list(
-            _locked(due.order_by("poll_at"), using).values_list(
-                "pk", "gateway_id", "finished_at"
-            )[:limit]
-        )
-        keys = [pk for pk, _id, _at in found]
-        rows = Message.objects.using(using).filter(pk__in=keys)
-        if rows.due_for_poll(by).update(poll_at=lease) < len(keys):
-            ours = set(rows.filter(poll_at=lease).values_list("pk", flat=True))
-            found = [row for row in found if row[0] in ours]
-    return [Asked(pk, gid, at or lease, lease) for pk, gid, at in found]
+    due = due_rows(account, by=by, since=since, using=using).order_by("poll_at")
+    columns = due.values_list("pk", "gateway_id", "finished_at", "poll_at")
+    return [Asked(pk, gid, at or by, due) for pk, gid, at, due in columns[:limit]]
 
 
 def due_rows(
@@ -111,7 +117,8 @@ def write_states(
     """Write what was reported of these messages, in a constant number of queries.
 
     ``reports`` maps gateway ids to state codes; a message without one stays as it
-    is, and is asked about again. Those whose lease was lost are left alone.
+    is, and is asked about again. Those that somebody has answered for meanwhile are
+    left alone.
     """
     with transaction.atomic(using=using):
         now = database_now(using)
@@ -127,11 +134,10 @@ def write_states(
 
 
 def put_off(asked: Iterable[Asked], seconds: float, using: str) -> None:
-    """Let go of messages whose request failed; they are due again in a moment."""
-    for lease, keys in _by_lease(asked).items():
-        Message.objects.using(using).filter(pk__in=keys, poll_at=lease).update(
-            poll_at=from_now(seconds)
-        )
+    """Let messages whose request failed be due again in a moment."""
+    keys = [one.pk for one in asked if one.due_at is not None]
+    rows = Message.objects.using(using).due_for_poll().filter(pk__in=keys)
+    rows.update(poll_at=from_now(seconds))
 
 
 def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
@@ -144,8 +150,8 @@ def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
     now = database_now(using)
     is_over = asked.accepted_at + last_age <= now
     row = Message.objects.using(using).filter(pk=asked.pk)
-    if asked.lease is not None:
-        row = row.filter(poll_at=asked.lease)
+    if asked.due_at is not None:
+        row = row.due_for_poll()
     note = _("The gateway gives no answer for its id.")
     if is_over:
         settled = {"poll_at": None, "settled_at": Coalesce("settled_at", now)}
@@ -268,33 +274,17 @@ def _value(value: Any) -> Any:
 
 def _held_rows(asked: Sequence[Asked], using: str) -> list[_Row]:
     """Lock the messages that are still ours to write."""
-    leases = {a.pk: a.lease for a in asked}
-    rows = _locked(Message.objects.using(using).filter(pk__in=leases), using, wait=True)
+    due = {one.pk: one.due_at for one in asked}
+    rows = Message.objects.using(using).filter(pk__in=due)
+    if connections[using].features.has_select_for_update:
+        rows = rows.select_for_update()
     found = map(_Row._make, rows.order_by("pk").values_list(*_Row._fields))
-    return [row for row in found if leases[row.pk] in (None, row.poll_at)]
+    return [row for row in found if due[row.pk] in (None, row.poll_at)]
 
 
 def _last_reports(keys: Sequence[int], using: str) -> dict[int, int]:
     history = DeliveryState.objects.using(using).filter(message_id__in=keys)
     return dict(history.order_by("id").values_list("message_id", "code"))
-
-
-def _locked(
-    rows: MessageQuerySet, using: str, *, wait: bool = False
-) -> QuerySet[Message]:
-    features = connections[using].features
-    if not features.has_select_for_update:
-        return rows
-    skip = features.has_select_for_update_skip_locked and not wait
-    return rows.select_for_update(skip_locked=skip)
-
-
-def _by_lease(asked: Iterable[Asked]) -> dict[datetime, list[int]]:
-    leases: dict[datetime, list[int]] = {}
-    for one in asked:
-        if one.lease is not None:
-            leases.setdefault(one.lease, []).append(one.pk)
-    return leases
 
 
 def _warn_of_states(codes: Iterable[int]) -> None:

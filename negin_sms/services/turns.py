@@ -11,7 +11,7 @@ import functools
 import logging
 import queue
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,12 +26,20 @@ from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 
-from . import breaker
+from . import breaker, claims
 from .announcing import announce_settled, announce_states
 from .crew import Crew, collect
 from .reports import PollReport
 from .results import insist
-from .states import Asked, put_off, set_aside, take_due, write_states
+from .states import (
+    Asked,
+    end_turn,
+    hold_turn,
+    put_off,
+    read_due,
+    set_aside,
+    write_states,
+)
 
 logger = logging.getLogger("negin_sms")
 
@@ -39,6 +47,7 @@ T = TypeVar("T")
 Progress = Callable[[int, "Counter[int]"], object]
 
 _PATIENCE = 0.5
+_READ_AT_ONCE = 5000
 _WRITTEN_AT_ONCE = 1000
 
 
@@ -101,9 +110,11 @@ class Turn:
         self._crew: Crew[Sequence[Asked], Answer] = Crew(
             self._workers, ask, self._results, name="negin-sms-poller"
         )
+        self._name = claims.new_claim()
         self._state = breaker.get_state(account.alias, using)
+        self._waiting: deque[Sequence[Asked]] = deque()
         self._in_flight = 0
-        self._failed = False
+        self._failed = self._is_closing = False
 
     def run_due(
         self,
@@ -113,27 +124,29 @@ class Turn:
         stop: threading.Event,
         between: Callable[[], object],
     ) -> None:
-        """Take what is due now, a few chunks at a time, and ask about it.
+        """Ask about what is due now, unless another poller is at it.
 
         What falls due meanwhile is left to the next turn, so that this one ends.
-        ``between`` is database work of the caller's, done before each chunk.
+        ``between`` is database work of the caller's, done before each write.
         """
         self._persist(between)
         now = self._persist(lambda: database_now(self._using))
-        if self._is_blocked(now):
+        if self._is_blocked(now) or not self._hold():
             return
         left = float("inf") if limit is None else limit
         try:
-            while not (stop.is_set() or self._failed) and left > 0:
-                self._persist(between)
-                asked = self._take(left, by=now, since=since)
+            while left > 0 and (asked := self._read(left, by=now, since=since)):
                 left -= len(asked)
                 self.submit(asked)
-                if not self._in_flight:
+                while self.is_under_way and not stop.is_set():
+                    self._persist(between)
+                    self.take(self.wait())
+                    self._hold()
+                if stop.is_set() or self._failed:
                     break
-                self.take(self.wait())
         finally:
             self.finish()
+            self._persist(lambda: end_turn(self._name, self._using))
 
     def run(self, asked: Sequence[Asked]) -> None:
         """Ask about these messages."""
@@ -147,13 +160,13 @@ class Turn:
     @property
     def is_under_way(self) -> bool:
         """Return whether answers are to come."""
-        return bool(self._in_flight) and not self._failed
+        return bool(self._in_flight or self._waiting) and not self._failed
 
     def submit(self, asked: Sequence[Asked]) -> None:
-        """Hand these messages over to the crew, in chunks."""
+        """Ask about these messages, in chunks, a few at a time."""
         for start in range(0, len(asked), self._batch_size):
-            self._in_flight += 1
-            self._crew.submit(asked[start : start + self._batch_size])
+            self._waiting.append(asked[start : start + self._batch_size])
+        self._feed()
 
     def wait(self) -> list[Answer]:
         """Wait a moment for answers; touches no database."""
@@ -163,6 +176,7 @@ class Turn:
     def take(self, answers: Sequence[Answer]) -> None:
         """Write the answers down; ask again for the halves of a refused chunk."""
         self._in_flight -= len(answers)
+        self._feed()
         self._tally.counts["requests"] += len(answers)
         for together in _batches([a for a in answers if a.error is None]):
             self._write(together)
@@ -174,12 +188,22 @@ class Turn:
 
     def finish(self) -> None:
         """Let go of what was not begun, write what is under way, end the threads."""
-        for asked in self._crew.withdraw():
-            self._in_flight -= 1
-            self._put_off(asked)
+        # What is not asked about now stays due.
+        self._is_closing = True
+        self._in_flight -= len(self._crew.withdraw())
         while self._in_flight:
             self.take(self.wait())
         self._crew.close()
+
+    def _feed(self) -> None:
+        """Keep twice the workers' number of chunks in flight."""
+        while (
+            self._waiting
+            and not self._is_closing
+            and self._in_flight < 2 * self._workers
+        ):
+            self._crew.submit(self._waiting.popleft())
+            self._in_flight += 1
 
     def _is_blocked(self, now: datetime) -> bool:
         """Return whether the breaker has paused the account.
@@ -189,16 +213,16 @@ class Turn:
         until = self._state.paused_until
         return until is not None and until > now
 
-    def _take(
+    def _hold(self) -> bool:
+        return self._persist(lambda: hold_turn(self._account, self._name, self._using))
+
+    def _read(
         self, left: float, *, by: datetime, since: datetime | None
     ) -> list[Asked]:
-        """Take as many due messages as there is room for, in whole chunks."""
-        room = self._batch_size * (2 * self._workers - self._in_flight)
-        most = int(min(left, room))
-        if most < 1:
-            return []
-        take = functools.partial(take_due, self._account, most, using=self._using)
-        return self._persist(lambda: take(by=by, since=since))
+        """Read the next due messages; those read before are all answered for."""
+        most = int(min(left, _READ_AT_ONCE))
+        read = functools.partial(read_due, self._account, most, using=self._using)
+        return self._persist(lambda: read(by=by, since=since))
 
     def _write(self, answers: Sequence[Answer]) -> None:
         asked = [one for answer in answers for one in answer.asked]
@@ -224,9 +248,8 @@ class Turn:
             self._set_aside(asked[0])
             return
         middle = len(asked) // 2
-        for half in (asked[:middle], asked[middle:]):
-            self._in_flight += 1
-            self._crew.submit(half)
+        self._waiting.extendleft((asked[:middle], asked[middle:]))
+        self._feed()
 
     def _set_aside(self, one: Asked) -> None:
         is_settled = self._persist(lambda: set_aside(one, self._account, self._using))
