@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Status
+from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import (
     AccountPaused,
     IdempotencyConflict,
@@ -259,6 +259,13 @@ class TestInsideATransaction:
             assert woken == []
         assert woken == ["default"]
         assert sandbox.taken == []
+
+    def test_urgent_message_is_ahead_of_what_waits_already(self, use_account, sandbox):
+        use_account(sandbox.url, WAKER="tests.test_sending.note_waking", WORKERS=1)
+        services.queue_sms(MOBILE, "newsletter")
+        send_in_transaction("1234", priority=Priority.URGENT)
+        services.dispatch_queue(workers=1)
+        assert sandbox.taken[0].form["message"] == "1234"
 
     def test_broken_waker_costs_delay_only(self, use_account, caplog):
         use_account("http://127.0.0.1:9/api", WAKER="tests.test_sending.fail_waking")

@@ -38,7 +38,8 @@ class WishFields(TypedDict, total=False):
     """What may be said of a message beside its recipient and its text.
 
     ``expires_in`` is in seconds or a timedelta, counted from when it is due;
-    ``line`` and ``line2`` left out or None mean the account's own.
+    ``line`` and ``line2`` left out or None mean the account's own. ``priority``
+    counts wherever the message waits, for a waker's dispatcher say.
     """
 
     scenario: str
@@ -52,6 +53,7 @@ class WishFields(TypedDict, total=False):
     source: str
     group: str
     created_by: User | None
+    priority: int
 
 
 class QueueFields(WishFields, total=False):
@@ -61,7 +63,6 @@ class QueueFields(WishFields, total=False):
     """
 
     send_at: datetime | None
-    priority: int
 
 
 @sensitive_variables()

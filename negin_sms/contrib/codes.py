@@ -1,0 +1,72 @@
+"""What the adapters share: a one-time password on its way to a person.
+
+A code goes out before everything that waits, at once or not at all; where an account
+has a waker, its dispatcher has until the code expires. The text is shown to nobody.
+Who waits for it reads one sentence when it did not go out; why is for the log and the
+admin, since a stranger might be asking about somebody else's number.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Unpack, cast
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+
+from negin_sms.choices import Priority
+from negin_sms.exceptions import InvalidMessage, NeginSmsError, OutcomeUnknown
+from negin_sms.models import Message
+from negin_sms.services import send_sms
+from negin_sms.services.wishes import WishFields
+
+logger = logging.getLogger("negin_sms")
+
+EXPIRES_IN = 120
+"""Seconds after which a code that has not left is not sent any more."""
+
+
+class CodeNotSent(NeginSmsError):
+    """The code did not go out; ``str()`` is a sentence for who waits for it.
+
+    It names neither the number nor the reason. A row there may be is cancelled or
+    rejected, so that asking for a new code is always right.
+    """
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@sensitive_variables()
+def send_code(mobile: object, text: str, **fields: Unpack[WishFields]) -> Message:
+    """Send a one-time password now and return its row.
+
+    ``fields`` are those of ``send_sms``; ``expires_in`` is 120 seconds unless
+    given. Inside a transaction it leaves after the commit, which raises nothing.
+
+    Raise CodeNotSent where it surely did not go out, whoever refused it: its number,
+    the gateway, a cap, a veto. A message that may have been
+    sent is returned: its code may be on the phone already. Raise InvalidMessage
+    for any field but the number: that is the project's mistake.
+    """
+    wish: WishFields = {"expires_in": EXPIRES_IN, **fields}
+    wish |= {"priority": Priority.URGENT, "sensitive": True}
+    try:
+        return send_sms(mobile, text, on_not_sent="cancel", **wish)
+    except OutcomeUnknown as error:
+        return cast(Message, error.message)
+    except NeginSmsError as error:
+        if isinstance(error, InvalidMessage) and error.field != "mobile":
+            raise
+        key = getattr(getattr(error, "message", None), "pk", None)
+        kind = type(error).__name__
+        logger.warning("One-time password not sent: %s, SMS %s", kind, key)
+    raise CodeNotSent(
+        gettext_lazy("The code could not be sent. Ask for a new one in a few minutes.")
+    )
+
+
+def code_text(code: str) -> str:
+    """Return the text of a code's message, the code first: phones show that much."""
+    return _("%(code)s is your code. Do not give it to anyone.") % {"code": code}

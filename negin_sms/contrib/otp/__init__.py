@@ -1,0 +1,1 @@
+"""An SMS device for django-otp, as an app of its own."""

@@ -1,0 +1,122 @@
+"""A device that is a phone: it is sent a code, and a person reads it."""
+
+from __future__ import annotations
+
+import functools
+import unicodedata
+from collections.abc import Collection
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.debug import sensitive_variables
+from django_otp.models import CooldownMixin, SideChannelDevice, ThrottlingMixin
+
+from negin_sms.choices import Status
+from negin_sms.contrib.codes import EXPIRES_IN, CodeNotSent, code_text, send_code
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.services.transactions import after_commit, write_alias
+
+from . import conf
+
+
+class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
+    """The mobile of a user, who may own several."""
+
+    mobile = models.CharField(
+        gettext_lazy("mobile"),
+        max_length=16,
+        help_text=gettext_lazy("An Iranian mobile number, in any spelling."),
+    )
+
+    class Meta:
+        verbose_name = gettext_lazy("SMS device")
+        verbose_name_plural = gettext_lazy("SMS devices")
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Write the number as it is stored, or say what is wrong with it."""
+        # Not in clean(): long spellings have to become short before they are measured.
+        if "mobile" not in (exclude or ()):
+            try:
+                self.mobile = normalize_mobile(self.mobile)
+            except InvalidMessage as error:
+                raise ValidationError({"mobile": str(error.reason)}) from None
+        super().clean_fields(exclude)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save the device; raise InvalidMessage for a new one without a number."""
+        try:
+            self.mobile = normalize_mobile(self.mobile)
+        except InvalidMessage:
+            # One that came in otherwise still has its wrong codes counted.
+            if self._state.adding:
+                raise
+        super().save(*args, **kwargs)
+
+    def generate_challenge(self) -> str:
+        """Send a new code, unless one was sent a moment ago; say what was done.
+
+        Raise CodeNotSent, whose text is for the user, where it surely did not go
+        out. Inside a transaction, such as that of django-otp's forms, it leaves
+        after the commit; either way a code that failed starts no cooldown.
+        """
+        allowed, _why = self.generate_is_allowed()
+        if not allowed:
+            return _("a code was sent a moment ago; wait before you ask for another")
+        self.cooldown_set(commit=False)
+        self.generate_token(valid_secs=conf.get("OTP_SMS_TOKEN_VALIDITY"))
+        self._deliver()
+        return _("on its way by SMS; if it does not arrive, ask for another")
+
+    @sensitive_variables()
+    def verify_token(self, token: Any) -> bool:
+        """Return whether this is the code, once; Persian digits do as well."""
+        allowed, _why = self.verify_is_allowed()
+        if not allowed:
+            return False
+        verified = bool(super().verify_token(_ascii_digits(str(token))))
+        if verified:
+            self.throttle_reset()
+        else:
+            self.throttle_increment()
+        return verified
+
+    def get_text(self) -> str:
+        """Return the text that brings the code; proxy models may say it otherwise."""
+        return code_text(self.token)
+
+    def get_cooldown_duration(self) -> float:
+        """Return the seconds between two codes."""
+        return float(conf.get("OTP_SMS_COOLDOWN_DURATION"))
+
+    def get_throttle_factor(self) -> float:
+        """Return the seconds to wait after a wrong code, doubled at each."""
+        return float(conf.get("OTP_SMS_THROTTLE_FACTOR"))
+
+    def _deliver(self) -> None:
+        # A message that left later than this would bring a code of no use.
+        expires_in = min(EXPIRES_IN, conf.get("OTP_SMS_TOKEN_VALIDITY"))
+        wish = {"source": "otp", "expires_in": expires_in, **conf.get("OTP_SMS_FIELDS")}
+        try:
+            message = send_code(self.mobile, self.get_text(), **wish)
+        except CodeNotSent:
+            self.cooldown_reset()
+            raise
+        # Behind the send, which waits for the commit too.
+        after_commit(write_alias(), functools.partial(self._forgive, message))
+
+    def _forgive(self, message: Message) -> None:
+        """End the cooldown if the message has turned out not to go."""
+        if message.status in (Status.CANCELLED, Status.REJECTED, Status.EXPIRED):
+            self.last_generated_timestamp = None
+            type(self)._default_manager.filter(pk=self.pk).update(
+                last_generated_timestamp=None
+            )
+
+
+def _ascii_digits(text: str) -> str:
+    return "".join(str(unicodedata.decimal(c, c)) for c in text.strip())

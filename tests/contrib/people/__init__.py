@@ -1,0 +1,1 @@
+"""An app that keeps phone numbers of users, as a project would."""

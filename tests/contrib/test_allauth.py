@@ -1,0 +1,179 @@
+"""django-allauth: sign up and log in with a number and the code that arrives on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.messages import get_messages
+from django.core.cache import cache
+from django.core.exceptions import ValidationError
+from django.urls import reverse
+
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from tests.contrib import require
+
+require("allauth", "allauth")
+
+from negin_sms.contrib.allauth import MobileField, SMSAdapterMixin  # noqa: E402
+from negin_sms.segments import measure  # noqa: E402
+from tests.contrib.people.models import Phone  # noqa: E402
+
+E164 = "+989395213300"
+HINT = "If nothing arrives within a few minutes, ask for a new code."
+FAILURE = "The code could not be sent. Ask for a new one in a few minutes."
+NOBODY_LISTENS = "http://127.0.0.1:9/api"
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def member():
+    user = get_user_model().objects.create_user("member")
+    Phone.objects.create(user=user, number=E164, verified=True)
+    return user
+
+
+def sign_up(client, phone="09395213300"):
+    return client.post(reverse("account_signup"), {"phone": phone})
+
+
+def ask_for_code(client, phone="09395213300"):
+    return client.post(reverse("account_request_login_code"), {"phone": phone})
+
+
+def said(response) -> list[str]:
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def logged_in_as(client) -> Any:
+    return client.session.get("_auth_user_id")
+
+
+@pytest.mark.parametrize("spelling", ["09395213300", "۰۹۳۹ ۵۲۱ ۳۳۰۰", "+989395213300"])
+def test_sign_up_then_log_in_with_the_codes_that_arrive(client, last_code, spelling):
+    response = sign_up(client, spelling)
+    assert response.url == reverse("account_verify_phone")
+    client.post(reverse("account_verify_phone"), {"code": last_code()})
+    phone = Phone.objects.get()
+    assert (phone.number, phone.verified) == (E164, True)
+    assert logged_in_as(client) == str(phone.user_id)
+
+    client.logout()
+    ask_for_code(client, spelling)
+    client.post(reverse("account_confirm_login_code"), {"code": last_code()})
+    assert logged_in_as(client) == str(phone.user_id)
+
+
+def test_login_page_takes_a_number_and_sends_a_code(client, member, last_code):
+    response = client.post(reverse("account_login"), {"login": "0939-521-3300"})
+    assert response.url == reverse("account_confirm_login_code")
+    client.post(response.url, {"code": last_code()})
+    assert logged_in_as(client) == str(member.pk)
+
+
+def test_wrong_code_logs_nobody_in(client, member, last_code):
+    ask_for_code(client)
+    wrong = "1" * 6 if last_code() != "1" * 6 else "2" * 6
+    client.post(reverse("account_confirm_login_code"), {"code": wrong})
+    assert logged_in_as(client) is None
+
+
+def test_messages_are_marked_as_what_they_are(client, member, live):
+    ask_for_code(client)
+    row = Message.objects.get()
+    assert (row.source, row.sensitive, row.priority) == ("allauth", True, 0)
+    assert (row.mobile, row.status) == (E164, Status.ACCEPTED)
+
+
+def test_unknown_number_is_told_to_sign_up_and_its_page_is_a_members(
+    client, member, texts
+):
+    known = ask_for_code(client)
+    client.cookies.clear()
+    unknown = ask_for_code(client, "09395213301")
+    assert texts()[1] == "This number has no account. Sign up first."
+    assert unknown.url == known.url
+    assert [s.replace("3301", "3300") for s in said(unknown)] == said(known)
+
+
+def test_second_sign_up_with_a_number_is_told_to_its_owner_only(client, member, texts):
+    response = sign_up(client)
+    assert texts() == ["This number has an account already. Log in with it."]
+    assert response.url == reverse("account_verify_phone")
+    assert get_user_model().objects.count() == 1
+
+
+def test_every_page_says_what_to_do_when_nothing_arrives(client, live):
+    assert said(sign_up(client))[-1] == HINT
+
+
+@pytest.mark.parametrize("action", [ask_for_code, sign_up])
+def test_failure_looks_like_success_so_that_it_tells_nothing(
+    client, action, member, use_account
+):
+    use_account(NOBODY_LISTENS)
+    known = action(client)
+    client.cookies.clear()
+    unknown = action(client, "09395213301")
+    assert known.status_code == unknown.status_code == 302
+    assert known.url == unknown.url
+    assert FAILURE not in said(known) + said(unknown)
+    assert said(known)[-1] == said(unknown)[-1] == HINT
+
+
+def test_resend_that_fails_tells_nothing_either(client, member, use_account):
+    use_account(NOBODY_LISTENS)
+    pages = []
+    for phone in ("09395213300", "09395213301"):
+        sign_up(client, phone)
+        cache.clear()  # or allauth's own limit answers
+        url = reverse("account_verify_phone")
+        pages.append(said(client.post(url, {"action": "resend"})))
+        client.cookies.clear()
+    assert pages[0][-1] == pages[1][-1] == HINT
+    assert len(pages[0]) == len(pages[1])
+
+
+def test_failure_is_said_where_enumeration_is_no_worry(
+    client, member, use_account, settings
+):
+    settings.ACCOUNT_PREVENT_ENUMERATION = False
+    use_account(NOBODY_LISTENS)
+    assert said(ask_for_code(client)) == [FAILURE]
+
+
+@pytest.mark.parametrize("phone", ["02122345678", "+14155550100", "0939", "nonsense"])
+def test_field_says_what_is_wrong(client, live, phone):
+    form = sign_up(client, phone).context["form"]
+    assert form.errors["phone"]
+    assert not live.taken
+
+
+def test_field_that_is_not_required_may_stay_empty():
+    assert not MobileField(required=False).clean("")
+    with pytest.raises(ValidationError):
+        MobileField().clean("")
+
+
+def test_texts_and_fields_are_a_subclass_s_to_change(live):
+    class Adapter(SMSAdapterMixin):
+        sms_fields = {"expires_in": 60, "source": "club"}
+
+        def get_code_text(self, code):
+            return f"Club: {code}"
+
+    Adapter().send_verification_code_sms(None, E164, "1234")
+    row = Message.objects.get()
+    assert (row.text, row.source) == ("Club: 1234", "club")
+
+
+def test_notices_take_one_part():
+    adapter = SMSAdapterMixin()
+    for text in (
+        adapter.get_unknown_account_text(),
+        adapter.get_account_already_exists_text(),
+    ):
+        assert measure(text).parts == 1

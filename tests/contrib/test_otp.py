@@ -1,0 +1,184 @@
+"""django-otp: a device is added, its code arrives, and its user logs in with it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
+
+from negin_sms.contrib.codes import CodeNotSent
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import Message
+from tests.contrib import require
+
+require("django_otp", "otp")
+
+from negin_sms.contrib.otp.models import SMSDevice  # noqa: E402
+
+E164 = "+989395213300"
+FAILURE = "The code could not be sent. Ask for a new one in a few minutes."
+NOBODY_LISTENS = "http://127.0.0.1:9/api"
+HOUR = timedelta(hours=1)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def create_user():
+    users = get_user_model().objects
+    return users.create_user("maryam", password="secret", is_staff=True)
+
+
+@pytest.fixture
+def user():
+    return create_user()
+
+
+@pytest.fixture
+def device(user):
+    return SMSDevice.objects.create(user=user, name="phone", mobile="09395213300")
+
+
+def log_in(client, device, **fields: str):
+    password = {"username": "maryam", "password": "secret"}
+    chosen = {"otp_device": device.persistent_id}
+    # The admin's login page of django-otp, which wants a password and a code.
+    return client.post("/otp/login/", {**password, **chosen, **fields})
+
+
+def errors(response) -> str:
+    return str(response.context["form"].non_field_errors())
+
+
+def test_added_in_the_admin_then_log_in_with_the_code(client, admin_client, last_code):
+    user = create_user()
+    page = reverse("admin:negin_sms_otp_smsdevice_add")
+    form = {"user": user.pk, "name": "phone", "mobile": "+۹۸ (۹۳۹) ۵۲۱ ۳۳ ۰۰"}
+    admin_client.post(page, {**form, "confirmed": "on"})
+    device = SMSDevice.objects.get()
+    assert device.mobile == E164
+
+    assert "on its way by SMS" in errors(log_in(client, device, otp_challenge="1"))
+    assert log_in(client, device, otp_token=last_code()).status_code == 302
+    assert client.get("/home/").content == b"True"
+
+
+def test_message_is_marked_as_what_it_is(device, live, settings):
+    settings.OTP_SMS_FIELDS = {"group": "staff"}
+    device.generate_challenge()
+    row = Message.objects.get()
+    assert (row.source, row.group, row.sensitive) == ("otp", "staff", True)
+    assert (row.priority, row.expires_at - row.due_at) == (0, timedelta(seconds=120))
+
+
+def test_message_does_not_outlive_its_code(device, live, settings):
+    settings.OTP_SMS_TOKEN_VALIDITY = 30
+    device.generate_challenge()
+    row = Message.objects.get()
+    assert row.expires_at - row.due_at == timedelta(seconds=30)
+
+
+def test_code_works_once_and_in_persian_digits(device, last_code):
+    device.generate_challenge()
+    persian = last_code().translate(str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹"))
+    assert device.verify_token(f" {persian} ")
+    assert not device.verify_token(last_code())
+
+
+def test_wrong_codes_have_to_wait(device, last_code):
+    device.generate_challenge()
+    assert not device.verify_token("wrong")
+    assert not device.verify_token(last_code())
+    SMSDevice.objects.update(throttling_failure_timestamp=timezone.now() - HOUR)
+    device.refresh_from_db()
+    assert device.verify_token(last_code())
+    assert device.throttling_failure_count == 0
+
+
+def test_code_is_no_good_after_its_time(device, last_code):
+    device.generate_challenge()
+    SMSDevice.objects.update(valid_until=timezone.now())
+    device.refresh_from_db()
+    assert not device.verify_token(last_code())
+
+
+def test_second_code_has_to_wait(device, texts):
+    device.generate_challenge()
+    assert "wait before" in device.generate_challenge()
+    assert len(texts()) == 1
+
+
+def test_failure_is_said_and_starts_no_cooldown(device, use_account, live):
+    use_account(NOBODY_LISTENS)
+    with pytest.raises(CodeNotSent, match="could not be sent"):
+        device.generate_challenge()
+    device.refresh_from_db()
+    assert device.generate_is_allowed() == (True, None)
+
+
+def test_failure_after_the_commit_starts_no_cooldown(device, use_account):
+    use_account(NOBODY_LISTENS)
+    with transaction.atomic():
+        device.generate_challenge()
+        assert not device.generate_is_allowed()[0]
+    assert device.generate_is_allowed()[0]
+    device.refresh_from_db()
+    assert device.generate_is_allowed()[0]
+
+
+def test_form_shows_the_sentence_and_no_reason(client, device, live):
+    SMSDevice.objects.update(mobile="+982122345678")
+    shown = errors(log_in(client, device, otp_challenge="1"))
+    assert FAILURE in shown
+
+
+def test_number_that_is_none_is_not_saved(user):
+    with pytest.raises(ValidationError, match="not a mobile"):
+        SMSDevice(user=user, name="phone", mobile="02122345678").full_clean()
+    with pytest.raises(InvalidMessage):
+        SMSDevice.objects.create(user=user, name="phone", mobile="nonsense")
+
+
+def staff(client, *rights: str) -> None:
+    member = get_user_model().objects.create_user("clerk", is_staff=True)
+    member.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client.force_login(member)
+
+
+@pytest.mark.parametrize("page", ["changelist", "change", "delete"])
+def test_number_is_shown_to_those_who_may_see_numbers(client, device, page):
+    rights = ("view_smsdevice", "change_smsdevice", "delete_smsdevice")
+    staff(client, *rights)
+    keys = [] if page == "changelist" else [device.pk]
+    url = reverse(f"admin:negin_sms_otp_smsdevice_{page}", args=keys)
+    assert "9395213300" not in client.get(url).content.decode()
+
+
+def test_clerk_with_the_right_sees_and_changes_the_number(client, device):
+    staff(client, "change_smsdevice", "view_smsdevice", "view_sensitive_message")
+    url = reverse("admin:negin_sms_otp_smsdevice_change", args=[device.pk])
+    assert f'value="{E164}"' in client.get(url).content.decode()
+
+
+def test_clerk_without_the_right_can_still_turn_a_device_off(client, device):
+    staff(client, "change_smsdevice", "view_smsdevice")
+    url = reverse("admin:negin_sms_otp_smsdevice_change", args=[device.pk])
+    page = client.get(url).content.decode()
+    assert "0939•••3300" in page
+    client.post(url, {"user": device.user_id, "name": "old", "mobile": "09395213301"})
+    device.refresh_from_db()
+    assert (device.name, device.confirmed, device.mobile) == ("old", False, E164)
+
+
+def test_admin_finds_devices_by_user_and_shows_no_code(admin_client, device, live):
+    device.generate_challenge()
+    url = reverse("admin:negin_sms_otp_smsdevice_changelist")
+    assert "0939•••3300" in admin_client.get(url, {"q": "mary"}).content.decode()
+    assert "0939•••3300" not in admin_client.get(url, {"q": "ali"}).content.decode()
+    change = reverse("admin:negin_sms_otp_smsdevice_change", args=[device.pk])
+    assert device.token not in admin_client.get(change).content.decode()
