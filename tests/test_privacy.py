@@ -19,8 +19,8 @@ from negin_sms.services.drafting import draft_batch
 from negin_sms.services.recipients import read_sheet
 
 USER, PASSWORD = "canary-user", "canary-p&ss wörd"
-MOBILE, TEXT = "09000000123", "کاناری canary-text 4711"
-CANARIES = (PASSWORD, "canary-p", "9000000123", "canary-text", "4711")
+MOBILE, TEXT = "09000000123", "کاناری canary-text 80471103"
+CANARIES = (PASSWORD, "canary-p", "9000000123", "canary-text", "80471103")
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
