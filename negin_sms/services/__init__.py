@@ -14,7 +14,7 @@ from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reports import ActionReport, DispatchReport, PollReport
 from .sending import send_messages, send_sms
 from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
-from .stopping import stop_on_signals
+from .stopping import stop_after, stop_on_signals
 
 __all__ = [
     "AccountStatus",
@@ -38,5 +38,6 @@ __all__ = [
     "resume_account",
     "send_messages",
     "send_sms",
+    "stop_after",
     "stop_on_signals",
 ]
