@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import os
 import socket
 import subprocess
 import sys
@@ -416,13 +417,31 @@ def wait_for(
         time.sleep(pause)
 
 
+def pids(rows: list[dict[str, Any]]) -> set[int]:
+    """Return the processes that hold these rows, or held them."""
+    return {int(row["claim"].split(":")[1]) for row in rows}
+
+
+def at_work(
+    chaos: Chaos, workers: list[subprocess.Popen[str]]
+) -> list[subprocess.Popen[str]]:
+    """Return the workers that are sending."""
+    busy = pids([row for row in chaos.do("dump") if row["status"] == "sending"])
+    groups = {os.getpgid(pid) for pid in busy}
+    return [worker for worker in workers if worker.pid in groups]
+
+
 def kill_one_midway(
     chaos: Chaos, workers: list[subprocess.Popen[str]]
 ) -> list[dict[str, Any]]:
-    """Queue, kill one of the workers among it, and wake like a schedule since."""
+    """Queue, kill one of the workers while it sends, and wake like a schedule since."""
     queueing = chaos.start("queue_each", count=COUNT)
     wait_for(chaos, workers, lambda: len(chaos.gateway.journal) >= COUNT // 5)
-    chaos.kill(workers.pop(0))
+    while not (busy := at_work(chaos, workers)):
+        assert len(chaos.gateway.journal) < COUNT, "nobody was seen at work"
+    victim = busy[0]
+    workers.remove(victim)
+    chaos.kill(victim)
     _out, err = queueing.communicate(timeout=PATIENCE)
     assert queueing.returncode == 0, err
     assert "failed" not in err
@@ -460,6 +479,7 @@ def test_a_killed_celery_worker_loses_nothing_and_doubles_nothing(
     rows = kill_one_midway(chaos, workers)
     end(workers[0])
     assert chaos.kills == 1
+    assert len(pids(rows)) > 1
     assert chaos.verdict(rows, queued=COUNT, uncertain_at_most=2 * 4) == []
 
 
@@ -489,4 +509,5 @@ def test_a_killed_db_worker_loses_nothing_and_doubles_nothing(server, gateway):
     rows = kill_one_midway(chaos, workers)
     end(workers[0])
     assert chaos.kills == 1
+    assert len(pids(rows)) > 1
     assert chaos.verdict(rows, queued=COUNT, uncertain_at_most=2 * 4) == []
