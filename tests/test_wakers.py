@@ -18,13 +18,14 @@ import pytest
 from django.db import transaction
 from django.test import TestCase, override_settings
 
+import negin_sms
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 from negin_sms.services import stopping
 from tests.badgateway import BadGateway, wait_until
-from tests.chaos import ROOT, Chaos, database_urls, fresh_database, reap
+from tests.chaos import Chaos, database_urls, fresh_database, reap
 from tests.settings import NEGIN_SMS
 
 NUMBER = "09395213300"
@@ -275,21 +276,29 @@ class TestCelery:
             assert 1.5 < time.monotonic() - started < 4
         assert "The waker of SMS account 'default' failed" in caplog.text
 
-    def test_without_celery_it_says_what_to_install(self):
-        code = (
-            "import sys; sys.modules['celery'] = None; "
-            "import django; django.setup(); from negin_sms import tasks; "
-            "tasks.wake('default')"
-        )
-        process = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            env={"DJANGO_SETTINGS_MODULE": "tests.settings"},
-            check=False,
-        )
-        assert 'pip install "celery[redis]"' in process.stderr.splitlines()[-1]
+
+def import_without(monkeypatch, name: str, *missing: str) -> Any:
+    """Import a module of ours afresh where some packages are not installed."""
+    for each in missing:
+        monkeypatch.setitem(sys.modules, each, None)
+    path = f"negin_sms.{name}"
+    monkeypatch.setattr(negin_sms, name, sys.modules.get(path), raising=False)
+    monkeypatch.delitem(sys.modules, path, raising=False)
+    try:
+        return importlib.import_module(path)
+    finally:
+        sys.modules.pop(path, None)
+
+
+def test_without_celery_it_says_what_to_install(monkeypatch):
+    tasks = import_without(monkeypatch, "tasks", "celery")
+    with pytest.raises(InvalidConfiguration, match=r'pip install "celery\[redis\]"'):
+        tasks.wake("default")
+
+
+def test_without_django_tasks_it_says_what_to_install(monkeypatch):
+    with pytest.raises(InvalidConfiguration, match=r"django-negin-sms\[tasks\]"):
+        import_without(monkeypatch, "background", "django.tasks", "django_tasks")
 
 
 # --- Django Tasks ------------------------------------------------------------------
