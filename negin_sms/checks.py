@@ -1,7 +1,8 @@
 """System checks. An error is for what cannot work; ids stay for life.
 
 E001 settings, E002 USE_TZ, E003 SQLite, E004 MariaDB and MySQL, E005 development
-gateways in production, W001 the password travels in the open, I001 the brakes.
+gateways in production, E006 wakers, W001 the password travels in the open, W002 a
+waker that leaves the work to the request, I001 the brakes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections, router
+from django.utils.module_loading import import_string
 
 from . import conf
 from .exceptions import InvalidConfiguration, InvalidMessage
@@ -24,6 +27,7 @@ _DEVELOPMENT = {
     "negin_sms.gateway.console.ConsoleGateway": "prints messages",
     "negin_sms.gateway.memory.MemoryGateway": "keeps messages in memory",
 }
+_BACKGROUND = "negin_sms.background.wake"
 _OLDEST = {True: (10, 6), False: (8, 0, 1)}  # SKIP LOCKED: MariaDB, MySQL
 
 
@@ -34,8 +38,10 @@ def register_all() -> None:
     checks.register(check_encryption, checks.Tags.security, "negin_sms")
     checks.register(check_databases, checks.Tags.database)
     checks.register(check_sqlite, "negin_sms")
+    checks.register(check_wakers, "negin_sms")
     checks.register(check_deployment, "negin_sms", deploy=True)
     checks.register(check_brakes, "negin_sms", deploy=True)
+    checks.register(check_task_backend, "negin_sms", deploy=True)
 
 
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
@@ -118,6 +124,16 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
 def check_brakes(app_configs: Any, **kwargs: Any) -> Found:
     """I001: what keeps each account from sending too much, or to the wrong people."""
     return _each_account(_brakes)
+
+
+def check_wakers(app_configs: Any, **kwargs: Any) -> Found:
+    """E006: what WAKER names is there; at work it would only be a line in the log."""
+    return _each_account(_no_waker)
+
+
+def check_task_backend(app_configs: Any, **kwargs: Any) -> Found:
+    """W002: Django's default backend for tasks has no worker."""
+    return _each_account(_dispatches_in_requests)
 
 
 def _each_account(check: Callable[[conf.Account], Iterable[Any]]) -> Found:
@@ -217,6 +233,33 @@ def _in_words(value: object) -> str:
     if pairs and isinstance(pairs[0], tuple):
         return "; ".join(f"{most} in {seconds} s" for seconds, most in pairs)
     return " to ".join(f"{each:%H:%M}" for each in pairs)
+
+
+def _no_waker(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    if account.waker is None:
+        return
+    try:
+        import_string(account.waker)
+    except (ImportError, ImproperlyConfigured) as error:
+        yield checks.Error(
+            f'{conf.SETTING}["{account.alias}"]["WAKER"] cannot be used: {error}',
+            hint=f'Write "negin_sms.tasks.wake" (Celery), "{_BACKGROUND}" (Django '
+            "Tasks), or None.",
+            id="negin_sms.E006",
+        )
+
+
+def _dispatches_in_requests(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    default = getattr(settings, "TASKS", {}).get("default", {})
+    backend = default.get("BACKEND", "ImmediateBackend")
+    if account.waker == _BACKGROUND and backend.endswith("ImmediateBackend"):
+        yield checks.Warning(
+            f'The SMS account "{account.alias}" is dispatched by the requests '
+            "themselves: Django's default backend for tasks has no worker.",
+            hint='Write TASKS["default"]["BACKEND"] = '
+            '"django_tasks_db.DatabaseBackend", or another that has workers.',
+            id="negin_sms.W002",
+        )
 
 
 def _is_loopback(host: str) -> bool:

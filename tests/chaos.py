@@ -7,6 +7,7 @@ of CI and by benchmarks/chaos.py at any size.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -90,40 +91,58 @@ def reap() -> None:
     """End every process that a failed test has left behind."""
     while _started:
         process = _started.pop()
-        process.kill()
+        kill_session(process)
         if process.stdout and not process.stdout.closed:
             process.communicate()
+
+
+def kill_session(process: subprocess.Popen[str]) -> None:
+    """SIGKILL all that has come of a process that was spawned."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Chaos:
     """One database and one gateway, and the processes between them."""
 
-    def __init__(self, database: str, gateway: BadGateway, **account: Any) -> None:
+    def __init__(
+        self,
+        database: str,
+        gateway: BadGateway,
+        env: dict[str, str] | None = None,
+        **account: Any,
+    ) -> None:
         self.database, self.gateway = database, gateway
         self.account = {**ACCOUNT, **account}
         self.kills = 0
+        self.env = env or {}
         self.do("migrate")
 
     def start(
         self, command: str, *, env: dict[str, str] | None = None, **arguments: Any
     ) -> subprocess.Popen[str]:
         """Start a process that does one thing."""
+        return self.spawn("tests.chaos_worker", command, json.dumps(arguments), env=env)
+
+    def spawn(
+        self, *module: str, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
+        """Run a module on our database and gateway, in a session of its own.
+
+        What it forks is killed with it: see ``kill``.
+        """
         account = {**self.account, "BASE_URL": self.gateway.url}
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "tests.chaos_worker",
-                command,
-                json.dumps(arguments),
-            ],
+            [sys.executable, "-m", *module],
             cwd=ROOT,
+            start_new_session=True,
             env={
                 **{
                     k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"
                 },
                 "CHAOS_DATABASE_URL": self.database,
                 "CHAOS_ACCOUNT": json.dumps(account),
+                **self.env,
                 **(env or {}),
             },
             stdout=subprocess.PIPE,
@@ -179,10 +198,10 @@ class Chaos:
             time.sleep(0.002)
 
     def kill(self, process: subprocess.Popen[str]) -> None:
-        """SIGKILL a process, unless it has ended by itself."""
+        """SIGKILL a process and its children, unless it has ended by itself."""
         if process.poll() is None:
             self.kills += 1
-        process.send_signal(signal.SIGKILL)
+        kill_session(process)
         process.communicate()
 
     def settle(self, *, mutant: str = "") -> list[dict[str, Any]]:

@@ -3,8 +3,10 @@
 import json
 import os
 
+import django
+
 from tests.settings import *  # noqa: F403
-from tests.settings import env
+from tests.settings import INSTALLED_APPS, env
 
 DATABASES = {"default": env.db("CHAOS_DATABASE_URL")}
 if "sqlite" in DATABASES["default"]["ENGINE"]:
@@ -15,3 +17,8 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
     }
 
 NEGIN_SMS = {"default": json.loads(os.environ["CHAOS_ACCOUNT"])}
+
+if "CHAOS_TASKS" in os.environ:
+    backport = ["django_tasks"] if django.VERSION < (6, 0) else []
+    INSTALLED_APPS = [*INSTALLED_APPS, *backport, "django_tasks_db"]
+    TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}

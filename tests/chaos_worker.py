@@ -35,6 +35,26 @@ def queue(count: int, **fields: Any) -> list[int]:
     ]
 
 
+def queue_each(count: int, start: int = 0) -> None:
+    """Queue each message in a transaction of its own, which wakes the workers."""
+    from django.db import transaction
+
+    from negin_sms import services
+
+    for number in range(start, start + count):
+        with transaction.atomic():
+            services.queue_sms("09395213300", f"message {number}")
+
+
+def wake() -> None:
+    """Do as a schedule does: wake the workers, queued or not."""
+    from django.utils.module_loading import import_string
+
+    from negin_sms import conf
+
+    import_string(str(conf.get_account().waker))(None)
+
+
 def dispatch(**options: Any) -> dict[str, Any]:
     import dataclasses
 
@@ -153,7 +173,7 @@ def dump_states() -> list[dict[str, Any]]:
 COMMANDS = {
     f.__name__: f
     for f in (
-        *(migrate, queue, dispatch, queue_and_dispatch),
+        *(migrate, queue, queue_each, wake, dispatch, queue_and_dispatch),
         *(send_row, die_sending, rescue, dump),
         *(accept, poll, dump_states, hammer),
     )
@@ -392,6 +412,8 @@ def main() -> None:
         skew_clock(float(skew))
     if scale := os.environ.get("CHAOS_TIME_SCALE"):
         scale_time(float(scale))
+    if "CHAOS_BROKER" in os.environ:
+        import tests.celery_app  # noqa: F401
     arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
     result = COMMANDS[sys.argv[1]](**arguments)
     sys.stdout.write(json.dumps(result, default=str))

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -202,7 +203,7 @@ def own_server(request) -> Iterator[Server]:
 def test_database_that_crashes(own_server, gateway, tmp_path):
     """T9: three crashes in 1,000 messages; no worker dies, so nothing is uncertain."""
     with fresh_database(own_server.url, tmp_path) as url:
-        patient = {"RESULT_RETRY": 30, "LEASE": 90}
+        patient: dict[str, Any] = {"RESULT_RETRY": 30, "LEASE": 90}
         chaos = Chaos(url, gateway, **patient)
         chaos.do("queue", count=1000)
         dispatchers = [chaos.start("dispatch", workers=4) for _ in range(2)]

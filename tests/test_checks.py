@@ -297,6 +297,31 @@ def test_w001_is_told_without_deploy(account):
     assert run_all() == {"negin_sms.W001"}
 
 
+def test_e006_waker_that_is_not_there(account):
+    account(WAKER="shop.tasks.wake")
+    (found,) = checks.check_wakers(None)
+    assert ids([found]) == ["E006"]
+    assert "No module named 'shop'" in found.msg
+
+
+@pytest.mark.parametrize("waker", [None, "tests.test_wakers.note_waking"])
+def test_no_e006_for_a_waker_that_is_there(account, waker):
+    account(WAKER=waker)
+    assert run_all() == set()
+
+
+def test_w002_tasks_without_a_worker(account, settings):
+    account(WAKER="negin_sms.background.wake")
+    assert ids(checks.check_task_backend(None)) == ["W002"]
+    settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
+    assert checks.check_task_backend(None) == []
+
+
+def test_no_w002_for_another_waker(account):
+    account(WAKER="negin_sms.tasks.wake")
+    assert checks.check_task_backend(None) == []
+
+
 def test_unreadable_settings_are_told_once(settings):
     settings.NEGIN_SMS = {"default": {"USERNAME": 5}}
     assert ids(checks.check_encryption(None) + checks.check_deployment(None)) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.dispatch import Signal
+from django.utils.module_loading import import_string
 
 from negin_sms import conf, services, signals
 from negin_sms.admin.operations import OPERATIONS
@@ -17,6 +19,7 @@ from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
 from negin_sms.models import Message
+from negin_sms.services import stopping
 
 README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
 
@@ -151,3 +154,41 @@ def test_python_blocks_of_sending_run(capsys):
     assert len(blocks) == 3
     code = "\n".join(re.sub(r"^    ", "", block, flags=re.M) for block in blocks)
     exec(compile(code, "README.rst", "exec"), {"InvalidMessage": InvalidMessage})
+
+
+def run_blocks(title: str) -> list[dict[str, Any]]:
+    """Run each Python block of a section beside an empty account."""
+    blocks = re.findall(
+        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section(title) + "\n"
+    )
+    settings: list[dict[str, Any]] = []
+    for block in blocks:
+        settings.append({"NEGIN_SMS": {"default": {}}})
+        code = re.sub(r"^    ", "", block, flags=re.M)
+        exec(compile(code, "README.rst", "exec"), settings[-1])
+    return settings
+
+
+def test_celery_settings_work():
+    celery = pytest.importorskip("celery")
+    settings, _django_s = run_blocks("Task queues")
+    assert import_string(settings["NEGIN_SMS"]["default"]["WAKER"])
+    app = celery.Celery("site", broker="memory://", set_as_current=False)
+    app.config_from_object(settings, namespace="CELERY")
+    for name in ("negin_sms.dispatch", "negin_sms.poll"):
+        assert app.tasks[name]
+        assert app.amqp.router.route({}, name)["queue"].name == "sms"
+    scheduled = {each["task"] for each in app.conf.beat_schedule.values()}
+    assert scheduled == {"negin_sms.dispatch", "negin_sms.poll"}
+
+
+def test_settings_of_django_tasks_work():
+    pytest.importorskip("django_tasks_db")
+    _celery_s, settings = run_blocks("Task queues")
+    assert import_string(settings["NEGIN_SMS"]["default"]["WAKER"])
+    path = settings["TASKS"]["default"]["BACKEND"]
+    assert importlib.util.find_spec(path.rpartition(".")[0])
+
+
+def test_a_shift_is_as_long_as_the_readme_says():
+    assert f"after {stopping._SHIFT:.0f} seconds" in section("Task queues")

@@ -19,7 +19,7 @@ from .reporting import DeliveryReport, delivery_report
 from .reports import ActionReport, DispatchReport, PollReport
 from .sending import send_messages, send_sms
 from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
-from .stopping import stop_on_signals
+from .stopping import stop_after, stop_on_signals
 
 __all__ = [
     "AccountGlance",
@@ -53,5 +53,6 @@ __all__ = [
     "resume_account",
     "send_messages",
     "send_sms",
+    "stop_after",
     "stop_on_signals",
 ]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Unpack
 
 from django.db import IntegrityError, connections, transaction
@@ -16,13 +16,17 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Status
-from negin_sms.exceptions import IdempotencyConflict, InvalidMessage
+from negin_sms.exceptions import (
+    IdempotencyConflict,
+    InvalidConfiguration,
+    InvalidMessage,
+)
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from . import caps
 from .reports import ActionReport
-from .transactions import after_commit, write_alias
+from .transactions import after_commit_once, write_alias
 from .wishes import QueueFields, compose, reuse_keys, save_once
 
 logger = logging.getLogger("negin_sms")
@@ -121,19 +125,31 @@ def cancel(messages: Iterable[Message]) -> ActionReport:
 
 
 def wake(alias: str, using: str) -> None:
-    """Call the account's waker once the caller's work is durable, if it has one."""
+    """Call the account's waker once the caller's work is durable, if it has one.
+
+    At most once a transaction, however many messages that queues.
+    """
     waker = conf.get_account(alias).waker
     if waker:
-        after_commit(using, functools.partial(_call_waker, waker, alias))
+        after_commit_once(using, _WakerCall(waker, alias))
 
 
-def _call_waker(waker: str, alias: str) -> None:
-    # A broker that is down costs delay, never the caller's request.
-    try:
-        import_string(waker)(alias)
-    except Exception as error:
-        kind = type(error).__name__
-        logger.error("The waker of SMS account %r failed with %s", alias, kind)
+@dataclass(frozen=True, slots=True)
+class _WakerCall:
+    """A call to come; equal to another of the same waker for the same account."""
+
+    waker: str
+    alias: str
+
+    def __call__(self) -> None:
+        # A broker that is down costs delay, never the caller's request.
+        try:
+            import_string(self.waker)(self.alias)
+        except Exception as error:
+            ours = isinstance(error, InvalidConfiguration)
+            # Others' words may hold the broker's password.
+            why = str(error) if ours else type(error).__name__
+            logger.error("The waker of SMS account %r failed: %s", self.alias, why)
 
 
 @sensitive_variables()

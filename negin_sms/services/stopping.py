@@ -1,4 +1,4 @@
-"""SIGTERM and Ctrl-C as an event: stop taking work, finish what is under way."""
+"""When to stop, as an event: take no more work, finish what is under way."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from types import FrameType
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+# What a task of a task queue may take before it lets others have their turn: with the
+# requests in flight it ends within the 30 to 90 s that service managers wait.
+_SHIFT = 20.0  # s
 
 
 @contextlib.contextmanager
@@ -31,3 +34,16 @@ def stop_on_signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def stop_after(seconds: float | None = None) -> Iterator[threading.Event]:
+    """Give an event that is set when the block has run for a shift (20 s)."""
+    stop = threading.Event()
+    timer = threading.Timer(_SHIFT if seconds is None else seconds, stop.set)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield stop
+    finally:
+        timer.cancel()

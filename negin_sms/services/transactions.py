@@ -57,3 +57,29 @@ def after_commit(using: str, action: Callable[[], object]) -> None:
         transaction.on_commit(action, using=using, robust=True)
     # With autocommit switched off nobody tells us of the commit: the row waits
     # for the dispatcher.
+
+
+def after_commit_once(using: str, action: Callable[[], object]) -> None:
+    """Do as ``after_commit``, unless an equal action waits for this commit already.
+
+    Django drops what waits when its savepoint is rolled back, so it waits no more.
+    """
+    if not (in_transaction(using) and _waits(using, action)):
+        after_commit(using, action)
+
+
+def _waits(using: str, action: Callable[[], object]) -> bool:
+    """Return whether an equal action waits for the transaction that is open.
+
+    A TestCase's block keeps the actions of all "transactions" inside it, which are
+    savepoints; each entry begins with the set of savepoints it was made under.
+    """
+    connection = connections[using]
+    around = sum(
+        getattr(block, "_from_testcase", False) for block in connection.atomic_blocks
+    )
+    ours = connection.savepoint_ids[around - 1] if around else None
+    return any(
+        action in entry and (not around or ours in entry[0])
+        for entry in connection.run_on_commit
+    )

@@ -1,0 +1,522 @@
+"""Task queues: who wakes them, how often, and that a worker's death costs nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import TestCase, override_settings
+
+import negin_sms
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.models import Message
+from negin_sms.services import stopping
+from tests.badgateway import BadGateway, wait_until
+from tests.chaos import Chaos, database_urls, fresh_database, reap
+from tests.settings import NEGIN_SMS
+
+NUMBER = "09395213300"
+WOKEN: list[str] = []
+
+# The wakers do not depend on the database: one server shows them, or SQLite.
+SERVER = [*database_urls()[1:], "sqlite"][0]
+
+
+def note_waking(alias: str) -> None:
+    WOKEN.append(alias)
+
+
+def refuse_waking(alias: str) -> None:
+    raise InvalidConfiguration("Install it.")
+
+
+NOTED = {
+    alias: {**NEGIN_SMS["default"], "WAKER": "tests.test_wakers.note_waking"}
+    for alias in ("default", "second")
+}
+
+
+@pytest.fixture
+def woken(settings) -> list[str]:
+    settings.NEGIN_SMS = NOTED
+    WOKEN.clear()
+    return WOKEN
+
+
+def queue(**fields: Any) -> Message:
+    return services.queue_sms(NUMBER, "hello", **fields)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOncePerTransaction:
+    def test_many_messages_wake_once(self, woken):
+        with transaction.atomic():
+            for _ in range(3):
+                queue()
+            services.queue_many([{"mobile": NUMBER, "text": "hello"}] * 2)
+            services.send_sms(NUMBER, "hello")
+            assert woken == []
+        assert woken == ["default"]
+
+    def test_each_account_is_woken(self, woken):
+        with transaction.atomic():
+            for alias in ("default", "second", "default"):
+                queue(account=alias)
+        assert woken == ["default", "second"]
+
+    def test_each_transaction_wakes(self, woken):
+        for _ in range(2):
+            with transaction.atomic():
+                queue()
+        queue()
+        assert woken == ["default"] * 3
+
+    def test_rolled_back_transaction_wakes_nobody(self, woken):
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            queue()
+            raise ZeroDivisionError
+        assert woken == []
+
+    def test_rolled_back_savepoint_takes_only_its_own(self, woken):
+        with transaction.atomic():
+            with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+                queue()
+                raise ZeroDivisionError
+            queue()
+        assert woken == ["default"]
+
+    def test_rolled_back_savepoint_leaves_what_was_before_it(self, woken):
+        with transaction.atomic():
+            queue()
+            with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+                queue()
+                raise ZeroDivisionError
+        assert woken == ["default"]
+
+    def test_nested_savepoints_wake_once_for_what_stays(self, woken):
+        with transaction.atomic():
+            with transaction.atomic():
+                queue()
+                with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+                    queue()
+                    raise ZeroDivisionError
+            with transaction.atomic():
+                queue()
+        assert woken == ["default"]
+
+    def test_rolled_back_outer_savepoint_takes_the_kept_inner_one(self, woken):
+        with transaction.atomic():
+            queue(account="second")
+            with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+                with transaction.atomic():
+                    queue()
+                queue()
+                raise ZeroDivisionError
+        assert woken == ["second"]
+
+    def test_our_own_words_are_logged(self, settings, caplog):
+        waker = {"WAKER": "tests.test_wakers.refuse_waking"}
+        settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
+        assert queue().status == Status.QUEUED
+        assert "SMS account 'default' failed: Install it." in caplog.text
+
+
+@override_settings(NEGIN_SMS=NOTED)
+class TestInTestCases(TestCase):
+    """The project's own tests see what they would see in production."""
+
+    def setUp(self) -> None:
+        WOKEN.clear()
+        queue()
+
+    def test_what_was_queued_before_hides_nothing(self) -> None:
+        for _ in range(2):
+            with self.captureOnCommitCallbacks(execute=True) as callbacks:
+                queue()
+            assert len(callbacks) == 1
+        assert WOKEN == ["default"] * 2
+
+    def test_each_transaction_wakes_once(self) -> None:
+        for _ in range(2):
+            with self.captureOnCommitCallbacks(execute=True):  # noqa: SIM117
+                with transaction.atomic():
+                    queue()
+                    queue()
+        assert WOKEN == ["default"] * 2
+
+
+def is_timer(thread: threading.Thread) -> bool:
+    return isinstance(thread, threading.Timer)
+
+
+class TestShift:
+    def test_ends_by_itself(self):
+        with services.stop_after(0.01) as stop:
+            assert stop.wait(5)
+
+    def test_is_not_over_when_the_work_is_done_before(self):
+        with services.stop_after() as stop:
+            pass
+        assert not stop.is_set()
+        wait_until(lambda: not any(map(is_timer, threading.enumerate())))
+
+
+# --- Celery ------------------------------------------------------------------------
+
+
+def celery_app(broker: str, **conf: Any) -> Any:
+    celery = pytest.importorskip("celery")
+    app = celery.Celery("tests", broker=broker)
+    app.conf.update(conf)
+    app.set_current()
+    return app
+
+
+@pytest.fixture
+def tasks() -> Iterator[Any]:
+    """Give negin_sms.tasks, and leave no app of the test's as the current one."""
+    state = pytest.importorskip("celery._state")
+    before = state._tls.current_app
+    yield importlib.import_module("negin_sms.tasks")
+    state._tls.current_app = before
+    from kombu import pools
+
+    pools.reset()
+
+
+def boxed(app: Any, name: str) -> list[Any]:
+    """Take the tasks out of a queue: each its name and what it is given."""
+    with app.connection_for_read() as connection:
+        box = connection.SimpleQueue(name)
+        taken = [box.get(timeout=1) for _ in range(len(box))]
+        box.close()
+    return [(each.headers["task"], each.payload[0]) for each in taken]
+
+
+def let_shifts_be_over(monkeypatch) -> None:
+    over = threading.Event()
+    over.set()
+    monkeypatch.setattr(services, "stop_after", lambda: contextlib.nullcontext(over))
+
+
+def use_waker(settings, waker: str) -> None:
+    settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], "WAKER": waker}}
+
+
+@pytest.mark.django_db(transaction=True)
+class TestCelery:
+    def test_names_and_results(self, tasks):
+        app = celery_app("memory://")
+        for name in ("negin_sms.dispatch", "negin_sms.poll"):
+            assert app.tasks[name].ignore_result
+            assert app.tasks[name].time_limit > stopping._SHIFT + 90
+
+    def test_dispatch_sends_what_is_due(self, tasks):
+        queue()
+        celery_app("memory://")
+        assert tasks.dispatch("default") is None
+        assert Message.objects.get().status == Status.ACCEPTED
+        assert tasks.poll() is None
+
+    def test_wake_puts_one_task_into_the_broker(self, tasks, settings):
+        name = uuid.uuid4().hex
+        app = celery_app("memory://", task_default_queue=name)
+        use_waker(settings, "negin_sms.tasks.wake")
+        with transaction.atomic():
+            queue()
+            queue()
+        assert boxed(app, name) == [("negin_sms.dispatch", ["default"])]
+
+    def test_a_shift_that_is_over_asks_for_the_next(self, tasks, monkeypatch):
+        name = uuid.uuid4().hex
+        app = celery_app("memory://", task_default_queue=name)
+        let_shifts_be_over(monkeypatch)
+        tasks.dispatch("default")
+        assert boxed(app, name) == [("negin_sms.dispatch", ["default"])]
+
+    def test_eager_tasks_need_no_broker(self, tasks, settings):
+        celery_app("redis://127.0.0.1:9", task_always_eager=True)
+        use_waker(settings, "negin_sms.tasks.wake")
+        assert queue().status == Status.QUEUED
+        assert Message.objects.get().status == Status.ACCEPTED
+
+    @pytest.mark.parametrize("scheme", ["redis", "amqp"])
+    def test_refused_broker_costs_no_time(self, tasks, settings, caplog, scheme):
+        celery_app(f"{scheme}://127.0.0.1:9", result_backend="redis://127.0.0.1:9")
+        use_waker(settings, "negin_sms.tasks.wake")
+        queue()  # imports the transport
+        started = time.monotonic()
+        with transaction.atomic():
+            queue()
+        assert time.monotonic() - started < 0.5
+        assert Message.objects.filter(status=Status.QUEUED).count() == 2
+        assert "The waker of SMS account 'default' failed" in caplog.text
+
+    @pytest.mark.chaos
+    @pytest.mark.parametrize("scheme", ["redis", "amqp"])
+    def test_silent_broker_costs_two_seconds(self, tasks, settings, caplog, scheme):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            celery_app(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
+            use_waker(settings, "negin_sms.tasks.wake")
+            started = time.monotonic()
+            assert queue().status == Status.QUEUED
+            assert 1.5 < time.monotonic() - started < 4
+        assert "The waker of SMS account 'default' failed" in caplog.text
+
+
+def import_without(monkeypatch, name: str, *missing: str) -> Any:
+    """Import a module of ours afresh where some packages are not installed."""
+    for each in missing:
+        monkeypatch.setitem(sys.modules, each, None)
+    path = f"negin_sms.{name}"
+    monkeypatch.setattr(negin_sms, name, sys.modules.get(path), raising=False)
+    monkeypatch.delitem(sys.modules, path, raising=False)
+    try:
+        return importlib.import_module(path)
+    finally:
+        sys.modules.pop(path, None)
+
+
+def test_without_celery_it_says_what_to_install(monkeypatch):
+    tasks = import_without(monkeypatch, "tasks", "celery")
+    with pytest.raises(InvalidConfiguration, match=r'pip install "celery\[redis\]"'):
+        tasks.wake("default")
+
+
+def test_without_django_tasks_it_says_what_to_install(monkeypatch):
+    with pytest.raises(InvalidConfiguration, match=r"django-negin-sms\[tasks\]"):
+        import_without(monkeypatch, "background", "django.tasks", "django_tasks")
+
+
+# --- Django Tasks ------------------------------------------------------------------
+
+
+def tasks_of_django() -> Any:
+    try:
+        return importlib.import_module("django.tasks")
+    except ImportError:
+        return pytest.importorskip("django_tasks")
+
+
+def set_tasks(settings, backend: str) -> Any:
+    package = tasks_of_django()
+    path = f"{package.__name__}.backends.{backend}"
+    settings.TASKS = {"default": {"BACKEND": path}}
+    use_waker(settings, "negin_sms.background.wake")
+    return package.default_task_backend
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDjangoTasks:
+    def test_a_transaction_enqueues_one_task(self, settings):
+        backend = set_tasks(settings, "dummy.DummyBackend")
+        with transaction.atomic():
+            queue()
+            queue()
+        (result,) = backend.results
+        assert result.args == ["default"]
+        assert result.task.module_path == "negin_sms.background.dispatch_in_background"
+
+    def test_the_task_sends(self, settings):
+        set_tasks(settings, "immediate.ImmediateBackend")
+        queue()
+        assert Message.objects.get().status == Status.ACCEPTED
+
+    def test_a_shift_that_is_over_asks_for_the_next(self, settings, monkeypatch):
+        backend = set_tasks(settings, "dummy.DummyBackend")
+        background = importlib.import_module("negin_sms.background")
+        let_shifts_be_over(monkeypatch)
+        background.dispatch_in_background.call("default")
+        assert [result.args for result in backend.results] == [["default"]]
+
+
+# --- real workers that die --------------------------------------------------------
+
+COUNT = 300
+PATIENCE = 60.0  # s
+BROKERS = {
+    "redis": ("redis://127.0.0.1:6379/13", 6379),
+    "amqp": ("amqp://guest:guest@127.0.0.1:5672//", 5672),
+}
+
+
+@pytest.fixture
+def gateway() -> Iterator[BadGateway]:
+    with BadGateway(latency=0.02) as running:
+        yield running
+        reap()
+
+
+@pytest.fixture
+def server(tmp_path) -> Iterator[str]:
+    with fresh_database(SERVER, tmp_path) as url:
+        yield url
+        reap()
+
+
+@pytest.fixture(params=BROKERS)
+def broker(request) -> Iterator[dict[str, str]]:
+    """Give the environment of a broker's users; leave nothing in the broker."""
+    pytest.importorskip("celery")
+    url, port = BROKERS[request.param]
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        pytest.skip(f"no broker answers at 127.0.0.1:{port} ({request.param})")
+    name = f"negin_sms_{uuid.uuid4().hex[:12]}"
+    yield {"CHAOS_BROKER": url, "CHAOS_QUEUE": name}
+    reap()
+    clean_up(url, name)
+
+
+def clean_up(url: str, name: str) -> None:
+    if url.startswith("redis"):
+        import redis
+
+        with redis.Redis.from_url(url) as client:
+            for key in client.scan_iter(f"{name}.*"):
+                client.delete(key)
+        return
+    from kombu import Connection
+
+    with Connection(url) as connection:
+        channel: Any = connection.default_channel
+        channel.queue_delete(name)
+        channel.exchange_delete(name)
+
+
+def start_celery(chaos: Chaos, **env: str) -> subprocess.Popen[str]:
+    options = ("--loglevel", "ERROR", "--concurrency", "1")
+    quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+    return chaos.spawn(
+        *("celery", "-A", "tests.celery_app", "worker", *options, *quiet), env=env
+    )
+
+
+def start_db_worker(chaos: Chaos) -> subprocess.Popen[str]:
+    env = {"DJANGO_SETTINGS_MODULE": "tests.chaos_settings"}
+    return chaos.spawn("django", "db_worker", "--interval", "0.1", "-v", "0", env=env)
+
+
+def wait_for(
+    chaos: Chaos,
+    workers: list[subprocess.Popen[str]],
+    condition: Callable[[], bool],
+    pause: float = 0.01,
+) -> None:
+    """Wait for what the workers are about to bring about."""
+    give_up_at = time.monotonic() + PATIENCE
+    while not condition():
+        ended = [worker for worker in workers if worker.poll() is not None]
+        assert not ended, ended[0].communicate()
+        assert time.monotonic() < give_up_at, f"{len(chaos.gateway.journal)} requests"
+        time.sleep(pause)
+
+
+def pids(rows: list[dict[str, Any]]) -> set[int]:
+    """Return the processes that hold these rows, or held them."""
+    return {int(row["claim"].split(":")[1]) for row in rows}
+
+
+def at_work(
+    chaos: Chaos, workers: list[subprocess.Popen[str]]
+) -> list[subprocess.Popen[str]]:
+    """Return the workers that are sending."""
+    busy = pids([row for row in chaos.do("dump") if row["status"] == "sending"])
+    groups = {os.getpgid(pid) for pid in busy}
+    return [worker for worker in workers if worker.pid in groups]
+
+
+def kill_one_midway(
+    chaos: Chaos, workers: list[subprocess.Popen[str]]
+) -> list[dict[str, Any]]:
+    """Queue, kill one of the workers while it sends, and wake like a schedule since."""
+    queueing = chaos.start("queue_each", count=COUNT)
+    wait_for(chaos, workers, lambda: len(chaos.gateway.journal) >= COUNT // 5)
+    while not (busy := at_work(chaos, workers)):
+        assert len(chaos.gateway.journal) < COUNT, "nobody was seen at work"
+    victim = busy[0]
+    workers.remove(victim)
+    chaos.kill(victim)
+    _out, err = queueing.communicate(timeout=PATIENCE)
+    assert queueing.returncode == 0, err
+    assert "failed" not in err
+    return wake_until_settled(chaos, workers)
+
+
+def wake_until_settled(
+    chaos: Chaos, workers: list[subprocess.Popen[str]]
+) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+
+    def settled() -> bool:
+        chaos.do("wake")
+        rows[:] = chaos.do("dump")
+        return not {row["status"] for row in rows} & {"queued", "sending"}
+
+    wait_for(chaos, workers, settled, 0.5)
+    return rows
+
+
+def end(worker: subprocess.Popen[str]) -> None:
+    """Shut a worker down as service managers do; it has to end by itself."""
+    worker.terminate()
+    _out, err = worker.communicate(timeout=30)
+    assert worker.returncode == 0, err
+    assert "Traceback" not in err
+
+
+@pytest.mark.chaos
+def test_a_killed_celery_worker_loses_nothing_and_doubles_nothing(
+    broker, server, gateway
+):
+    chaos = Chaos(server, gateway, env=broker, WAKER="negin_sms.tasks.wake")
+    workers = [start_celery(chaos) for _ in range(2)]
+    rows = kill_one_midway(chaos, workers)
+    end(workers[0])
+    assert chaos.kills == 1
+    assert len(pids(rows)) > 1
+    assert chaos.verdict(rows, queued=COUNT, uncertain_at_most=2 * 4) == []
+
+
+@pytest.mark.chaos
+def test_celery_shifts_follow_each_other_and_end_with_the_worker(
+    broker, server, gateway
+):
+    """One wake-up drains the queue; SIGTERM finishes a shift and leaves the rest."""
+    chaos = Chaos(server, gateway, env=broker, WAKER="negin_sms.tasks.wake")
+    worker = start_celery(chaos, CHAOS_SHIFT="0.4")
+    chaos.do("queue", count=COUNT)
+    wait_for(chaos, [worker], lambda: len(gateway.journal) == COUNT)
+    chaos.do("queue", count=2 * COUNT)
+    wait_for(chaos, [worker], lambda: len(gateway.journal) > COUNT + 20)
+    end(worker)
+    statuses = [row["status"] for row in chaos.do("dump")]
+    assert set(statuses) == {"accepted", "queued"}
+    assert statuses.count("accepted") == len(gateway.journal)
+
+
+@pytest.mark.chaos
+def test_a_killed_db_worker_loses_nothing_and_doubles_nothing(server, gateway):
+    pytest.importorskip("django_tasks_db")
+    waker = {"WAKER": "negin_sms.background.wake"}
+    chaos = Chaos(server, gateway, env={"CHAOS_TASKS": "1"}, **waker)
+    workers = [start_db_worker(chaos) for _ in range(2)]
+    rows = kill_one_midway(chaos, workers)
+    end(workers[0])
+    assert chaos.kills == 1
+    assert len(pids(rows)) > 1
+    assert chaos.verdict(rows, queued=COUNT, uncertain_at_most=2 * 4) == []
