@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import Case, Count, Q, Value, When
+from django.db.models import Case, Q, Value, When
 from django.db.models.functions import Coalesce
 
 from negin_sms.choices import Flag, Status
@@ -23,7 +23,7 @@ from negin_sms.exceptions import InvalidMessage, Throttled
 from negin_sms.gateway.codes import SUCCESS, find_code
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
-from negin_sms.querysets import DbNow, from_now
+from negin_sms.querysets import DbNow, MessageQuerySet, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
 from .announcing import announce_outcomes, announce_settled
@@ -215,25 +215,19 @@ def _delay(ending: Ending) -> float:
 def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> list[int]:
     """Flag the messages of an account that have one of these ids in common.
 
-    None of them is asked about any more: nobody could say whose report it is.
-    Return those that this settled.
-    Ids may come round again in a gateway's life, so of the settled messages only
-    those of the last days count.
+    None of them is asked about any more: nobody could say whose report it is. Ids
+    may come round again in a gateway's life, so of the settled messages only those
+    of the last days count. Return those that this settled.
     """
+    theirs = Message.objects.using(using).filter(account=alias)
+    suspects = _doubled(theirs.filter(gateway_id__in=set(gateway_ids)))
+    if not suspects:  # the usual case, and a plain look is all that it costs
+        return []
     recent = Q(finished_at__gte=from_now(-_ID_MEMORY)) | Q(poll_at__isnull=False)
-    rows = Message.objects.using(using).filter(
-        recent, account=alias, gateway_id__in=set(gateway_ids)
-    )
-    shared = (
-        rows.values("gateway_id")
-        .annotate(messages=Count("pk"))
-        .filter(messages__gt=1)
-        .values_list("gateway_id", flat=True)
-    )
-    found = list(shared)
+    found = _doubled(theirs.filter(recent, gateway_id__in=suspects))
     if not found:
         return []
-    rows = rows.filter(gateway_id__in=found)
+    rows = theirs.filter(recent, gateway_id__in=found)
     open_ones = rows.filter(settled_at__isnull=True)
     settled = list(open_ones.values_list("pk", flat=True))
     reopen_days(rows.values_list("finished_at", flat=True), using=using)
@@ -244,6 +238,11 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> li
     )
     logger.error("SMS account %r: one gateway id for several messages", alias)
     return settled
+
+
+def _doubled(rows: MessageQuerySet) -> list[str]:
+    counts = Counter(rows.values_list("gateway_id", flat=True))
+    return [gateway_id for gateway_id, messages in counts.items() if messages > 1]
 
 
 def _flag_shared_ids(accepted: Iterable[Ending], using: str) -> list[int]:
