@@ -32,7 +32,13 @@ from .dispatching import send_rows
 from .exchanges import Ending, exchange, make_job
 from .queueing import wake
 from .results import record
-from .transactions import after_commit, committed, in_transaction, write_alias
+from .transactions import (
+    after_commit,
+    committed,
+    in_transaction,
+    retry_deadlocks,
+    write_alias,
+)
 from .wishes import compose, save_once
 
 logger = logging.getLogger("negin_sms")
@@ -126,8 +132,9 @@ def _take_on(
     message, using = attempt.message, attempt.using
     message.status, message.claim, message.attempts = Status.SENDING, claim, 1
     message.claimed_until = message.created_at + timedelta(seconds=account.lease)
-    with committed(using):
-        message, created = save_once(message, using)
+    message, created = retry_deadlocks(
+        lambda: _save_durably(attempt.message, using), using=using
+    )
     attempt.message = message
     if not created:
         message.refresh_from_db(using=using)
@@ -139,6 +146,11 @@ def _take_on(
         return
     job = make_job(message, account, claimed_at=claimed_at, lease=account.lease)
     attempt.exchange = functools.partial(exchange, gateway, job)
+
+
+def _save_durably(message: Message, using: str) -> tuple[Message, bool]:
+    with committed(using):
+        return save_once(message, using)
 
 
 def _leave_to_commit(attempt: Attempt) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Unpack
 
 from django.db import IntegrityError, connections, transaction
@@ -26,7 +27,7 @@ from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from . import caps
 from .reports import ActionReport
-from .transactions import after_commit_once, write_alias
+from .transactions import after_commit_once, retry_deadlocks, write_alias
 from .wishes import QueueFields, compose, reuse_keys, save_once
 
 logger = logging.getLogger("negin_sms")
@@ -69,9 +70,7 @@ def queue_many(
     rows = reuse_keys(composed, using)
     new = {id(row): row for row in rows if row.pk is None}
     try:
-        with transaction.atomic(using=using):
-            caps.count(new.values(), now, using)
-            Message.objects.using(using).bulk_create(new.values(), batch_size=_CHUNK)
+        retry_deadlocks(lambda: _insert(new.values(), now, using), using=using)
     except IntegrityError:
         raise IdempotencyConflict(
             _("An idempotency key was taken while the messages were saved; call again.")
@@ -79,6 +78,12 @@ def queue_many(
     for alias in {row.account for row in rows}:
         wake(alias, using)
     return rows
+
+
+def _insert(messages: Iterable[Message], now: datetime, using: str) -> None:
+    with transaction.atomic(using=using):
+        caps.count(messages, now, using)
+        Message.objects.using(using).bulk_create(messages, batch_size=_CHUNK)
 
 
 def queue_messages(messages: Iterable[Message]) -> ActionReport:

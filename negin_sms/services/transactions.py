@@ -7,12 +7,20 @@ with ``atomic(durable=True)``, the block that a TestCase opens does not count.
 from __future__ import annotations
 
 import contextlib
+import random
+import time
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
-from django.db import connections, router, transaction
+from django.db import OperationalError, connections, router, transaction
 
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
+
+T = TypeVar("T")
+
+_DEADLOCK_TRIES = 10
+_DEADLOCKS = ("40P01", 1213)  # PostgreSQL; MariaDB and MySQL
 
 
 def write_alias() -> str:
@@ -83,3 +91,26 @@ def _waits(using: str, action: Callable[[], object]) -> bool:
         action in entry and (not around or ours in entry[0])
         for entry in connection.run_on_commit
     )
+
+
+def retry_deadlocks(action: Callable[[], T], *, using: str) -> T:
+    """Do a transaction of our own again when it was chosen to end a deadlock.
+
+    Such a transaction is rolled back whole, so nothing is done twice. Inside the
+    caller's transaction the error is the caller's: all of that work is gone.
+    """
+    tries = 1 if in_transaction(using) else _DEADLOCK_TRIES
+    while True:
+        try:
+            return action()
+        except OperationalError as error:
+            tries -= 1
+            if not tries or not _is_deadlock(error):
+                raise
+        time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - no secret
+
+
+def _is_deadlock(error: OperationalError) -> bool:
+    cause = error.__cause__
+    code = getattr(cause, "sqlstate", None) or (error.args or (None,))[0]
+    return code in _DEADLOCKS

@@ -30,6 +30,7 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.segments import measure
 
 from . import caps
+from .transactions import retry_deadlocks
 
 User = AbstractBaseUser
 
@@ -123,15 +124,20 @@ def save_once(message: Message, using: str) -> tuple[Message, bool]:
     cap is used up.
     """
     try:
-        with transaction.atomic(using=using):
-            caps.count([message], message.created_at, using)
-            message.save(using=using, force_insert=True)
+        retry_deadlocks(lambda: _insert(message, using), using=using)
     except (IntegrityError, CapExceeded):
         existing = _owner_of_key(message, using)
         if existing is None:
             raise
         return _same_or_conflict(existing, message), False
     return message, True
+
+
+def _insert(message: Message, using: str) -> None:
+    message.pk = None  # a try before this one may have set it
+    with transaction.atomic(using=using):
+        caps.count([message], message.created_at, using)
+        message.save(using=using, force_insert=True)
 
 
 def reuse_keys(messages: Iterable[Message], using: str) -> list[Message]:
