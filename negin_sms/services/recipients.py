@@ -147,21 +147,23 @@ def _list_rows(lines: Sequence[str], first: int) -> Iterator[Row]:
 def _read_table(
     lines: Sequence[str], first: int, delimiter: str, names: Sequence[str]
 ) -> Sheet:
-    numbered = list(_records(lines[first + 1 :], first + 1, delimiter))
+    numbered = _records(lines[first + 1 :], first + 1, delimiter)
     number_at = _number_column(names, [cells for _line, cells in numbered[:1]])
     columns = tuple(n for at, n in enumerate(names) if n and at != number_at)
     rows = (_row(line, cells, names, number_at) for line, cells in numbered)
     return Sheet(_counted(rows), columns)
 
 
+@sensitive_variables()  # which does not reach into a generator
 def _records(
     lines: Sequence[str], offset: int, delimiter: str
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line and the cells of each row that holds anything.
+) -> list[tuple[int, list[str]]]:
+    """Return the line and the cells of each row that holds anything.
 
     A quotation mark that is never closed would swallow the rows behind it into one
     cell, so the reader is strict.
     """
+    records: list[tuple[int, list[str]]] = []
     reader = csv.reader(
         (f"{line}\n" for line in lines), delimiter=delimiter, strict=True
     )
@@ -170,11 +172,12 @@ def _records(
         for cells in reader:
             stripped = [cell.strip() for cell in cells]
             if any(stripped):
-                yield line, stripped
+                records.append((line, stripped))
             line = offset + reader.line_num + 1
     except csv.Error:
         reason = _("A quotation mark is out of place in the row of line %(line)s.")
         raise InvalidMessage("recipients", reason % {"line": line}) from None
+    return records
 
 
 def _number_column(names: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
