@@ -6,7 +6,6 @@ gateways in production, W001 the password travels in the open, I001 the brakes.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -168,7 +167,7 @@ def _unreadable(account: conf.Account) -> Iterable[checks.CheckMessage]:
 
 
 def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:
-    if account.is_live and not account.is_encrypted and not _is_loopback(account.host):
+    if account.is_live and not account.is_encrypted and not account.is_loopback:
         yield checks.Warning(
             f'The SMS account "{account.alias}" sends its password over plain http.',
             hint=f'Write "BASE_URL": "{account.base_url.replace("http:", "https:", 1)}"',
@@ -178,7 +177,7 @@ def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:
 
 def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
     what = _DEVELOPMENT.get(account.backend)
-    if what is None and account.is_live and _is_loopback(account.host):
+    if what is None and account.is_live and account.is_loopback:
         what = "talks to a sandbox on this machine"
     if what is not None:
         yield checks.Error(
@@ -217,12 +216,3 @@ def _in_words(value: object) -> str:
     if pairs and isinstance(pairs[0], tuple):
         return "; ".join(f"{most} in {seconds} s" for seconds, most in pairs)
     return " to ".join(f"{each:%H:%M}" for each in pairs)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -1,0 +1,43 @@
+"""A project of its own, which tests its messages with nothing but the kit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SAMPLE = Path(__file__).parent / "sample"
+
+
+def run_sample(*options: str) -> str:
+    """Run the sample's tests as its developers would; return what pytest says."""
+    ours = {"DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"}
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "negin_sms.testing.plugin"),
+            *("-p", "no:cacheprovider", "-p", "no:randomly"),
+            *("-c", str(SAMPLE / "pytest.ini"), str(SAMPLE), *options),
+        ],
+        cwd=SAMPLE.parent.parent,
+        env={name: value for name, value in os.environ.items() if name not in ours},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return done.stdout + done.stderr
+
+
+def test_sample_project_tests_its_messages_with_the_kit():
+    assert "3 passed" in run_sample()
+
+
+def test_sample_project_s_tests_take_under_forty_lines():
+    tests = (SAMPLE / "test_shop.py").read_text().splitlines()
+    assert len(tests) < 40
+
+
+def test_sample_project_would_send_without_the_kit():
+    """The kit is what keeps its messages here: its accounts are the real ones."""
+    said = run_sample("-o", "sms_live=true", "-k", "sign_up")
+    assert "The gateway cannot be reached" in said
