@@ -10,14 +10,14 @@ from pathlib import Path
 SAMPLE = Path(__file__).parent / "sample"
 
 
-def run_sample(*options: str) -> str:
-    """Run the sample's tests as its developers would; return what pytest says."""
+def run_tests(place: Path, *options: str) -> str:
+    """Run tests as the sample's developers would; return what is said."""
     ours = {"DJANGO_SETTINGS_MODULE", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"}
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "negin_sms.testing.plugin"),
             *("-p", "no:cacheprovider", "-p", "no:randomly"),
-            *("-c", str(SAMPLE / "pytest.ini"), str(SAMPLE), *options),
+            *("-c", str(SAMPLE / "pytest.ini"), str(place), *options),
         ],
         cwd=SAMPLE.parent.parent,
         env={name: value for name, value in os.environ.items() if name not in ours},
@@ -29,7 +29,7 @@ def run_sample(*options: str) -> str:
 
 
 def test_sample_project_tests_its_messages_with_the_kit():
-    assert "3 passed" in run_sample()
+    assert "3 passed" in run_tests(SAMPLE)
 
 
 def test_sample_project_s_tests_take_under_forty_lines():
@@ -39,5 +39,5 @@ def test_sample_project_s_tests_take_under_forty_lines():
 
 def test_sample_project_would_send_without_the_kit():
     """The kit is what keeps its messages here: its accounts are the real ones."""
-    said = run_sample("-o", "sms_live=true", "-k", "sign_up")
+    said = run_tests(SAMPLE, "-o", "sms_live=true", "-k", "sign_up")
     assert "The gateway cannot be reached" in said

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Unpack
 
 from django.db import IntegrityError, connections, transaction
@@ -22,8 +23,9 @@ from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from . import caps
 from .reports import ActionReport
+from .templating import OutboxFields, Templates
 from .transactions import after_commit, write_alias
-from .wishes import QueueFields, compose, reuse_keys, save_once
+from .wishes import compose, reuse_keys, save_once
 
 logger = logging.getLogger("negin_sms")
 
@@ -32,14 +34,18 @@ _WAITING = (Status.DRAFT, Status.QUEUED)
 
 
 @sensitive_variables()
-def queue_sms(mobile: object, text: str, **fields: Unpack[QueueFields]) -> Message:
+def queue_sms(
+    mobile: object, text: str = "", **fields: Unpack[OutboxFields]
+) -> Message:
     """Put one message in the outbox and return its row; nothing is sent here.
 
     The row is part of the caller's transaction. The dispatcher sends it when
-    ``send_at`` has come. Raise InvalidMessage, IdempotencyConflict or CapExceeded.
+    ``send_at`` has come. In place of ``text`` give ``template_name`` and its
+    ``context``. Raise InvalidMessage, IdempotencyConflict or CapExceeded.
     """
     using = write_alias()
-    message = compose(mobile, text, now=database_now(using), **fields)
+    wish = Templates(using).write(text, fields)
+    message = compose(mobile, now=database_now(using), **wish)
     message, _created = save_once(message, using)
     wake(message.account, using)
     return message
@@ -47,7 +53,7 @@ def queue_sms(mobile: object, text: str, **fields: Unpack[QueueFields]) -> Messa
 
 @sensitive_variables()
 def queue_many(
-    messages: Iterable[Mapping[str, Any]], **fields: Unpack[QueueFields]
+    messages: Iterable[Mapping[str, Any]], **fields: Unpack[OutboxFields]
 ) -> list[Message]:
     """Put many messages in the outbox, all or none; return their rows in order.
 
@@ -57,9 +63,9 @@ def queue_many(
     saved then. One INSERT a chunk; MySQL gives the rows no primary keys.
     """
     using = write_alias()
-    now = database_now(using)
+    now, templates = database_now(using), Templates(using)
     composed = [
-        _compose_at(position, {**fields, **dict(mapping)}, now)
+        _compose_at(position, {**fields, **dict(mapping)}, now, templates)
         for position, mapping in enumerate(messages)
     ]
     rows = reuse_keys(composed, using)
@@ -137,9 +143,12 @@ def _call_waker(waker: str, alias: str) -> None:
 
 
 @sensitive_variables()
-def _compose_at(position: int, wish: dict[str, Any], now: Any) -> Message:
+def _compose_at(
+    position: int, wish: dict[str, Any], now: datetime, templates: Templates
+) -> Message:
     try:
-        return compose(wish.pop("mobile", ""), wish.pop("text", ""), now=now, **wish)
+        wish = templates.write(wish.pop("text", ""), wish)
+        return compose(wish.pop("mobile", ""), now=now, **wish)
     except InvalidMessage as error:
         error.position = position
         raise
