@@ -13,7 +13,7 @@ from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
 
 __all__ = ["chromium", "open_browser"]  # fixtures
-# Loaded by its entry point too, once the package was installed with it.
+# Its entry point is off, see addopts.
 pytest_plugins = ["negin_sms.testing.plugin"]
 collect_ignore = ["sample"]  # a project of its own, see test_sample.py
 
