@@ -34,7 +34,6 @@ def in_memory() -> Iterator[None]:
     outbox.clear()
     with conf.rewritten(_keep_in_memory):
         yield
-    outbox.clear()
 
 
 @contextlib.contextmanager
