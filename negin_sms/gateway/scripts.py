@@ -48,7 +48,7 @@ class Scripted:
         """Refuse with one of the gateway's codes, such as 27 (opted out).
 
         What becomes of the message is the code's: 27 rejects it, 14 and 18 pause
-        the account, 23 throttles it (the README's sources: ``gateway.codes``).
+        the account, 23 throttles it; ``gateway.codes`` has them all.
         """
         if code <= 0:
             raise ValueError("A refusal is a code above 0, such as 27.")
