@@ -7,7 +7,6 @@ waker that leaves the work to the request, I001 the brakes.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -184,7 +183,7 @@ def _unreadable(account: conf.Account) -> Iterable[checks.CheckMessage]:
 
 
 def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:
-    if account.is_live and not account.is_encrypted and not _is_loopback(account.host):
+    if account.is_live and not account.is_encrypted and not account.is_loopback:
         yield checks.Warning(
             f'The SMS account "{account.alias}" sends its password over plain http.',
             hint=f'Write "BASE_URL": "{account.base_url.replace("http:", "https:", 1)}"',
@@ -194,7 +193,7 @@ def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:
 
 def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
     what = _DEVELOPMENT.get(account.backend)
-    if what is None and account.is_live and _is_loopback(account.host):
+    if what is None and account.is_live and account.is_loopback:
         what = "talks to a sandbox on this machine"
     if what is not None:
         yield checks.Error(
@@ -260,12 +259,3 @@ def _dispatches_in_requests(account: conf.Account) -> Iterable[checks.CheckMessa
             '"django_tasks_db.DatabaseBackend", or another that has workers.',
             id="negin_sms.W002",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from negin_sms.gateway import memory
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.services import results, states
 from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
 
 __all__ = ["chromium", "open_browser"]  # fixtures
+# Its entry point is off, see addopts.
+pytest_plugins = ["negin_sms.testing.plugin"]
+collect_ignore = ["sample"]  # a project of its own, see test_sample.py
 
 LIVE = {
     "USERNAME": "user",
@@ -47,7 +49,6 @@ def pytest_collection_modifyitems(
 @pytest.fixture(autouse=True)
 def _fresh() -> None:
     """Leave nothing of one test to the next."""
-    memory.outbox.clear()
     results._warned_codes.clear()
     states._warned_states.clear()
 

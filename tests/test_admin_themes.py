@@ -103,3 +103,13 @@ def test_accounts_are_paused_in_the_theme(admin_client):
     admin_client.post(f"{base}{state.pk}/pause/", {"reason": "because"})
     state.refresh_from_db()
     assert state.is_paused
+
+
+def test_text_templates_are_kept_in_the_theme(admin_client):
+    base = "/admin/negin_sms/smstemplate/"
+    assert "negin-sms-counter" in page(admin_client, f"{base}add/")
+    wish = {"name": "code", "language": "fa", "text": "Dear {name}"}
+    admin_client.post(f"{base}add/", wish)
+    html = page(admin_client, base)
+    assert "unfold" in html
+    assert "{name}" in html

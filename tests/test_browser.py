@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from negin_sms.choices import Status
-from negin_sms.models import Message
+from negin_sms.models import Message, SmsTemplate
 from negin_sms.segments import _GSM_BASIC, _GSM_EXTENDED, measure, unicode_characters
 from tests.browser import assert_fits, log_in
 
@@ -104,6 +104,27 @@ def test_scenario_shows_its_fields_and_sends_no_others(open_browser):
     page.click(".submit-row .default")
     page.wait_for_selector(".negin-sms-totals")
     assert set(Message.objects.values_list("template", flat=True)) == {None}
+
+
+def test_chosen_template_fills_the_text_and_the_counter(open_browser):
+    SmsTemplate.objects.create(name="code", language="en", text="Dear {name}")
+    page = open_browser(at=COMPOSE)
+    page.fill("[name=text]", TEXT)
+    page.select_option("[name=text_template]", label="code (en)")
+    assert page.input_value("[name=text]") == "Dear {name}"
+    assert count(page, "characters") == "11"
+    page.select_option("[name=text_template]", index=0)
+    assert page.input_value("[name=text]") == "Dear {name}"
+    assert_fits(page)
+
+
+@pytest.mark.parametrize(("language", "width"), [("en", 1200), ("fa", 390)])
+def test_text_template_is_counted_while_it_is_written(open_browser, language, width):
+    at = "/admin/negin_sms/smstemplate/add/"
+    page = open_browser(at=at, language=language, width=width)
+    page.fill("[name=text]", TEXT)
+    assert count(page, "parts") == str(measure(TEXT).parts)
+    assert_fits(page)
 
 
 def test_refused_line_is_corrected_in_place(open_browser):

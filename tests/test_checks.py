@@ -13,7 +13,8 @@ from django.db.backends.sqlite3.base import DatabaseWrapper
 from negin_sms import checks
 
 # Django's own checks look at the database, for a field of the counts.
-pytestmark = pytest.mark.django_db
+# What is checked are accounts as they are written.
+pytestmark = [pytest.mark.django_db, pytest.mark.sms_live]
 
 LOGIN = {"USERNAME": "canary-user", "PASSWORD": "canary-password"}
 CONSOLE = "negin_sms.gateway.console.ConsoleGateway"

@@ -14,6 +14,9 @@ from django.test import override_settings
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration
 
+# What is read are accounts as they are written.
+pytestmark = pytest.mark.sms_live
+
 USER, SECRET = "canary-user", "canary-password"
 LOGIN = {"USERNAME": USER, "PASSWORD": SECRET}
 HOUR = 3600
@@ -76,6 +79,7 @@ def test_defaults_are_those_of_the_design(read):
         "mobile_caps": (),
         "account_caps": (),
         "quiet_hours": None,
+        "service_texts": (),
     }
 
 
@@ -238,7 +242,7 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
                          "BLANK_AFTER, DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
-                         "ACCOUNT_CAPS, QUIET_HOURS.")  # fmt: skip
+                         "ACCOUNT_CAPS, QUIET_HOURS, SERVICE_TEXTS.")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])
@@ -372,3 +376,32 @@ def test_quiet_hours_are_times_of_the_day(read):
 )
 def test_quiet_hours_that_are_none_are_refused(complain, hours):
     assert '["QUIET_HOURS"] must be two times' in complain(QUIET_HOURS=hours)
+
+
+def test_service_texts_are_pairs_of_name_and_number(read):
+    assert read(SERVICE_TEXTS={"otp": 3, "welcome": 0}).service_texts == (
+        ("otp", 3),
+        ("welcome", 0),
+    )
+    assert read(SERVICE_TEXTS=None).service_texts == ()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["otp"], {"otp": "3"}, {"otp": True}, {"otp": -1}, {"3": 3}, {" ": 3}, {3: 3}],
+)
+def test_service_texts_that_are_none_are_refused(complain, wrong):
+    text = complain(SERVICE_TEXTS=wrong)
+    assert 'NEGIN_SMS["default"]["SERVICE_TEXTS"] must be a dict of names' in text
+
+
+def test_rewritten_options_hold_in_any_order_of_ending(settings):
+    settings.NEGIN_SMS = {"default": LOGIN}
+    first = conf.rewritten(lambda alias, options: options | {"LINE": "1"})
+    second = conf.rewritten(lambda alias, options: options | {"LINE": "2"})
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert conf.get_account().line == "2"
+    second.__exit__(None, None, None)
+    assert conf.get_account().line == ""

@@ -19,8 +19,11 @@ from negin_sms.admin.operations import OPERATIONS
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
-from negin_sms.models import Message
+from negin_sms.gateway.memory import SentMessage
+from negin_sms.gateway.scripts import Scripted
+from negin_sms.models import Message, SmsTemplate
 from negin_sms.services import stopping
+from tests.test_sample import run_tests
 
 README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
 
@@ -28,6 +31,13 @@ README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8
 def section(title: str) -> str:
     _before, _title, rest = README.partition(f"\n{title}\n====")
     return re.split(r"\n\n\n", rest)[0]
+
+
+def python_blocks(title: str) -> list[str]:
+    blocks = re.findall(
+        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section(title) + "\n"
+    )
+    return [re.sub(r"^    ", "", block, flags=re.M) for block in blocks]
 
 
 def documented_defaults() -> dict[str, str]:
@@ -48,7 +58,7 @@ def test_settings_table_has_every_key_and_no_other():
 def test_settings_table_has_the_defaults(key):
     text = documented_defaults()[key.upper()]
     default: Any = {f.name: f.default for f in fields(conf.Account)}[key]
-    if key.endswith("_caps"):
+    if key.endswith("_caps") or key == "service_texts":
         assert (text, default) == ("None", ())
     elif key == "poll_schedule":
         assert text == f"{default[0]:g} s … {default[-1] / 3600:g} h"
@@ -144,6 +154,36 @@ def test_named_services_exist():
     for name in re.findall(r"``(\w+_\w+)``", section("Sending")):
         if name not in ("fail_silently", "on_not_sent"):
             assert hasattr(services, name), name
+
+
+@pytest.mark.django_db
+def test_blocks_of_templates_run(settings):
+    for text in ("Dear {name}: {code}", "{name} عزیز: {code}"):
+        language = "en" if text.isascii() else "fa"
+        SmsTemplate.objects.create(name="code", language=language, text=text)
+    send, named = python_blocks("Templates")
+    exec(send, {})
+    texts = set(Message.objects.values_list("text", flat=True))
+    assert texts == {"Dear Sara: 1234", "Sara عزیز: 1234", "Ali عزیز: 5678"}
+    namespace: dict[str, Any] = {}
+    exec(named, namespace)
+    settings.NEGIN_SMS = namespace["NEGIN_SMS"]
+    assert dict(conf.get_account().service_texts) == {"otp": 3, "bill": 4}
+
+
+def test_blocks_of_testing_run(tmp_path):
+    with_pytest, with_unittest = python_blocks("Testing your project")
+    (tmp_path / "test_with_pytest.py").write_text(with_pytest)
+    (tmp_path / "test_with_unittest.py").write_text(with_unittest)
+    assert "5 passed" in run_tests(tmp_path)
+
+
+def test_orders_of_the_kit_are_listed():
+    listed = re.findall(r"^``(\w+)\(.*?\)``  ", section("Testing your project"), re.M)
+    public = {name for name in vars(Scripted) if not name.startswith("_")}
+    assert set(listed) == public - {"forget_orders", "next_order", "next_state"}
+    fields_of = [f"``{field.name}``" for field in fields(SentMessage)]
+    assert [f for f in fields_of if f not in section("Testing your project")] == []
 
 
 @pytest.mark.django_db(transaction=True)

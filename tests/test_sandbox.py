@@ -10,7 +10,8 @@ import pytest
 from negin_sms.choices import Scenario
 from negin_sms.exceptions import AccountPaused, OutcomeUnknown, Rejected, Throttled
 from negin_sms.gateway import get_gateway
-from negin_sms.gateway.sandbox import CHELCHELEH_LINE, SERVICE_LINE, Sandbox
+from negin_sms.gateway.sandbox import CHELCHELEH_LINE, Sandbox
+from negin_sms.gateway.scripts import SERVICE_LINE
 from negin_sms.gateway.wire import SendRequest
 
 

@@ -5,8 +5,12 @@ from django.urls import path
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
-from negin_sms.admin import AccountStateAdminMixin, MessageAdminMixin
-from negin_sms.models import AccountState, Message
+from negin_sms.admin import (
+    AccountStateAdminMixin,
+    MessageAdminMixin,
+    SmsTemplateAdminMixin,
+)
+from negin_sms.models import AccountState, Message, SmsTemplate
 
 
 class ThemedMessageAdmin(MessageAdminMixin, ModelAdmin):
@@ -17,8 +21,13 @@ class ThemedAccountStateAdmin(AccountStateAdminMixin, ModelAdmin):
     pass
 
 
+class ThemedSmsTemplateAdmin(SmsTemplateAdminMixin, ModelAdmin):
+    pass
+
+
 site = UnfoldAdminSite()
 site.register(Message, ThemedMessageAdmin)
 site.register(AccountState, ThemedAccountStateAdmin)
+site.register(SmsTemplate, ThemedSmsTemplateAdmin)
 site.register(get_user_model(), ModelAdmin)
 urlpatterns = [path("admin/", site.urls)]

@@ -3,18 +3,23 @@
 ``messages`` is the page, ``forms`` the drafts, ``displays`` and ``filters`` what is
 shown of a row, ``privacy`` who sees it. A new button is one Operation in
 ``operations``, a permission of its name, and a row in that module's table; ``views``
-does the rest. ``review`` is the page of the uncertain messages.
+does the rest. ``review`` is the page of the uncertain messages,
+``text_templates`` the texts that staff keep.
 
 Every part is a mixin without ``ModelAdmin``: a project with a themed admin puts
-MessageAdminMixin and AccountStateAdminMixin before the class of its theme.
+MessageAdminMixin, AccountStateAdminMixin and SmsTemplateAdminMixin before the class
+of its theme.
 """
 
 from .accounts import AccountStateAdmin, AccountStateAdminMixin
 from .messages import MessageAdmin, MessageAdminMixin
+from .text_templates import SmsTemplateAdmin, SmsTemplateAdminMixin
 
 __all__ = [
     "AccountStateAdmin",
     "AccountStateAdminMixin",
     "MessageAdmin",
     "MessageAdminMixin",
+    "SmsTemplateAdmin",
+    "SmsTemplateAdminMixin",
 ]

@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms import conf
 from negin_sms.choices import Priority, Scenario
 from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import SmsTemplate
 from negin_sms.services.drafting import Drafted, draft_batch
 from negin_sms.services.recipients import (
     LARGEST_INPUT,
@@ -22,7 +23,7 @@ from negin_sms.services.recipients import (
     write_sheet,
 )
 
-from .widgets import CountedTextarea, ScenarioSelect
+from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
 
 _LTR = {"dir": "ltr"}
 _NUMBERS = _LTR | {"rows": 8, "spellcheck": "false", "autocomplete": "off"}
@@ -71,6 +72,13 @@ class ComposeForm(forms.Form):
         strip=False,
         max_length=LARGEST_INPUT,
         widget=widgets.AdminTextareaWidget(attrs=_NUMBERS | {"readonly": True}),
+    )
+    text_template = forms.ModelChoiceField(
+        SmsTemplate.objects.order_by("name", "language"),
+        label=capfirst(_("text template")),
+        required=False,
+        widget=TemplateSelect(attrs={"data-fills": "text"}),
+        help_text=_("Replaces the text below, which you may change then."),
     )
     text = forms.CharField(
         label=capfirst(_("text")),
@@ -148,16 +156,21 @@ class ComposeForm(forms.Form):
         if isinstance(account, forms.ChoiceField):
             account.choices = [(alias, alias) for alias in self.aliases]
             account.initial = conf.DEFAULT_ALIAS
+        if SmsTemplate.objects.exists():
+            self.fields["text"].required = False
+        else:
+            del self.fields["text_template"]
 
     @property
     def fieldsets(self) -> list[Any]:
         """Return the page's sections; the account only where there is a choice."""
         kept = ["kept"] if self["kept"].value() else []
         account = ["account"] if len(self.aliases) > 1 else []
+        chooser = ["text_template"] if "text_template" in self.fields else []
         ways = ["scenario", "line", "line2", "template", *account]
         return [
             (_("To"), {"fields": ["recipients", "file", *kept]}),
-            (capfirst(_("message")), {"fields": ["text", "sensitive"]}),
+            (capfirst(_("message")), {"fields": [*chooser, "text", "sensitive"]}),
             (_("Sending"), {"fields": ways}),
             (
                 _("Time and order"),
@@ -185,9 +198,14 @@ class ComposeForm(forms.Form):
         return self._read(text)
 
     def clean_text(self) -> str:
-        """Return the text with the line ends that were typed, not those of HTTP."""
-        text: str = self.cleaned_data["text"]
-        return text.replace("\r\n", "\n")
+        """Return what was typed, with its own line ends, or the template's text."""
+        text: str = self.cleaned_data["text"].replace("\r\n", "\n")
+        template: SmsTemplate | None = self.cleaned_data.get("text_template")
+        if not text and template:
+            return template.text
+        if not text:
+            raise forms.ValidationError(self.fields["text"].error_messages["required"])
+        return text
 
     @sensitive_variables()
     def draft(self, *, by: Any, leave_out: bool) -> Drafted | None:

@@ -35,6 +35,20 @@ class CountedTextarea(AdminTextareaWidget):
         js = ["negin_sms/segments.js", "negin_sms/counter.js"]
 
 
+class TemplateSelect(forms.Select):
+    """The text templates; choosing one fills the field that ``data-fills`` names."""
+
+    class Media:
+        js = ["negin_sms/text_templates.js"]
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
+        """Add the text for the script."""
+        option = super().create_option(name, value, *args, **kwargs)
+        if value:
+            option["attrs"]["data-text"] = value.instance.text
+        return option
+
+
 class ScenarioSelect(forms.RadioSelect):
     """The five ways to send, by what they mean; each names the fields it uses."""
 

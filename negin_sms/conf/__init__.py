@@ -7,8 +7,9 @@ reader are all there is to it.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import time
 from typing import Any
@@ -27,6 +28,8 @@ LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
 HOUR = readers.HOUR
 Reader = Callable[[Any], Any]
+Options = Mapping[str, Any]
+Rewrite = Callable[[str, Options], Options]  # of an alias
 
 
 def _key(default: Any, reader: Reader, *, secret: bool = False) -> Any:
@@ -84,6 +87,8 @@ class Account:
     mobile_caps: tuple[tuple[int, int], ...] = _key((), readers.caps)
     account_caps: tuple[tuple[int, int], ...] = _key((), readers.caps)
     quiet_hours: tuple[time, time] | None = _key(None, readers.hours)
+    # Pairs of (name, number) for ``template="otp"``.
+    service_texts: tuple[tuple[str, int], ...] = _key((), readers.service_texts)
 
     @property
     def is_live(self) -> bool:
@@ -94,6 +99,11 @@ class Account:
     def host(self) -> str:
         """Return the gateway's host, without port."""
         return urlsplit(self.base_url).hostname or ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Return whether the gateway is on this machine, so a sandbox."""
+        return readers.is_loopback(self.base_url)
 
     @property
     def is_encrypted(self) -> bool:
@@ -124,6 +134,31 @@ def get_accounts() -> tuple[Account, ...]:
     return tuple(get_account(alias) for alias in _configured())
 
 
+_rewrites: list[Rewrite] = []
+
+
+@contextlib.contextmanager
+def rewritten(rewrite: Rewrite) -> Iterator[None]:
+    """Pass the options of every account through a function first; for test kits.
+
+    It holds for all threads of this process, whatever settings are overridden
+    meanwhile. Of several the one that was begun last holds, in any order of ending.
+    """
+    _rewrites.append(rewrite)
+    _announce()
+    try:
+        yield
+    finally:
+        _rewrites.remove(rewrite)
+        _announce()
+
+
+def _announce() -> None:
+    """Let everything that was made of the settings be made anew."""
+    value = getattr(settings, SETTING, None)
+    setting_changed.send(sender=Account, setting=SETTING, value=value, enter=True)
+
+
 def _configured() -> Mapping[str, Any]:
     accounts = getattr(settings, SETTING, None)
     if accounts is None:
@@ -144,6 +179,8 @@ def _configured() -> Mapping[str, Any]:
 @functools.cache
 def _parse_account(alias: str) -> Account:
     options = _configured()[alias]
+    if _rewrites:
+        options = _rewrites[-1](alias, options)
     for key in options:
         if key not in _READERS:
             raise InvalidConfiguration(

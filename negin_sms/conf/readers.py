@@ -5,6 +5,7 @@ A reader returns the value as the program uses it, or raises Unfit.
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
@@ -148,3 +149,32 @@ def hours(value: Any) -> tuple[time, time] | None:
     if start == end or start.tzinfo or end.tzinfo:
         raise Unfit('two times such as ("22:00", "08:00"), or None')
     return start, end
+
+
+def service_texts(value: Any) -> tuple[tuple[str, int], ...]:
+    """Take the vendor's numbered texts by name; give pairs of (name, number)."""
+    wanted = 'a dict of names and numbers such as {"otp": 3}, or None'
+    if value is None:
+        return ()
+    if not isinstance(value, dict) or not all(map(_is_name, value)):
+        raise Unfit(wanted)
+    for number in value.values():
+        if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+            raise Unfit(wanted)
+    return tuple(value.items())
+
+
+def _is_name(value: Any) -> bool:
+    # A name in digits would be taken for the number itself.
+    return isinstance(value, str) and bool(value.strip()) and not value.isdecimal()
+
+
+def is_loopback(url: Any) -> bool:
+    """Return whether an address leads to this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+        if host == "localhost" or host.endswith(".localhost"):
+            return True
+        return ipaddress.ip_address(host).is_loopback
+    except (ValueError, TypeError, AttributeError):
+        return False

@@ -4,6 +4,7 @@ Speaks the contract of both endpoints, sends nothing, and lets delivery states
 advance with time: unknown, at the operator, then the final one. What becomes of a
 message is chosen by its recipient, as payment sandboxes have test cards; see
 MAGIC. Any other recipient is delivered. Any credentials do, unless some are given.
+Tests may give it orders of their own besides; see ``Scripted``.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ from urllib.parse import parse_qsl
 from negin_sms.choices import State
 
 from .codes import SUCCESS
+from .scripts import SERVICE_LINE, Scripted
 
 CHELCHELEH_LINE = "9810008088"
-SERVICE_LINE = "9850001333"
 _LARGEST_REQUEST = 256 * 1024
 _MOBILE_DIGITS = 12
 
@@ -84,7 +85,7 @@ class Taken:
     at: float
 
 
-class Sandbox:
+class Sandbox(Scripted):
     """A gateway on this machine: ``with Sandbox() as sandbox: … sandbox.url``.
 
     ``pace`` is the seconds a message stays in each state before the final one,
@@ -102,6 +103,7 @@ class Sandbox:
         username: str = "",
         password: str = "",
     ) -> None:
+        super().__init__()
         self.pace = pace
         self.slow = slow
         self.taken: list[Taken] = []
@@ -159,8 +161,15 @@ class Sandbox:
     def send(self, form: Mapping[str, str]) -> dict[str, Any] | None:
         """Answer a send; None means to cut the connection."""
         mobile = form.get("mobile", "")
-        fate = MAGIC.get(mobile, Fate.DELIVERED)
-        code = self._refusal(form) or _CODES.get(fate) or _opt_out_code(form, fate)
+        code = self._refusal(form)
+        if code:
+            return _refuse(code)
+        order = self.next_order(f"+{mobile}")
+        if order:
+            fate, code = Fate.NO_ANSWER, order.code
+        else:
+            fate = MAGIC.get(mobile, Fate.DELIVERED)
+            code = _CODES.get(fate) or _opt_out_code(form, fate)
         if code:
             return _refuse(code)
         if fate is Fate.SLOW:
@@ -183,8 +192,9 @@ class Sandbox:
         ids = [part for part in form.get("message_ids", "").split(",") if part]
         if not ids:
             return _refuse(24)
-        states = ",".join(str(self._state(key)) for key in ids)
-        data = {"msgIds": ",".join(ids), "states": states}
+        states = {key: self._state(key) for key in ids}
+        told = {key: str(state) for key, state in states.items() if state is not None}
+        data = {"msgIds": ",".join(told), "states": ",".join(told.values())}
         return {"data": data, "status": SUCCESS, "msg": "success"}
 
     def _refusal(self, form: Mapping[str, str]) -> int:
@@ -211,16 +221,20 @@ class Sandbox:
             self._states[taken.gateway_id] = taken
         return taken
 
-    def _state(self, key: str) -> int:
+    def _state(self, key: str) -> int | None:
         taken = self._states.get(key)
         if taken is None:
             return State.NOT_SENT.value
+        mobile = f"+{taken.form.get('mobile', '')}"
+        return self.next_state(key, mobile, self._state_by_age(taken).value)
+
+    def _state_by_age(self, taken: Taken) -> State:
         age = time.monotonic() - taken.at
         if age < self.pace:
-            return State.UNKNOWN.value
+            return State.UNKNOWN
         if age < 2 * self.pace:
-            return State.AT_OPERATOR.value
-        return _FINAL.get(taken.fate, State.DELIVERED).value
+            return State.AT_OPERATOR
+        return _FINAL.get(taken.fate, State.DELIVERED)
 
 
 def _opt_out_code(form: Mapping[str, str], fate: Fate) -> int:

@@ -20,8 +20,8 @@ from .attempts import Attempt, OnNotSent, conclude, prepare, record_ending
 from .polling import prepare_refresh
 from .queueing import queue_sms
 from .reports import PollReport
+from .templating import OutboxFields, SendFields
 from .turns import Turn
-from .wishes import QueueFields, WishFields
 
 T = TypeVar("T")
 
@@ -32,11 +32,11 @@ _under_way: set[asyncio.Task[Any]] = set()
 @sensitive_variables()
 async def asend_sms(
     mobile: object,
-    text: str,
+    text: str = "",
     *,
     fail_silently: bool = False,
     on_not_sent: OnNotSent = "queue",
-    **fields: Unpack[WishFields],
+    **fields: Unpack[SendFields],
 ) -> Message:
     """Send one message now and return its row; see ``send_sms``."""
     attempt = await _to_its_end(_send(mobile, text, on_not_sent, fields))
@@ -45,7 +45,7 @@ async def asend_sms(
 
 @sensitive_variables()
 async def aqueue_sms(
-    mobile: object, text: str, **fields: Unpack[QueueFields]
+    mobile: object, text: str = "", **fields: Unpack[OutboxFields]
 ) -> Message:
     """Put one message in the outbox and return its row; see ``queue_sms``."""
     return await sync_to_async(queue_sms)(mobile, text, **fields)
@@ -58,7 +58,7 @@ async def arefresh_states(messages: Iterable[Message]) -> PollReport:
 
 @sensitive_variables()
 async def _send(
-    mobile: object, text: str, on_not_sent: OnNotSent, fields: WishFields
+    mobile: object, text: str, on_not_sent: OnNotSent, fields: SendFields
 ) -> Attempt:
     attempt = await sync_to_async(prepare)(mobile, text, on_not_sent, fields)
     if attempt.exchange is not None:

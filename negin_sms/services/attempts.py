@@ -32,6 +32,7 @@ from .dispatching import send_rows
 from .exchanges import Ending, exchange, make_job
 from .queueing import wake
 from .results import record
+from .templating import Templates
 from .transactions import (
     after_commit,
     committed,
@@ -64,7 +65,8 @@ def prepare(
 ) -> Attempt:
     """Save the message: claimed and ready to send, or queued where it has to wait."""
     using = write_alias()
-    message = compose(mobile, text, now=database_now(using), **fields)
+    wish = Templates(using).write(text, fields)
+    message = compose(mobile, now=database_now(using), **wish)
     attempt = Attempt(message, using, on_not_sent)
     if in_transaction(using):
         _leave_to_commit(attempt)

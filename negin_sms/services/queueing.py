@@ -27,8 +27,9 @@ from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from . import caps
 from .reports import ActionReport
+from .templating import OutboxFields, Templates
 from .transactions import after_commit_once, retry_deadlocks, write_alias
-from .wishes import QueueFields, compose, reuse_keys, save_once
+from .wishes import compose, reuse_keys, save_once
 
 logger = logging.getLogger("negin_sms")
 
@@ -37,14 +38,18 @@ _WAITING = (Status.DRAFT, Status.QUEUED)
 
 
 @sensitive_variables()
-def queue_sms(mobile: object, text: str, **fields: Unpack[QueueFields]) -> Message:
+def queue_sms(
+    mobile: object, text: str = "", **fields: Unpack[OutboxFields]
+) -> Message:
     """Put one message in the outbox and return its row; nothing is sent here.
 
     The row is part of the caller's transaction. The dispatcher sends it when
-    ``send_at`` has come. Raise InvalidMessage, IdempotencyConflict or CapExceeded.
+    ``send_at`` has come. In place of ``text`` give ``template_name`` and its
+    ``context``. Raise InvalidMessage, IdempotencyConflict or CapExceeded.
     """
     using = write_alias()
-    message = compose(mobile, text, now=database_now(using), **fields)
+    wish = Templates(using).write(text, fields)
+    message = compose(mobile, now=database_now(using), **wish)
     message, _created = save_once(message, using)
     wake(message.account, using)
     return message
@@ -52,7 +57,7 @@ def queue_sms(mobile: object, text: str, **fields: Unpack[QueueFields]) -> Messa
 
 @sensitive_variables()
 def queue_many(
-    messages: Iterable[Mapping[str, Any]], **fields: Unpack[QueueFields]
+    messages: Iterable[Mapping[str, Any]], **fields: Unpack[OutboxFields]
 ) -> list[Message]:
     """Put many messages in the outbox, all or none; return their rows in order.
 
@@ -62,9 +67,9 @@ def queue_many(
     saved then. One INSERT a chunk; MySQL gives the rows no primary keys.
     """
     using = write_alias()
-    now = database_now(using)
+    now, templates = database_now(using), Templates(using)
     composed = [
-        _compose_at(position, {**fields, **dict(mapping)}, now)
+        _compose_at(position, {**fields, **dict(mapping)}, now, templates)
         for position, mapping in enumerate(messages)
     ]
     rows = reuse_keys(composed, using)
@@ -158,9 +163,12 @@ class _WakerCall:
 
 
 @sensitive_variables()
-def _compose_at(position: int, wish: dict[str, Any], now: Any) -> Message:
+def _compose_at(
+    position: int, wish: dict[str, Any], now: datetime, templates: Templates
+) -> Message:
     try:
-        return compose(wish.pop("mobile", ""), wish.pop("text", ""), now=now, **wish)
+        wish = templates.write(wish.pop("text", ""), wish)
+        return compose(wish.pop("mobile", ""), now=now, **wish)
     except InvalidMessage as error:
         error.position = position
         raise

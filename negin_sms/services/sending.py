@@ -17,24 +17,27 @@ from .attempts import OnNotSent, conclude, prepare, record_ending
 from .dispatching import send_rows
 from .queueing import queue_drafts
 from .reports import ActionReport
+from .templating import SendFields
 from .transactions import refuse_transaction, write_alias
-from .wishes import WishFields, find_account
+from .wishes import find_account
 
 
 @sensitive_variables()
 def send_sms(
     mobile: object,
-    text: str,
+    text: str = "",
     *,
     fail_silently: bool = False,
     on_not_sent: OnNotSent = "queue",
-    **fields: Unpack[WishFields],
+    **fields: Unpack[SendFields],
 ) -> Message:
     """Send one message now and return its row.
 
     Outside a transaction the row is committed as ``sending``, the gateway is
     asked, the result is written. Inside one the row is queued, and sent by this
-    process once the transaction is durable; its result is on the row then.
+    process once the transaction is durable; its result is on the row then. In place
+    of ``text`` give ``template_name``, the name of an SmsTemplate, with ``context``
+    for its placeholders.
 
     Raise InvalidMessage, IdempotencyConflict or CapExceeded (no row was saved), or
     an error whose ``message`` is the saved row: Vetoed (cancelled), Rejected,

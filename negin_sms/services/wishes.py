@@ -11,8 +11,8 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
@@ -40,13 +40,14 @@ class WishFields(TypedDict, total=False):
 
     ``expires_in`` is in seconds or a timedelta, counted from when it is due;
     ``line`` and ``line2`` left out or None mean the account's own. ``priority``
-    counts wherever the message waits, for a waker's dispatcher say.
+    counts wherever the message waits, for a waker's dispatcher say. ``template`` is
+    the vendor's number of a service-line text, or its name in SERVICE_TEXTS.
     """
 
     scenario: str
     line: str | None
     line2: str | None
-    template: int | None
+    template: int | str | None
     account: str
     idempotency_key: str | None
     expires_in: float | timedelta | None
@@ -75,7 +76,7 @@ def compose(
     scenario: str = Scenario.SINGLE,
     line: str | None = None,
     line2: str | None = None,
-    template: int | None = None,
+    template: int | str | None = None,
     account: str = conf.DEFAULT_ALIAS,
     idempotency_key: str | None = None,
     expires_in: float | timedelta | None = None,
@@ -89,7 +90,7 @@ def compose(
     """Return an unsaved, queued message; raise InvalidMessage for what cannot be."""
     settings_of = find_account(account)
     own_line, own_line2 = _lines(scenario, line, line2, settings_of)
-    number = _template(template)
+    number = _template(template, settings_of)
     wire.check_fields(scenario, line=own_line, line2=own_line2, template=number)
     wish = _aware(send_at)
     due_at = max(wish, now) if wish else now
@@ -213,12 +214,24 @@ def _digits(field: str, value: str | int) -> str:
     return "".join(str(unicodedata.decimal(c)) for c in text)
 
 
-def _template(value: Any) -> int | None:
+def _template(value: Any, account: conf.Account) -> int | None:
+    """Return the vendor's number of a service-line text, given as such or by name."""
     if value is None:
         return None
+    if isinstance(value, str):
+        return _service_text(value, account)
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidMessage("template", _("The template is a number from 0."))
     return value
+
+
+def _service_text(name: str, account: conf.Account) -> int:
+    known = dict(account.service_texts)
+    if name not in known:
+        reason = _("There is no “%(name)s” in SERVICE_TEXTS; there are: %(known)s.")
+        words = {"name": name, "known": ", ".join(known) or gettext("none")}
+        raise InvalidMessage("template", reason % words)
+    return known[name]
 
 
 def _parts(text: Any, account: conf.Account) -> int:

@@ -67,7 +67,7 @@ def test_settings_of_the_otp_app_have_their_defaults():
 def test_extras_exist():
     project = Path(__file__).parents[2] / "pyproject.toml"
     extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
-    named = re.findall(r'install "django-negin-sms\[(.+)\]"', README)
+    named = re.findall(r'install "django-negin-sms\[(.+)\]"', TEXT)
     assert named == ["allauth", "two-factor", "otp"]
     assert set(named) <= set(extras)
 

@@ -34,6 +34,11 @@ def seconds(text: str) -> float:
     return value
 
 
+def service_text(text: str) -> int | str:
+    """Read the number of a service-line text, or its name."""
+    return int(text) if text.isdecimal() else text
+
+
 def moment(text: str) -> datetime:
     """Read a date or a time, in the current time zone unless it names one."""
     try:

@@ -11,7 +11,7 @@ from negin_sms import services
 from negin_sms.choices import Scenario
 from negin_sms.exceptions import GatewayError
 
-from ._arguments import plain_errors, seconds
+from ._arguments import plain_errors, seconds, service_text
 
 
 class Command(BaseCommand):
@@ -27,7 +27,11 @@ class Command(BaseCommand):
         add("--scenario", choices=Scenario.values, default=Scenario.SINGLE.value)
         add("--line", help="sending line; default: the account's LINE")
         add("--line2", help="second line (second_line); default: the account's LINE2")
-        add("--template", type=int, help="number of the text for the service line")
+        add(
+            "--template",
+            type=service_text,
+            help="number of the text for the service line, or its name in SERVICE_TEXTS",
+        )
         add("--account", default="default")
         add("--idempotency-key", help="a second call with this key sends nothing")
         add("--expires-in", type=seconds, help="seconds in which it may be sent")

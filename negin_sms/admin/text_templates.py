@@ -1,0 +1,109 @@
+"""Texts that staff keep: written here, read by ``template_name`` and when composing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+from django.http import HttpRequest
+from django.utils.text import Truncator, capfirst
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from negin_sms import texts
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import SmsTemplate
+from negin_sms.segments import measure
+
+from .displays import ltr
+from .pages import AdminPart
+from .widgets import CountedTextarea
+
+_SHOWN = 60
+
+
+class SmsTemplateForm(forms.ModelForm):
+    """A text with placeholders that can be filled."""
+
+    language = forms.ChoiceField(label=capfirst(_("language")))
+
+    class Meta:
+        model = SmsTemplate
+        fields = ["name", "language", "text"]
+        widgets = {
+            "name": forms.TextInput(attrs={"dir": "ltr"}),
+            "text": CountedTextarea(attrs={"dir": "auto", "rows": 5}),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        language = self.fields.get("language")
+        if isinstance(language, forms.ChoiceField):
+            language.choices = self._languages()
+            language.initial = get_language()
+
+    def clean_text(self) -> str:
+        """Return the text as it was typed; refuse braces that are no placeholders."""
+        text: str = self.cleaned_data["text"].replace("\r\n", "\n")
+        try:
+            texts.names(text)
+        except InvalidMessage as error:
+            raise ValidationError(str(error.reason)) from None
+        return text
+
+    def _languages(self) -> list[tuple[str, Any]]:
+        choices: list[tuple[str, Any]] = list(settings.LANGUAGES)
+        own = self.instance.language
+        # Nobody changes a language by saving, if the settings have lost it.
+        gone = own and own not in dict(choices)
+        return [(own, own), *choices] if gone else choices
+
+
+class SmsTemplateAdminMixin(AdminPart):
+    """The texts, how long they are, and what has to be given for them.
+
+    For any ``ModelAdmin``, as MessageAdminMixin is.
+    """
+
+    form = SmsTemplateForm
+    list_display = ["name", "language", "beginning", "placeholders", "parts"]
+    list_filter = ["language"]
+    search_fields = ["name", "text"]
+    ordering = ["name", "language"]
+    fields = ["name", "language", "text", "placeholders", "parts"]
+    readonly_fields = ["placeholders", "parts"]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Leave out what only a saved text has."""
+        fields = super().get_fields(request, obj)
+        if obj is not None:
+            return fields
+        return [name for name in fields if name not in self.readonly_fields]
+
+    @admin.display(description=_("text"))
+    def beginning(self, template: SmsTemplate) -> str:
+        """Return the first words."""
+        return Truncator(template.text).chars(_SHOWN)
+
+    @admin.display(description=_("placeholders"))
+    def placeholders(self, template: SmsTemplate) -> str:
+        """Return the names that need a value."""
+        try:
+            return ", ".join(f"{{{name}}}" for name in texts.names(template.text))
+        except InvalidMessage as error:  # saved by other means than this page
+            return str(error.reason)
+
+    @admin.display(description=_("parts"))
+    def parts(self, template: SmsTemplate) -> str:
+        """Return the parts of the text as it stands, its placeholders not filled."""
+        length = measure(template.text)
+        return ltr(f"{length.parts} ({length.encoding})")
+
+
+@admin.register(SmsTemplate)
+class SmsTemplateAdmin(SmsTemplateAdminMixin, admin.ModelAdmin):
+    """Text templates in Django's own admin."""
