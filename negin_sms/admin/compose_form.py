@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.admin import widgets
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
@@ -156,7 +157,7 @@ class ComposeForm(forms.Form):
         account = ["account"] if len(self.aliases) > 1 else []
         ways = ["scenario", "line", "line2", "template", *account]
         return [
-            (_("To"), {"fields": ["recipients", "file", *kept]}),
+            (pgettext_lazy("to whom", "To"), {"fields": ["recipients", "file", *kept]}),
             (capfirst(_("message")), {"fields": ["text", "sensitive"]}),
             (_("Sending"), {"fields": ways}),
             (
