@@ -22,6 +22,7 @@ from negin_sms.exceptions import InvalidConfiguration
 from . import readers
 
 SETTING = "NEGIN_SMS"
+JALALI = "NEGIN_SMS_JALALI"
 DEFAULT_ALIAS = "default"
 LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
@@ -122,6 +123,11 @@ def get_account(alias: str = DEFAULT_ALIAS) -> Account:
 def get_accounts() -> tuple[Account, ...]:
     """Return all accounts, in the order they are written."""
     return tuple(get_account(alias) for alias in _configured())
+
+
+def wants_jalali() -> bool:
+    """Return whether Persian pages may have Jalali dates; NEGIN_SMS_JALALI says no."""
+    return bool(getattr(settings, JALALI, True))
 
 
 def _configured() -> Mapping[str, Any]:
