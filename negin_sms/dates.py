@@ -27,6 +27,11 @@ def moment_words(moment: datetime, style: str = "DATETIME_FORMAT") -> str:
     return _words(timezone.localtime(moment), style)
 
 
+def exact_words(moment: datetime) -> str:
+    """Return an aware moment to the second, with a short date."""
+    return moment_words(moment, f"{get_format('SHORT_DATE_FORMAT')} H:i:s")
+
+
 def day_words(day: date, style: str = "SHORT_DATE_FORMAT") -> str:
     """Return a day in one of Django's formats."""
     return _words(day, style)

@@ -68,6 +68,9 @@ class AccountStateAdminMixin(AccountMoments, AdminPart):
     show_full_result_count = False
     change_form_template = "admin/negin_sms/accountstate/change_form.html"
 
+    class Media:
+        css = {"all": ["negin_sms/admin.css"]}
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: the services make these rows."""
         return False

@@ -116,7 +116,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         "masked_mobile",
         "status_badge",
         "state_badge",
-        "shown_created_at",
+        "listed_created_at",
         "group",
         "scenario",
         "account",

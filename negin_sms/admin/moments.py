@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db import models
 from django.utils.html import format_html
 
-from negin_sms.dates import moment_words
+from negin_sms.dates import exact_words, moment_words
 from negin_sms.models import AccountState, DeliveryState, Message
 
 
-def moment(model: type[models.Model], name: str) -> Callable[[Any, Any], str]:
+def moment(
+    model: type[models.Model],
+    name: str,
+    words: Callable[[datetime], str] = moment_words,
+) -> Callable[[Any, Any], str]:
     """Return what shows a field of a model that holds a moment."""
     field: Any = model._meta.get_field(name)
 
@@ -22,16 +28,17 @@ def moment(model: type[models.Model], name: str) -> Callable[[Any, Any], str]:
         value = getattr(row, name)
         if value is None:
             return str(self.get_empty_value_display())
-        return format_html(
-            '<span class="negin-sms-moment">{}</span>', moment_words(value)
-        )
+        return format_html('<span class="negin-sms-moment">{}</span>', words(value))
 
     return show
 
 
 class MessageMoments:
-    """Those of a message."""
+    """Those of a message; the list has little room."""
 
+    listed_created_at = moment(
+        Message, "created_at", partial(moment_words, style="SHORT_DATETIME_FORMAT")
+    )
     shown_send_at = moment(Message, "send_at")
     shown_expires_at = moment(Message, "expires_at")
     shown_created_at = moment(Message, "created_at")
@@ -44,9 +51,9 @@ class MessageMoments:
 
 
 class ReportMoments:
-    """That of a delivery report."""
+    """That of a delivery report, to the second: they follow each other fast."""
 
-    shown_reported_at = moment(DeliveryState, "reported_at")
+    shown_reported_at = moment(DeliveryState, "reported_at", exact_words)
 
 
 class AccountMoments:
