@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from negin_sms.choices import Flag, Priority, ReportSource, Scenario, Status
 from negin_sms.gateway.sandbox import MAGIC, SERVICE_LINE
@@ -26,10 +27,8 @@ TEXT = "{name} عزیز، سفارش شما آمادهٔ ارسال است. زم
 RECIPIENTS = "mobile,name\n" + "".join(
     f"0{number[2:]},{name}\n" for number, name in zip(MAGIC, NAMES[:6], strict=False)
 )
-DETAILS = {
-    "no answer": "درگاه به‌موقع پاسخ نداد؛ شاید پیامک را ارسال کرده باشد.",
-    "cut": "اتصال قطع شد؛ شاید درگاه پیامک را ارسال کرده باشد.",
-}
+NO_ANSWER = "The gateway did not answer in time; it may have sent the message."
+CUT = "The connection was lost; the gateway may have sent the message."
 _REASONS = (1, 13, 27, 27, 27)
 
 
@@ -43,8 +42,18 @@ def set_up(by: Any = None) -> None:
         for number in range(busy):
             _settled(chance, day + timedelta(minutes=11 * number), by)
     now = timezone.now()
-    for minutes, detail in ((95, "no answer"), (42, "cut"), (17, "no answer")):
-        _uncertain(now - timedelta(minutes=minutes), DETAILS[detail], by)
+    for minutes, detail in ((95, NO_ANSWER), (42, CUT), (17, NO_ANSWER)):
+        _uncertain(now - timedelta(minutes=minutes), gettext(detail), by)
+    _row(
+        "989000000001",
+        now - timedelta(minutes=14),
+        by,
+        status=Status.ACCEPTED,
+        text="کد ورود شما: ۱۲۳۴",
+        sensitive=True,
+        gateway_id="6301437",
+        finished_at=now - timedelta(minutes=14),
+    )
     _followed(now - timedelta(minutes=12), by)
     for mobile, name in zip(MAGIC, NAMES[:4], strict=False):
         text = TEXT.replace("{name}", name)
@@ -62,6 +71,16 @@ def followed() -> Message:
 def undecided() -> Message:
     """Return the newest of the uncertain ones."""
     return Message.objects.filter(status=Status.UNCERTAIN).latest("pk")
+
+
+def queued() -> Message:
+    """Return the newest that waits."""
+    return Message.objects.filter(status=Status.QUEUED).latest("pk")
+
+
+def sensitive() -> Message:
+    """Return the one with a text that is shown on request."""
+    return Message.objects.get(sensitive=True)
 
 
 def _settled(chance: random.Random, at: datetime, by: Any) -> None:

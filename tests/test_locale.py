@@ -74,6 +74,12 @@ def test_words_are_persian_in_a_persian_process():
         assert gettext("%(count)s draft was deleted.") != "%(count)s draft was deleted."
 
 
+def test_styles_know_no_left_and_no_right():
+    for sheet in (PACKAGE / "static/negin_sms").glob("*.css"):
+        rules = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.S)
+        assert re.findall(r".*\b(?:left|right)\b.*", rules) == [], sheet.name
+
+
 def translations(entry):
     return entry.msgstr_plural.values() if entry.msgid_plural else [entry.msgstr]
 

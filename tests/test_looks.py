@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from django.utils.translation import override
 
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account
@@ -25,9 +25,10 @@ SCREENSHOTS = os.environ.get("NEGIN_SMS_SCREENSHOTS", "")
 LIST = "/admin/negin_sms/message/"
 ACCOUNT = "/admin/negin_sms/accountstate/"
 WIDTH, PHONE, HEIGHT = 1200, 390, 900
-LONGEST = 2600  # the list goes on and on
 SHOWN = {"compose", "preview", "list", "message", "review", "report"}
-MODES = [("en", "light"), ("en", "dark"), ("fa", "light"), ("fa", "dark")]
+MODES = [("en", "dark"), ("fa", "light")]
+if SCREENSHOTS:
+    MODES += [("en", "light"), ("fa", "dark")]
 
 
 def visit(page: Any) -> Iterator[str]:
@@ -52,6 +53,8 @@ def visit(page: Any) -> Iterator[str]:
         "review": f"{LIST}review/",
         "resolve": f"{LIST}{doubt.pk}/resolve/",
         "resend": f"{LIST}{doubt.pk}/resend/",
+        "reveal": f"{LIST}{desk.sensitive().pk}/reveal/",
+        "send": f"{LIST}{desk.queued().pk}/send/",
         "report": f"{LIST}report/",
         "index": "/admin/negin_sms/",
         "accounts": ACCOUNT,
@@ -71,7 +74,8 @@ def press(page: Any, expected: str) -> None:
 
 @pytest.mark.parametrize(("language", "scheme"), MODES)
 def test_every_page_fits(open_browser, language, scheme):
-    desk.set_up()
+    with override(language):
+        desk.set_up()
     page = open_browser(at=LIST, language=language, color_scheme=scheme, width=WIDTH)
     page.click("#toggle-nav-sidebar")
     direction = "rtl" if language == "fa" else "ltr"
@@ -111,12 +115,12 @@ def left_of_numbers(page: Any) -> set[str]:
 
 def keep(page: Any, name: str) -> None:
     """Save a picture of the page, in few colours: it is in the repository for good."""
+    from PIL import Image
+
     path = Path(SCREENSHOTS) / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    height = page.evaluate("document.documentElement.scrollHeight")
-    shown = {"x": 0, "y": 0, "width": WIDTH, "height": min(height, LONGEST)}
     page.evaluate("document.activeElement.blur()")
-    page.screenshot(path=path, full_page=True, clip=shown)
+    page.screenshot(path=path, full_page=True)
     with Image.open(path) as image:
         image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(
             path, optimize=True

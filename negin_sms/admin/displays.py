@@ -159,7 +159,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
     def exchange_time(self, message: Message) -> str:
         """Return how long the gateway was waited for."""
         taken = duration(message.exchange_seconds)
-        return ltr(taken) if taken else self._nothing
+        return format_html("<bdi>{}</bdi>", taken) if taken else self._nothing
 
     @admin.display(description=_("flag"))
     def flag_words(self, message: Message) -> str:
