@@ -22,7 +22,7 @@ class Status(models.TextChoices):
 
     DRAFT = "draft", _("Draft")
     QUEUED = "queued", _("Queued")
-    SENDING = "sending", _("Sending")
+    SENDING = "sending", pgettext_lazy("status", "Sending")
     ACCEPTED = "accepted", _("Accepted")
     REJECTED = "rejected", _("Rejected")
     UNCERTAIN = "uncertain", _("Uncertain")

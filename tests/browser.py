@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,13 +23,17 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 
+from tests import policy
+
 REQUIRED = "NEGIN_SMS_BROWSER"
 FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--no-first-run"),
     "--disable-quic",
 ]
-WAIT = 10_000  # milliseconds for anything to appear
+# Milliseconds for anything to appear. On a busy machine a first page has taken more
+# than ten seconds: it comes with twenty files.
+WAIT = 60_000
 PASSWORD = "a password"
 
 
@@ -52,11 +57,12 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_browser(chromium, live_server) -> Iterator[Callable[..., Any]]:
+def open_browser(chromium, live_server, monkeypatch) -> Iterator[Callable[..., Any]]:
     """Open a page: ``open_browser(language="fa", color_scheme="dark", width=390)``.
 
     With ``at`` a superuser is logged in already, and that address opened.
     """
+    monkeypatch.setattr(policy, "turns", threading.Lock())
     contexts: list[Any] = []
     troubles: list[str] = []
 
@@ -105,6 +111,8 @@ def log_in(page: Any) -> Any:
 
 def assert_fits(page: Any) -> None:
     """Fail where the page is wider than its window: somebody would have to scroll."""
+    # Elements are there before the style sheets that make them narrow.
+    page.wait_for_load_state()
     wider = (
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )

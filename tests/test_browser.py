@@ -6,12 +6,18 @@ Each step of the walk is a function of the page. A new one goes in its place in
 
 from __future__ import annotations
 
+import csv
+import io
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
+from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import Message, SmsTemplate
 from negin_sms.segments import _GSM_BASIC, _GSM_EXTENDED, measure, unicode_characters
 from tests.browser import assert_fits, log_in
@@ -20,7 +26,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 LIST = "/admin/negin_sms/message/"
 COMPOSE = LIST + "compose/"
-NUMBERS = "09395213300\n۰۹۳۹ ۵۲۱ ۳۳۰۱\n+98 939 521 3302\n"
+# The last is the sandbox's recipient that is taken and never answered.
+NUMBERS = "09395213300\n۰۹۳۹ ۵۲۱ ۳۳۰۱\n+98 900 000 0010\n"
+HOUR = 3600
 TEXT = "سلام، سفارش شما فرستاده شد."
 
 
@@ -52,12 +60,69 @@ def confirm(page: Any) -> None:
     """Press the button twice, as people do."""
     page.dblclick(".negin-sms-preview .submit-row .default")
     page.wait_for_selector("#result_list")
+    page.wait_for_load_state()
     assert page.locator("#result_list tbody tr").count() == 3
     assert statuses() == [Status.QUEUED] * 3
 
 
+def dispatch(page: Any) -> None:
+    """Do the dispatcher's work, as cron would beside the browser."""
+    report = services.dispatch_queue()
+    assert (report.accepted, report.uncertain) == (2, 1)
+    page.reload()
+    assert page.locator(".negin-sms-status-accepted").count() == 2
+    assert page.locator(".negin-sms-status-uncertain").count() == 1
+
+
+def refresh(page: Any, sandbox: Sandbox) -> None:
+    """Ask twice: on the way, then delivered."""
+    page.click("tr:has(.negin-sms-status-accepted) .field-id a")
+    for pace, word in ((HOUR, "unknown"), (0, "delivered")):
+        sandbox.pace = pace
+        page.click("button.negin-sms-tool")
+        page.wait_for_selector(f".field-state_badge .negin-sms-state-{word}")
+        page.wait_for_selector(".messagelist .success")
+
+
+def read_timeline(page: Any) -> None:
+    page.wait_for_load_state()
+    codes = page.locator(".negin-sms-history .field-code_badge [dir=ltr]")
+    assert codes.all_inner_texts() == ["0", "1"]
+    assert_fits(page)
+
+
+def review(page: Any) -> None:
+    """Decide what the uncertain message was."""
+    page.goto(LIST)
+    page.click("a[href$='/review/']")
+    page.wait_for_selector(".negin-sms-table")
+    page.wait_for_load_state()
+    assert page.locator(".negin-sms-table tbody tr").count() == 1
+    assert_fits(page)
+    page.click(".negin-sms-ways a[href*='/resolve/']")
+    page.check("[name=status][value=rejected]")
+    page.fill("[name=why]", "در پنل نیست")
+    page.click(".negin-sms-form [type=submit]")
+    page.wait_for_selector(".messagelist .success")
+    page.goto(f"{LIST}review/")
+    assert page.locator(".negin-sms-table").count() == 0
+    assert sorted(statuses()) == [Status.ACCEPTED, Status.ACCEPTED, Status.REJECTED]
+
+
+def download(page: Any) -> None:
+    page.goto(LIST)
+    with page.expect_download() as started:
+        page.click("form[action*='/export/'] button")
+    content = Path(started.value.path()).read_text(encoding="utf-8")
+    assert content.startswith("\ufeff")
+    header, *rows = csv.reader(io.StringIO(content.removeprefix("\ufeff")))
+    assert len(rows) == 3
+    assert {TEXT, str(Status.REJECTED.label)} <= set(rows[0])
+    assert rows[2][header.index(str(label("mobile")))] == "989395213300"
+
+
 @pytest.mark.parametrize("language", ["en", "fa"])
-def test_walk(open_browser, language):
+def test_walk(open_browser, live, language):
     page = open_browser(language=language)
     log_in(page)
     direction = {"en": "ltr", "fa": "rtl"}[language]
@@ -65,6 +130,13 @@ def test_walk(open_browser, language):
     compose(page)
     preview(page)
     confirm(page)
+    dispatch(page)
+    refresh(page, live)
+    read_timeline(page)
+    with override(language):
+        review(page)
+        download(page)
+    assert len(live.taken) == 3
 
 
 # What only a browser knows.
@@ -179,6 +251,19 @@ class TestCounter:
         assert names == ["’", "U+200C"]
         assert count(page, "encoding") == "UCS-2"
 
+    @pytest.mark.parametrize(
+        ("text", "direction"),
+        [
+            ("{name} عزیز، سلام", "rtl"),
+            ("Dear {نام}", "ltr"),
+            ("۱۲۳ سلام abc", "rtl"),
+            ("{name} 123", "auto"),
+        ],
+    )
+    def test_direction_is_that_of_the_words(self, page, text, direction):
+        page.fill("[name=text]", text)
+        assert page.get_attribute("[name=text]", "dir") == direction
+
     def test_says_where_the_length_is_not_known_yet(self, page):
         unfilled = page.locator(".negin-sms-unfilled")
         page.fill("[name=text]", "Dear Sara")
@@ -214,6 +299,10 @@ def random_texts(count: int) -> list[str]:
 
 def count(page: Any, name: str) -> str:
     return str(page.inner_text(f"[data-count={name}]"))
+
+
+def label(name: str) -> Any:
+    return Message._meta.get_field(name).verbose_name
 
 
 def statuses() -> list[str]:

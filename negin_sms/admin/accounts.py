@@ -19,7 +19,22 @@ from django.utils.translation import gettext_lazy
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
+from .moments import AccountMoments
 from .pages import AdminPart
+
+_SHOWN = (
+    "account",
+    "shown_paused_at",
+    "shown_paused_until",
+    "reason",
+    "paused_by",
+    "failures",
+    "pauses",
+    "probe",
+    "shown_probe_until",
+    "shown_dispatcher_seen_at",
+    "shown_poller_seen_at",
+)
 
 
 class PauseForm(forms.Form):
@@ -34,7 +49,7 @@ class PauseForm(forms.Form):
     )
 
 
-class AccountStateAdminMixin(AdminPart):
+class AccountStateAdminMixin(AccountMoments, AdminPart):
     """A list to read, with a page to pause or resume each account.
 
     For any ``ModelAdmin``, as MessageAdminMixin is.
@@ -42,15 +57,19 @@ class AccountStateAdminMixin(AdminPart):
 
     list_display = [
         "account",
-        "paused_at",
-        "paused_until",
+        "shown_paused_at",
+        "shown_paused_until",
         "reason",
-        "dispatcher_seen_at",
-        "poller_seen_at",
+        "shown_dispatcher_seen_at",
+        "shown_poller_seen_at",
     ]
+    fields = readonly_fields = _SHOWN
     ordering = ["account"]
     show_full_result_count = False
     change_form_template = "admin/negin_sms/accountstate/change_form.html"
+
+    class Media:
+        css = {"all": ["negin_sms/admin.css"]}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: the services make these rows."""

@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.admin import widgets
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
@@ -169,7 +170,7 @@ class ComposeForm(forms.Form):
         chooser = ["text_template"] if "text_template" in self.fields else []
         ways = ["scenario", "line", "line2", "template", *account]
         return [
-            (_("To"), {"fields": ["recipients", "file", *kept]}),
+            (pgettext_lazy("to whom", "To"), {"fields": ["recipients", "file", *kept]}),
             (capfirst(_("message")), {"fields": [*chooser, "text", "sensitive"]}),
             (_("Sending"), {"fields": ways}),
             (

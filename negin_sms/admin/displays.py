@@ -11,16 +11,16 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Model
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import State
+from negin_sms.dates import moment_words
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
 
+from .moments import MessageMoments, ReportMoments
 from .pages import PagesMixin
 
 HIDDEN_TEXT = "•••"
@@ -64,8 +64,8 @@ def hidden_text(message: Message) -> SafeString:
     """Return what stands in the place of a text that is not to be seen."""
     if message.blanked_at is None:
         return format_html("{}", HIDDEN_TEXT)
-    moment = date_format(timezone.localtime(message.blanked_at), "DATETIME_FORMAT")
-    return format_html("{}", _("Blanked on %(moment)s") % {"moment": moment})
+    words = {"moment": moment_words(message.blanked_at)}
+    return format_html("{}", _("Blanked on %(moment)s") % words)
 
 
 def gateway_answer(message: Message) -> SafeString:
@@ -90,7 +90,7 @@ def offer(message: Message, buttons: list[dict[str, Any]]) -> None:
     setattr(message, _OFFERED, buttons)
 
 
-class MessageDisplays(PagesMixin):
+class MessageDisplays(MessageMoments, PagesMixin):
     """The columns and read-only fields of messages."""
 
     @admin.display(description=_("mobile"))
@@ -159,7 +159,7 @@ class MessageDisplays(PagesMixin):
     def exchange_time(self, message: Message) -> str:
         """Return how long the gateway was waited for."""
         taken = duration(message.exchange_seconds)
-        return ltr(taken) if taken else self._nothing
+        return format_html("<bdi>{}</bdi>", taken) if taken else self._nothing
 
     @admin.display(description=_("flag"))
     def flag_words(self, message: Message) -> str:
@@ -190,7 +190,7 @@ class MessageDisplays(PagesMixin):
         return format_html('<a href="{}">{}</a>', url, row)
 
 
-class ReportDisplays:
+class ReportDisplays(ReportMoments):
     """The columns of the delivery history."""
 
     @admin.display(description=_("delivery state"))

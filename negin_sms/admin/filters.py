@@ -18,6 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, State, Status
+from negin_sms.dates import day_words
 from negin_sms.models import Message
 from negin_sms.services.counting import day_bounds, day_of
 
@@ -117,7 +118,7 @@ class SentFilter(admin.SimpleListFilter):
             yield {
                 "selected": True,
                 "query_string": changelist.get_query_string(chosen),
-                "display": " … ".join(value.split("..")),
+                "display": " … ".join(map(day_words, _period(value))),
             }
 
     def queryset(

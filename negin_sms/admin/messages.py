@@ -31,7 +31,7 @@ from .review import ReviewMixin
 Fieldsets = list[Any]
 
 _SAVE_AND_SEND = "_send"
-_DRAFT_FACTS = ("parts", "source", "created_by", "created_at")
+_DRAFT_FACTS = ("parts", "source", "created_by", "shown_created_at")
 _DRAFT_FIELDSETS: Fieldsets = [
     (None, {"fields": ["account", "mobile", "text", "sensitive"]}),
     (_("Sending"), {"fields": ["scenario", ("line", "line2"), "template"]}),
@@ -50,19 +50,22 @@ _SENT_FIELDSETS: Fieldsets = [
         {
             "fields": [
                 ("gateway_number", "sent_line", "attempts"),
-                ("priority", "send_at", "due_at"),
-                ("expires_at", "finished_at", "exchange_time"),
-                ("claim", "claimed_until"),
+                ("priority", "shown_send_at", "shown_due_at"),
+                ("shown_expires_at", "shown_finished_at", "exchange_time"),
+                ("claim", "shown_claimed_until"),
             ]
         },
     ),
-    (_("Delivery"), {"fields": [("state_at", "poll_at", "settled_at")]}),
+    (
+        _("Delivery"),
+        {"fields": [("shown_state_at", "shown_poll_at", "shown_settled_at")]},
+    ),
     (
         _("Origin"),
         {
             "fields": [
                 ("group", "source", "idempotency_key"),
-                ("created_by", "created_at"),
+                ("created_by", "shown_created_at"),
                 ("original_link", "resend_link"),
             ]
         },
@@ -75,8 +78,8 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
 
     model = DeliveryState
     verbose_name_plural = _("delivery history")
-    fields = ["code_badge", "reported_at", "source"]
-    readonly_fields = ["code_badge", "reported_at", "source"]
+    fields = ["code_badge", "shown_reported_at", "source"]
+    readonly_fields = ["code_badge", "shown_reported_at", "source"]
     classes = ["negin-sms-history"]
     can_delete = False
     extra = max_num = 0
@@ -113,7 +116,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         "masked_mobile",
         "status_badge",
         "state_badge",
-        "created_at",
+        "listed_created_at",
         "group",
         "scenario",
         "account",

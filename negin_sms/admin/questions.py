@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from negin_sms.dates import moment_words
 from negin_sms.models import Message
 
 from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
@@ -78,11 +80,15 @@ class QuestionsMixin(PrivacyMixin):
             ("account", message.account),
             ("line", ltr(message.line) if message.line else ""),
             ("line2", ltr(message.line2) if message.line2 else ""),
-            ("send_at", message.send_at),
+            ("send_at", _moment(message.send_at)),
             ("status", status_badge(message)),
-            ("finished_at", message.finished_at),
+            ("finished_at", _moment(message.finished_at)),
             ("answer", gateway_answer(message)),
         ]
         labels: dict[str, object] = {f.name: f.verbose_name for f in self.opts.fields}
         labels["answer"] = _("answer")
         return [(labels[name], value) for name, value in shown if value]
+
+
+def _moment(moment: datetime | None) -> str:
+    return moment_words(moment) if moment else ""

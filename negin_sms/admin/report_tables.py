@@ -8,11 +8,12 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlencode
 
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.translation import get_language_bidi, gettext_lazy, pgettext
 from django.utils.translation import gettext as _
 
 from negin_sms.choices import Scenario
+from negin_sms.dates import day_words
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.services.counts import Counts
 from negin_sms.services.reporting import DeliveryReport, ReportRow
@@ -114,7 +115,7 @@ class _Tables:
         """Return those that say something: not one whose only row is "none"."""
         report = self._report
         days = [
-            (date_format(day, "SHORT_DATE_FORMAT"), {"sent": day}, False, counts)
+            (day_words(day), {"sent": day}, False, counts)
             for day, counts in report.days
         ]
         tables = [
@@ -194,7 +195,7 @@ def _reason(code: str | None) -> str:
 def _day_title(day: date, counts: Counts) -> str:
     words = _("%(day)s: %(sent)d sent, %(delivered)d delivered")
     return words % {
-        "day": date_format(day, "SHORT_DATE_FORMAT"),
+        "day": day_words(day),
         "sent": counts.sent,
         "delivered": counts.delivered,
     }

@@ -23,6 +23,7 @@ from negin_sms.exceptions import InvalidConfiguration
 from . import readers
 
 SETTING = "NEGIN_SMS"
+JALALI = "NEGIN_SMS_JALALI"
 DEFAULT_ALIAS = "default"
 LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
@@ -157,6 +158,11 @@ def _announce() -> None:
     """Let everything that was made of the settings be made anew."""
     value = getattr(settings, SETTING, None)
     setting_changed.send(sender=Account, setting=SETTING, value=value, enter=True)
+
+
+def wants_jalali() -> bool:
+    """Return whether Persian pages may have Jalali dates; NEGIN_SMS_JALALI says no."""
+    return bool(getattr(settings, JALALI, True))
 
 
 def _configured() -> Mapping[str, Any]:

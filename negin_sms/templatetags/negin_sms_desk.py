@@ -1,4 +1,4 @@
-"""The overview on the app's index page, for any AdminSite."""
+"""The overview on the app's index page, for any AdminSite; dates for our templates."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import Any
 from django import template
 from django.template import Context
 
+from negin_sms.dates import day_words, moment_words
 from negin_sms.models import AccountState, Message
 from negin_sms.services import glance
 
 register = template.Library()
+register.filter("day", day_words)
+register.filter("moment", moment_words)
 
 
 @register.inclusion_tag("admin/negin_sms/overview.html", takes_context=True)

@@ -4,6 +4,7 @@
 (function () {
     const MOST_NAMED = 12;
     const INVISIBLE = /[\p{C}\p{M}\p{Z}]/u;
+    const FROM_RIGHT = /[\u0590-\u08FF\uFB1D-\uFDFF\uFE70-\uFEFC]/;
 
     function nameOf(character) {
         if (!INVISIBLE.test(character)) {
@@ -25,6 +26,15 @@
         place.replaceChildren(...names);
     }
 
+    /* As dir="auto", but the name of a placeholder in front does not decide. */
+    function directionOf(text) {
+        const first = text.replace(/\{[^{}]*\}/g, "").match(/\p{L}/u);
+        if (!first) {
+            return "auto";
+        }
+        return FROM_RIGHT.test(first[0]) ? "rtl" : "ltr";
+    }
+
     function show(counter, text) {
         const length = neginSms.measure(text);
         for (const place of counter.querySelectorAll("[data-count]")) {
@@ -40,7 +50,10 @@
     function start() {
         for (const counter of document.querySelectorAll(".negin-sms-counter")) {
             const field = document.getElementById(counter.dataset.counts);
-            const update = () => show(counter, field.value);
+            const update = () => {
+                field.dir = directionOf(field.value);
+                show(counter, field.value);
+            };
             field.addEventListener("input", update);
             // The browser may fill the field again when somebody comes back.
             window.addEventListener("pageshow", update);
