@@ -14,6 +14,7 @@ from .dispatching import dispatch_queue
 from .drafting import purge_drafts
 from .glances import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
+from .purging import PurgeReport, purge_messages
 from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reporting import DeliveryReport, delivery_report
 from .reports import ActionReport, DispatchReport, PollReport
@@ -29,6 +30,7 @@ __all__ = [
     "DispatchReport",
     "Glance",
     "PollReport",
+    "PurgeReport",
     "QueueStatus",
     "aqueue_sms",
     "arefresh_states",
@@ -42,6 +44,7 @@ __all__ = [
     "pause_account",
     "poll_states",
     "purge_drafts",
+    "purge_messages",
     "queue_many",
     "queue_messages",
     "queue_sms",

@@ -1,0 +1,196 @@
+"""Retention: what is over goes, or loses its number and text; its counts stay.
+
+Only messages that have ended, and that nobody asks the gateway about any more, are
+touched. Each batch is a short transaction over primary keys, and is followed by a
+rest as long as itself: a dispatcher works on meanwhile, on SQLite too, where a purge
+that never lets go would leave it no turn. Before a day loses its first message its
+counts are sealed, so the report of that day stays as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from negin_sms.choices import Status
+from negin_sms.exceptions import NeginSmsError
+from negin_sms.models import Message
+from negin_sms.querysets import DbNow, MessageQuerySet, database_now
+
+from . import counting, drafting
+from .transactions import refuse_transaction, write_alias
+
+_BATCH = 500
+# A day is at rest, and may be sealed, two days after its end.
+_YOUNGEST = timedelta(days=3)
+_REDACTED = Q(mobile="")
+_IS_OVER = Q(status__in=(Status.REJECTED, Status.CANCELLED, Status.EXPIRED)) | Q(
+    status=Status.ACCEPTED, poll_at__isnull=True
+)
+
+Place = tuple[datetime | None, int]
+"""Where a message stands in the order of a purge: when it ended, and its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeReport:
+    """One purge: ``messages`` deleted or redacted, ``drafts`` deleted.
+
+    Of the same age, and kept: ``uncertain`` ones, which wait for a person, and
+    ``unsettled`` ones, which the poller still asks about. ``longest_seconds`` is the
+    longest transaction; ``stopped`` tells that there is more to do.
+    """
+
+    messages: int = 0
+    drafts: int = 0
+    uncertain: int = 0
+    unsettled: int = 0
+    longest_seconds: float = 0.0
+    stopped: bool = False
+
+
+def purge_messages(
+    older_than: timedelta,
+    *,
+    redact: bool = False,
+    drafts: bool = False,
+    dry_run: bool = False,
+    stop: threading.Event | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> PurgeReport:
+    """Delete the messages whose sending ended so long ago; return what was done.
+
+    With ``redact`` they keep their row, without number and text. ``drafts`` deletes
+    drafts of that age as well. ``dry_run`` only counts. A set ``stop`` ends it after
+    the batch under way, ``progress`` is called with the messages of each. Raise
+    NeginSmsError inside a transaction, and for deleting what is younger than three
+    days: the counts of such days are not final.
+    """
+    using = write_alias()
+    if not redact and older_than < _YOUNGEST:
+        raise NeginSmsError(
+            "Messages can be deleted after three days at the earliest, when the counts "
+            "of their day are final. Give at least 3d, or redact them instead."
+        )
+    now = database_now(using)
+    border = now - older_than
+    if not redact:
+        border = min(border, counting.at_rest_before(now))
+    old = Message.objects.using(using).filter(finished_at__lt=border)
+    purge = _Purge(
+        over=old.filter(_IS_OVER, ~_REDACTED) if redact else old.filter(_IS_OVER),
+        old=old,
+        redact=redact,
+        using=using,
+        stop=stop or threading.Event(),
+        progress=progress or (lambda _messages: None),
+    )
+    if dry_run:
+        return purge.report(
+            messages=purge.over.count(),
+            drafts=drafting.count_drafts(older_than) if drafts else 0,
+        )
+    refuse_transaction(using)
+    purged = drafting.purge_drafts(older_than) if drafts else 0
+    purge.run()
+    return purge.report(messages=purge.messages, drafts=purged)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Purge:
+    """One walk through the old messages, in the order in which they ended."""
+
+    over: MessageQuerySet
+    old: MessageQuerySet
+    redact: bool
+    using: str
+    stop: threading.Event
+    progress: Callable[[int], object]
+    messages: int = 0
+    longest: float = 0.0
+    stopped: bool = False
+    sealed: set[date] = field(default_factory=set)
+
+    def run(self) -> None:
+        for keys in self._pages():
+            if self.stop.is_set():
+                self.stopped = True
+                break
+            started = time.monotonic()
+            self._work_on(keys)
+            self.stop.wait(time.monotonic() - started)
+
+    def report(self, *, messages: int, drafts: int) -> PurgeReport:
+        unsettled = Q(status=Status.ACCEPTED, poll_at__isnull=False)
+        return PurgeReport(
+            messages=messages,
+            drafts=drafts,
+            uncertain=self.old.filter(status=Status.UNCERTAIN).count(),
+            unsettled=self.old.filter(unsettled).count(),
+            longest_seconds=self.longest,
+            stopped=self.stopped,
+        )
+
+    def _pages(self) -> Iterator[list[int]]:
+        """Yield the keys of all old messages, a page at a time.
+
+        Not of those only that will be purged: a page that has to look for them
+        among a million others would take as long as it likes.
+        """
+        last: Place | None = None
+        while page := self._page_after(last):
+            last = page[-1]
+            yield [pk for _at, pk in page]
+
+    def _page_after(self, last: Place | None) -> list[Place]:
+        rows = self.old.order_by("finished_at", "pk").values_list("finished_at", "pk")
+        page: list[Place] = []
+        if last is not None:
+            # Apart, as no database finds "this moment and a later key, or a later
+            # moment" by its index; one UPDATE may end any number at one moment.
+            page += rows.filter(finished_at=last[0], pk__gt=last[1])[:_BATCH]
+            rows = rows.filter(finished_at__gt=last[0])
+        return page + list(rows[: _BATCH - len(page)])
+
+    def _work_on(self, keys: list[int]) -> None:
+        over = self.over.filter(pk__in=keys).order_by("pk")
+        ended = list(over.values_list("finished_at", flat=True))
+        if not ended:
+            return
+        if not self.redact:
+            self._seal({counting.day_of(at) for at in ended if at})
+        with self._timed(), transaction.atomic(using=self.using):
+            # Locked, and looked at again: what was read may have moved on.
+            still = list(over.select_for_update().values_list("pk", flat=True))
+            rows = Message.objects.using(self.using).filter(pk__in=still)
+            if self.redact:
+                _redact(rows)
+            else:
+                rows.only("pk").delete()
+        self.messages += len(still)
+        self.progress(len(still))
+
+    def _seal(self, days: set[date]) -> None:
+        for day in days - self.sealed:
+            with self._timed():
+                counting.fold_day(day, using=self.using, seal=True)
+            self.sealed.add(day)
+
+    @contextlib.contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.monotonic()
+        yield
+        self.longest = max(self.longest, time.monotonic() - started)
+
+
+def _redact(rows: MessageQuerySet) -> None:
+    """Blank number and text; an empty number is masked like any other."""
+    rows.update(mobile="", text="", blanked_at=Coalesce("blanked_at", DbNow()))
