@@ -18,6 +18,7 @@ from .purging import PurgeReport, purge_messages
 from .queueing import cancel, queue_many, queue_messages, queue_sms
 from .reporting import DeliveryReport, delivery_report
 from .reports import ActionReport, DispatchReport, PollReport
+from .restoring import HoldReport, ReleaseReport, hold_queue, release_queue
 from .sending import send_messages, send_sms
 from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
 from .stopping import stop_on_signals
@@ -29,9 +30,11 @@ __all__ = [
     "DeliveryReport",
     "DispatchReport",
     "Glance",
+    "HoldReport",
     "PollReport",
     "PurgeReport",
     "QueueStatus",
+    "ReleaseReport",
     "aqueue_sms",
     "arefresh_states",
     "asend_sms",
@@ -41,6 +44,7 @@ __all__ = [
     "dispatch_queue",
     "dispatcher_is_missing",
     "glance",
+    "hold_queue",
     "pause_account",
     "poll_states",
     "purge_drafts",
@@ -50,6 +54,7 @@ __all__ = [
     "queue_sms",
     "queue_status",
     "refresh_states",
+    "release_queue",
     "rescue",
     "resend",
     "resolve",

@@ -130,11 +130,6 @@ def day_bounds(day: date) -> tuple[datetime, datetime]:
     return first, second
 
 
-def at_rest_before(now: datetime) -> datetime:
-    """Return the moment before which all days have come to rest."""
-    return day_bounds(day_of(now - _REST))[0]
-
-
 def days_between(first: date, last: date) -> Iterator[date]:
     """Yield the days from the first to the last, both included."""
     for number in range((last - first).days + 1):
@@ -259,7 +254,7 @@ def _uncounted_days(using: str) -> list[date]:
     if oldest is None:
         return []
     first = day_of(oldest)
-    last = day_of(at_rest_before(database_now(using))) - timedelta(days=1)
+    last = day_of(database_now(using) - _REST) - timedelta(days=1)
     kept = CountedDay.objects.using(using).filter(
         day__gte=first, counted_at__isnull=False
     )

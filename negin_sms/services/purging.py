@@ -29,7 +29,7 @@ from . import counting, drafting
 from .transactions import refuse_transaction, write_alias
 
 _BATCH = 500
-# A day is at rest, and may be sealed, two days after its end.
+# A day has come to rest, and may be sealed, two days after its end.
 _YOUNGEST = timedelta(days=3)
 _REDACTED = Q(mobile="")
 _IS_OVER = Q(status__in=(Status.REJECTED, Status.CANCELLED, Status.EXPIRED)) | Q(
@@ -80,10 +80,7 @@ def purge_messages(
             "Messages can be deleted after three days at the earliest, when the counts "
             "of their day are final. Give at least 3d, or redact them instead."
         )
-    now = database_now(using)
-    border = now - older_than
-    if not redact:
-        border = min(border, counting.at_rest_before(now))
+    border = database_now(using) - older_than
     old = Message.objects.using(using).filter(finished_at__lt=border)
     purge = _Purge(
         over=old.filter(_IS_OVER, ~_REDACTED) if redact else old.filter(_IS_OVER),
