@@ -11,7 +11,9 @@ from .breaker import pause_account, resume_account
 from .claims import rescue
 from .deciding import resend, resolve
 from .dispatching import dispatch_queue
+from .doctor import examine
 from .drafting import purge_drafts
+from .findings import Diagnosis, Finding
 from .glances import AccountGlance, Glance, glance
 from .polling import poll_states, refresh_states
 from .purging import PurgeReport, purge_messages
@@ -28,7 +30,9 @@ __all__ = [
     "AccountStatus",
     "ActionReport",
     "DeliveryReport",
+    "Diagnosis",
     "DispatchReport",
+    "Finding",
     "Glance",
     "HoldReport",
     "PollReport",
@@ -43,6 +47,7 @@ __all__ = [
     "delivery_report",
     "dispatch_queue",
     "dispatcher_is_missing",
+    "examine",
     "glance",
     "hold_queue",
     "pause_account",
