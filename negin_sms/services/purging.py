@@ -164,7 +164,7 @@ class _Purge:
             return
         if not self.redact:
             self._seal({counting.day_of(at) for at in ended if at})
-        with self._timed(), transaction.atomic(using=self.using):
+        with self._transaction():
             # Locked, and looked at again: what was read may have moved on.
             still = list(over.select_for_update().values_list("pk", flat=True))
             rows = Message.objects.using(self.using).filter(pk__in=still)
@@ -177,14 +177,16 @@ class _Purge:
 
     def _seal(self, days: set[date]) -> None:
         for day in days - self.sealed:
-            with self._timed():
+            with self._transaction():
                 counting.fold_day(day, using=self.using, seal=True)
             self.sealed.add(day)
 
     @contextlib.contextmanager
-    def _timed(self) -> Iterator[None]:
-        started = time.monotonic()
-        yield
+    def _transaction(self) -> Iterator[None]:
+        with transaction.atomic(using=self.using):
+            # SQLite has waited for its turn by now, and keeps others waiting from here.
+            started = time.monotonic()
+            yield
         self.longest = max(self.longest, time.monotonic() - started)
 
 
