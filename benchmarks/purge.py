@@ -14,6 +14,7 @@ import contextlib
 import itertools
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--queued", type=int, default=60_000)
     parser.add_argument("--latency", type=float, default=0.02, help="seconds")
     parser.add_argument("--redact", action="store_true")
+    parser.add_argument("--at-most", type=float, default=3600.0, help="seconds")
     given = parser.parse_args()
     with serving(given.latency) as url, project(given.database, url):
         started = time.monotonic()
@@ -46,7 +48,7 @@ def main() -> None:
         with dispatcher():
             alone = rate_over(lambda: time.sleep(ALONE))
             print(f"dispatcher alone: {alone:.0f} messages/s", flush=True)
-            measure(given.redact)
+            measure(given.redact, given.at_most)
 
 
 def fill(messages: int, queued: int) -> None:
@@ -124,18 +126,22 @@ def rate_over(work: Any) -> float:
     return (before - left) / (time.monotonic() - started)
 
 
-def measure(redact: bool) -> None:
+def measure(redact: bool, at_most: float) -> None:
     from django.utils import timezone
 
     from negin_sms import services
 
-    reports = []
+    reports, stop = [], threading.Event()
+    timer = threading.Timer(at_most, stop.set)
+    timer.start()
     began_at, started = timezone.now(), time.monotonic()
 
     def purge() -> None:
-        reports.append(services.purge_messages(timedelta(days=3), redact=redact))
+        age = timedelta(days=3)
+        reports.append(services.purge_messages(age, redact=redact, stop=stop))
 
     rate = rate_over(purge)
+    timer.cancel()
     took = time.monotonic() - started
     (report,) = reports
     done = "redacted" if redact else "deleted"
