@@ -205,6 +205,11 @@ class TestDrafts:
 
 
 class TestBatches:
+    @pytest.fixture(autouse=True)
+    def _patience(self, monkeypatch):
+        """Let no busy machine make the batches smaller."""
+        monkeypatch.setattr(purging, "_LONG", 60)
+
     def queries(self, messages: int) -> int:
         for _ in range(messages):
             make(OVER[3])
@@ -221,6 +226,25 @@ class TestBatches:
         self.queries(1)
         # Its page; what of it is over; begin, lock, look, three deletions, commit.
         assert self.queries(40) - self.queries(30) == 9
+
+    def test_batches_that_take_long_become_smaller(self, monkeypatch):
+        monkeypatch.setattr(purging, "_BATCH", 8)
+        monkeypatch.setattr(purging, "_LONG", 0)
+        for _ in range(20):
+            make(OVER[0])
+        sizes: list[int] = []
+        services.purge_messages(MONTHS, progress=sizes.append)
+        assert sizes == [8, 4, 2, 1, 1, 1, 1, 1, 1]
+
+    def test_batches_that_are_quick_become_larger(self, monkeypatch):
+        monkeypatch.setattr(purging, "_FIRST_BATCH", 2)
+        monkeypatch.setattr(purging, "_BATCH", 8)
+        monkeypatch.setattr(purging, "_SHORT", 60)
+        for _ in range(20):
+            make(OVER[0])
+        sizes: list[int] = []
+        services.purge_messages(MONTHS, progress=sizes.append)
+        assert sizes == [2, 4, 8, 6]
 
     def test_stop_ends_after_the_batch_under_way(self, monkeypatch):
         monkeypatch.setattr(purging, "_BATCH", 2)

@@ -29,7 +29,9 @@ from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from . import counting, drafting
 from .transactions import refuse_transaction, write_alias
 
-_BATCH = 500
+_BATCH = 500  # messages at the most
+_FIRST_BATCH = 100
+_LONG, _SHORT = 0.25, 0.1  # seconds of a batch, after which the next is smaller, larger
 # A day has come to rest, and may be sealed, two days after its end.
 _YOUNGEST = timedelta(days=3)
 _REDACTED = Q(mobile="")
@@ -111,6 +113,7 @@ class _Purge:
     using: str
     stop: threading.Event
     progress: Callable[[int], object]
+    size: int = field(default_factory=lambda: min(_FIRST_BATCH, _BATCH))
     messages: int = 0
     longest: float = 0.0
     stopped: bool = False
@@ -131,7 +134,9 @@ class _Purge:
                 break
             started = time.monotonic()
             self._work_on(keys)
-            self.stop.wait(time.monotonic() - started)
+            took = time.monotonic() - started
+            self._adapt(took)
+            self.stop.wait(took)
 
     def report(self, *, messages: int, drafts: int) -> PurgeReport:
         is_old = Q(finished_at__lt=self.border)
@@ -165,9 +170,16 @@ class _Purge:
         if last is not None:
             # Apart, as no database finds "this moment and a later key, or a later
             # moment" by its index; one UPDATE may end any number at one moment.
-            page += rows.filter(finished_at=last[0], pk__gt=last[1])[:_BATCH]
+            page += rows.filter(finished_at=last[0], pk__gt=last[1])[: self.size]
             rows = rows.filter(finished_at__gt=last[0])
-        return page + list(rows[: _BATCH - len(page)])
+        return page + list(rows[: self.size - len(page)])
+
+    def _adapt(self, took: float) -> None:
+        """Keep transactions short, however slow the disk and busy the machine."""
+        if took > _LONG:
+            self.size = max(1, self.size // 2)
+        elif took < _SHORT:
+            self.size = min(_BATCH, 2 * self.size)
 
     def _work_on(self, keys: list[int]) -> None:
         over = self.rows.filter(_by_no_index(self.over), pk__in=keys).order_by("pk")
