@@ -218,13 +218,18 @@ class Message(models.Model):
         """Return whether both would make the gateway send the same.
 
         A text that was blanked is not compared: nobody can say any more what it
-        was, and keeping a hash of a short code would be keeping the code.
+        was, and keeping a hash of a short code would be keeping the code. Nor is a
+        number that a purge has redacted.
         """
-        blanked = self.blanked_at is not None or other.blanked_at is not None
+        unknown = set()
+        if self.blanked_at is not None or other.blanked_at is not None:
+            unknown.add("text")
+        if not (self.mobile and other.mobile):
+            unknown.add("mobile")
         return all(
             getattr(self, name) == getattr(other, name)
             for name in _WISH_FIELDS
-            if not (blanked and name == "text")
+            if name not in unknown
         )
 
 

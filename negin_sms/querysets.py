@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 Moment = datetime | Expression | Func
 
+# A held message is one that is never due. Not the last moment there is: local time
+# could not be told of that.
+HELD_UNTIL = datetime(9000, 1, 1, tzinfo=UTC)
+
 
 _CLOCKS = {
     # CURRENT_TIMESTAMP is the transaction's start.
@@ -77,6 +81,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Still queued although they may not be sent any more."""
         moment = DbNow() if now is None else now
         return self.filter(status=Status.QUEUED, expires_at__lte=moment)
+
+    def held(self) -> MessageQuerySet:
+        """Queued, and kept from leaving until a person releases them."""
+        return self.filter(status=Status.QUEUED, due_at__gte=HELD_UNTIL)
 
     def stale(self, now: Moment | None = None) -> MessageQuerySet:
         """Claimed by somebody whose lease has run out."""

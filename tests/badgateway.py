@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import email.utils
 import functools
 import gzip
 import html
@@ -118,19 +119,28 @@ def write_ca(path: Path) -> str:
     return str(path)
 
 
+def _ends(kind: str) -> datetime.datetime | None:
+    days = {"expired": -1, "ending": 5}
+    if kind not in days:
+        return None
+    return datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days[kind])
+
+
 @functools.cache
 def server_context(kind: str) -> ssl.SSLContext:
-    """Return a context: good, expired, untrusted, self_signed, other_name, old_tls."""
+    """Return a context: good, or with what its kind says.
+
+    expired, ending (in five days), untrusted, self_signed, other_name, old_tls.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if kind == "self_signed":
         own = trustme.CA()
         with own.cert_pem.tempfile() as cert, own.private_key_pem.tempfile() as key:
             context.load_cert_chain(cert, key)
         return context
-    past = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
     issuer = trustme.CA() if kind == "untrusted" else authority()
     name = "other.example" if kind == "other_name" else HOST
-    leaf = issuer.issue_cert(name, not_after=past if kind == "expired" else None)
+    leaf = issuer.issue_cert(name, not_after=_ends(kind))
     leaf.configure_cert(context)
     if kind == "old_tls":
         with warnings.catch_warnings():
@@ -178,7 +188,9 @@ class BadGateway:
         handshake_delay: float = 0.0,
         idle_limit: float | None = None,
         target: str = "",
+        clock: datetime.timedelta | None = None,
     ) -> None:
+        self.clock = clock
         self.scheme, self.certificate = scheme, certificate
         self.latency, self.handshake_delay = latency, handshake_delay
         self.idle_limit, self.target = idle_limit, target
@@ -265,6 +277,8 @@ class BadGateway:
 
     def contract_answer(self, entry: Entry) -> bytes:
         """Answer as the contract says: a new id, or the states of ids."""
+        if entry.method == "HEAD":
+            return b""
         form = entry.form
         if entry.path.endswith("/wsStates.ashx"):
             return self.states_answer(form["message_ids"].split(","))
@@ -382,6 +396,9 @@ class Talk:
         self.request.answered = status
         with contextlib.suppress(ValueError, LookupError, TypeError):
             self.request.code = json.loads(body)["status"]
+        if self.server.clock is not None:
+            moment = datetime.datetime.now(datetime.UTC) + self.server.clock
+            headers += f"Date: {email.utils.format_datetime(moment, usegmt=True)}\r\n"
         self.send(head(status, f"Content-Length: {len(body)}\r\n{headers}") + body)
         if close:
             raise Hangup

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from negin_sms.management.commands._arguments import count, moment, seconds
+from negin_sms.management.commands._arguments import age, count, moment, seconds
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1), ("250", 250)])
@@ -46,3 +46,23 @@ def test_moments_are_in_the_projects_zone_unless_they_name_one(text, value):
 def test_other_moments_are_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="give a time such as"):
         moment(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("90d", timedelta(days=90)),
+        ("12h", timedelta(hours=12)),
+        ("30M", timedelta(minutes=30)),
+    ],
+)
+def test_ages_are_read(text, value):
+    assert age(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["", "90", "d", "0d", "-1d", "1.5h", "3 weeks", "9e9d"]
+)
+def test_other_ages_are_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="give an age such as 90d"):
+        age(text)

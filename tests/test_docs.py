@@ -96,7 +96,9 @@ def test_commands_and_their_options_are_listed():
         )
 
 
-@pytest.mark.parametrize("name", ["dispatch_sms_queue", "poll_sms_states"])
+@pytest.mark.parametrize(
+    "name", ["dispatch_sms_queue", "poll_sms_states", "check_sms_gateway"]
+)
 def test_options_of_the_services_are_listed(name):
     parser = load_command_class("negin_sms", name).create_parser("", name)
     text = section("Commands").partition(f"``{name}``")[2].partition("\n``")[0]

@@ -50,6 +50,7 @@ T = TypeVar("T")
 
 SEND_PATH = "/wsSend.ashx"
 STATES_PATH = "/wsStates.ashx"
+USER_AGENT = f"django-negin-sms/{__version__}"
 LARGEST_ANSWER = 64 * 1024
 _CHUNK = 16 * 1024
 
@@ -92,11 +93,11 @@ class NeginGateway:
     def __init__(self, account: Account) -> None:
         self._account = account
         self._keep_alive = connections.KeepAlive(account.keep_alive)
-        self._adapter = _Adapter(_trust_of(account), account.workers)
+        self._adapter = _Adapter(trust_of(account), account.workers)
         self._settings = _environment(account)
         self._headers = {
             "Accept-Encoding": "identity",
-            "User-Agent": f"django-negin-sms/{__version__}",
+            "User-Agent": USER_AGENT,
             "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
         }
         self._closing_headers = {**self._headers, "Connection": "close"}
@@ -345,7 +346,14 @@ def _environment(account: Account) -> _Environment:
     )
 
 
-def _trust_of(account: Account) -> ssl.SSLContext:
+def proxy_of(account: Account) -> str:
+    """Return the address of the proxy before the gateway, "" where there is none."""
+    proxies = _environment(account).proxies
+    return requests.utils.select_proxy(account.base_url, proxies) or ""
+
+
+def trust_of(account: Account) -> ssl.SSLContext:
+    """Return the TLS context of an account; InvalidConfiguration for its CA_FILE."""
     try:
         return _tls_context(account.ca_file)
     except OSError as error:  # ssl.SSLError, where it holds no certificate

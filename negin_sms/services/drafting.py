@@ -149,9 +149,12 @@ def discard(group: str) -> int:
 def purge_drafts(older_than: timedelta) -> int:
     """Delete the drafts that nobody confirmed in so long; return how many."""
     using = write_alias()
-    oldest = from_now(-older_than.total_seconds())
-    drafts = Message.objects.using(using).filter(status=Status.DRAFT)
-    return _delete(drafts.filter(created_at__lt=oldest), using)
+    return _delete(_abandoned(older_than, using), using)
+
+
+def count_drafts(older_than: timedelta) -> int:
+    """Return how many drafts ``purge_drafts`` would delete."""
+    return _abandoned(older_than, write_alias()).count()
 
 
 class _Composing:
@@ -234,6 +237,11 @@ def _drafts(group: str, using: str) -> MessageQuerySet:
     rows = Message.objects.using(using)
     # Without this the empty group would be every single draft of everybody.
     return rows.filter(status=Status.DRAFT, group=group) if group else rows.none()
+
+
+def _abandoned(older_than: timedelta, using: str) -> MessageQuerySet:
+    drafts = Message.objects.using(using).filter(status=Status.DRAFT)
+    return drafts.filter(created_at__lt=from_now(-older_than.total_seconds()))
 
 
 def _delete(drafts: MessageQuerySet, using: str) -> int:

@@ -31,6 +31,7 @@ class AccountStatus:
 
     account: str
     messages: dict[str, int]
+    held: int
     due: int
     oldest_due_seconds: float
     states_due: int
@@ -112,12 +113,14 @@ def _look_at(account: conf.Account, now: datetime, using: str) -> AccountStatus:
     due = rows.due(now).order_by("due_at")
     asked = rows.due_for_poll(now).order_by("poll_at")
     counts = rows.order_by().values_list("status").annotate(Count("pk"))
+    held = rows.held().count()
     oldest_due = due.values_list("due_at", flat=True).first()
     oldest_asked = asked.values_list("poll_at", flat=True).first()
     messages = dict(counts)
     return AccountStatus(
         account=account.alias,
         messages=messages,
+        held=held,
         due=due.count(),
         oldest_due_seconds=_age(oldest_due, now),
         states_due=asked.count(),
@@ -128,7 +131,9 @@ def _look_at(account: conf.Account, now: datetime, using: str) -> AccountStatus:
         dispatcher_seen_at=state.dispatcher_seen_at,
         poller_seen_at=state.poller_seen_at,
         problems=tuple(
-            _problems(account.alias, state, messages, oldest_due, oldest_asked, now)
+            _problems(
+                account.alias, state, messages, held, oldest_due, oldest_asked, now
+            )
         ),
     )
 
@@ -137,6 +142,7 @@ def _problems(
     alias: str,
     state: AccountState,
     messages: dict[str, int],
+    held: int,
     oldest_due: datetime | None,
     oldest_asked: datetime | None,
     now: datetime,
@@ -150,6 +156,15 @@ def _problems(
                 uncertain,
             )
             % {"count": uncertain}
+        )
+    if held:
+        found.append(
+            ngettext(
+                "%(count)d message is held: look at it, then release or cancel it.",
+                "%(count)d messages are held: look at them, then release or cancel them.",
+                held,
+            )
+            % {"count": held}
         )
     if state.is_paused:
         found.append(_("The account is paused: %(why)s") % {"why": state.reason})

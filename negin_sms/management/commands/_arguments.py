@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
@@ -37,6 +38,17 @@ def seconds(text: str) -> float:
 def service_text(text: str) -> int | str:
     """Read the number of a service-line text, or its name."""
     return int(text) if text.isdecimal() else text
+
+
+def age(text: str) -> timedelta:
+    """Read a length of time such as 90d, 12h or 30m."""
+    found = re.fullmatch(r"([0-9]{1,5})([mhd])", text.strip().lower())
+    if found is None or not int(found[1]):
+        raise argparse.ArgumentTypeError("give an age such as 90d, 12h or 30m")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime:

@@ -43,6 +43,7 @@ class Command(BaseCommand):
 
 
 def _lines(account: services.AccountStatus) -> list[str]:
+    held = f" ({account.held} of the queued held)" if account.held else ""
     counts = ", ".join(f"{name} {n}" for name, n in sorted(account.messages.items()))
     seen = {
         "dispatcher": account.dispatcher_seen_at,
@@ -53,7 +54,7 @@ def _lines(account: services.AccountStatus) -> list[str]:
         for who, at in seen.items()
     ]
     return [
-        f"{account.account}: {counts or 'no messages'}",
+        f"{account.account}: {counts or 'no messages'}{held}",
         f"  {account.due} due, the oldest for {account.oldest_due_seconds:.0f} s; "
         f"{account.states_due} states to ask for, "
         f"the oldest for {account.oldest_state_due_seconds:.0f} s",

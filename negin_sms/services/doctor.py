@@ -1,0 +1,298 @@
+"""What keeps messages from leaving: looked for, and said in plain words.
+
+Everything an operator would look at, in the order in which it can break: settings,
+the way to the gateway, the credentials, the clocks, the dispatcher and the poller.
+Costs one states request an account, sends no message and changes no row. What lies
+behind something that failed is not looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.core import checks
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import Priority
+from negin_sms.exceptions import (
+    GatewayError,
+    InvalidConfiguration,
+    NotSent,
+    Rejected,
+    Throttled,
+)
+from negin_sms.gateway import get_gateway, probe
+from negin_sms.models import AccountState, Message
+from negin_sms.querysets import database_now
+
+from .findings import Diagnosis, Finding, Level, Looking
+from .status import MISSING_AFTER
+from .transactions import write_alias
+
+_RENEW_BEFORE = timedelta(days=14)
+_CLOCK_TOLERANCE = 10.0  # seconds; an answer's time is told in whole ones
+_CLOCK_LIMIT = 300.0
+_OWN_BACKENDS = "negin_sms.gateway."
+_SOME_ID = "1"  # asked about where no message has an id: any will do
+
+
+def examine(*, account: str | None = None) -> Diagnosis:
+    """Look at everything, for one account or for all.
+
+    Raise InvalidConfiguration for an account that is not configured.
+    """
+    findings = list(_settings())
+    try:
+        accounts = conf.get_accounts()
+    except InvalidConfiguration:
+        return Diagnosis(tuple(findings))  # the settings' finding says it
+    if account is not None:
+        accounts = (conf.get_account(account),)
+    findings += _database_clock()
+    for each in accounts:
+        findings += _account(each)
+    return Diagnosis(tuple(findings))
+
+
+def _account(account: conf.Account) -> Iterator[Finding]:
+    looking = Looking(account.alias)
+    try:
+        get_gateway(account.alias)
+    except InvalidConfiguration as error:
+        yield looking.failure("settings", str(error))
+        return
+    yield from _wishes(account, looking)
+    way_is_open = True
+    if account.is_live:
+        way = probe.look(account)
+        yield from _way(way, account, looking)
+        way_is_open = way.failed in (None, probe.Step.ANSWER)
+    if way_is_open:
+        yield _credentials(account, looking)
+    yield from _workers(account, looking)
+
+
+def _settings() -> Iterator[Finding]:
+    for message in checks.run_checks(tags=["negin_sms"]):
+        if not message.is_silenced():
+            level = Level.FAILURE if message.is_serious() else Level.WARNING
+            hint = str(message.hint or "")
+            yield Finding("", "settings", level, str(message.msg), hint)
+
+
+def _wishes(account: conf.Account, looking: Looking) -> Iterator[Finding]:
+    """Tell of settings that can be read and keep messages from leaving."""
+    pretends = not account.is_live and account.backend.startswith(_OWN_BACKENDS)
+    if pretends:
+        yield looking.warning(
+            "settings",
+            _("Its gateway is one for development: no message leaves."),
+            _("For real messages take BACKEND out of its settings."),
+        )
+    if not account.dispatch:
+        yield looking.warning(
+            "settings",
+            _("Sending is switched off: rows are kept, nothing is sent."),
+            _("Where it should send, take DISPATCH out of its settings."),
+        )
+    if account.only_to is not None:
+        yield looking.warning(
+            "settings",
+            _("Only the numbers of ONLY_TO receive anything."),
+            _("Where all should, take ONLY_TO out of its settings."),
+        )
+    if not pretends and account.dispatch and account.only_to is None:
+        yield looking.ok("settings", _("Its settings can be read; sending is on."))
+
+
+def _way(way: probe.Way, account: conf.Account, looking: Looking) -> Iterator[Finding]:
+    if way.unseen:
+        words = _("The proxy %(host)s hides what is behind it; not looked at.")
+        yield looking.ok("connection", words % {"host": way.peer})
+        return
+    yield _name(way, looking)
+    if way.failed is not probe.Step.NAME:
+        yield _connection(way, looking)
+        if way.failed is not probe.Step.CONNECTION and account.is_encrypted:
+            yield _tls(way, account, looking)
+    if way.failed in (None, probe.Step.ANSWER):
+        yield _gateway_clock(way, looking)
+
+
+def _name(way: probe.Way, looking: Looking) -> Finding:
+    if way.failed is probe.Step.NAME:
+        words = _("The name %(host)s cannot be resolved (%(cause)s).")
+        advice = _("Check BASE_URL, or the proxy, and this machine's name servers.")
+        values = {"host": way.peer, "cause": way.cause}
+        return looking.failure("name", words % values, advice)
+    values = {"host": way.peer, "addresses": ", ".join(way.addresses)}
+    return looking.ok("name", _("%(host)s is %(addresses)s.") % values)
+
+
+def _connection(way: probe.Way, looking: Looking) -> Finding:
+    values = {"place": f"{way.peer}:{way.port}", "cause": way.cause}
+    if way.failed is probe.Step.CONNECTION:
+        words = _("No connection to %(place)s (%(cause)s).")
+        advice = _(
+            "Check BASE_URL, the firewall, and whether the gateway allows this "
+            "server's address."
+        )
+        return looking.failure("connection", words % values, advice)
+    return looking.ok("connection", _("%(place)s can be reached.") % values)
+
+
+def _tls(way: probe.Way, account: conf.Account, looking: Looking) -> Finding:
+    if way.failed is probe.Step.TLS:
+        words = _("No secure connection to %(host)s (%(cause)s).")
+        values = {"host": account.host, "cause": way.cause}
+        return looking.failure("tls", words % values, _tls_advice(way.verify_code))
+    if way.ends_at is None:
+        return looking.ok("tls", _("The connection is secure."))
+    left = way.ends_at - timezone.now()
+    words = _("%(version)s; the certificate is valid for %(days)d more days.")
+    words %= {"version": way.tls_version, "days": left.days}
+    if left > _RENEW_BEFORE:
+        return looking.ok("tls", words)
+    advice = _(
+        "Ask the gateway's operator to renew it; after that day nothing can be sent."
+    )
+    return looking.warning("tls", words, advice)
+
+
+def _tls_advice(verify_code: int) -> str:
+    """Return what to do, by OpenSSL's reason against the certificate."""
+    if verify_code in _OUT_OF_TIME:
+        return _(
+            "Check this machine's clock; if it is right, the gateway's operator has to "
+            "renew the certificate."
+        )
+    if verify_code in _OTHER_NAME:
+        return _("Check the host in BASE_URL: the certificate is another host's.")
+    if verify_code:
+        return _(
+            "Whoever answers there may not be the gateway. If it is, name the file of "
+            "its authority in CA_FILE."
+        )
+    return _("Check the port in BASE_URL, and what stands between (proxy, firewall).")
+
+
+_OUT_OF_TIME = (9, 10)  # not valid yet, expired
+_OTHER_NAME = (62, 64)  # of a host name, of an address
+
+
+def _gateway_clock(way: probe.Way, looking: Looking) -> Finding:
+    if way.ahead is None:
+        return looking.ok("clock", _("The gateway does not tell the time."))
+    return _clock("clock", _("the gateway's"), way.ahead, looking)
+
+
+def _database_clock() -> Iterator[Finding]:
+    using = write_alias()
+    before = timezone.now()
+    told = database_now(using)
+    ahead = (before + (timezone.now() - before) / 2 - told).total_seconds()
+    yield _clock("database clock", _("the database's"), ahead, Looking())
+
+
+def _clock(subject: str, whose: str, ahead: float, looking: Looking) -> Finding:
+    """Judge by how many seconds our clock is ahead of another."""
+    if abs(ahead) <= _CLOCK_TOLERANCE:
+        words = _("This machine's clock agrees with %(whose)s.") % {"whose": whose}
+        return looking.ok(subject, words)
+    words = (
+        _("This machine's clock is %(seconds)d s ahead of %(whose)s.")
+        if ahead > 0
+        else _("This machine's clock is %(seconds)d s behind %(whose)s.")
+    ) % {"seconds": abs(ahead), "whose": whose}
+    advice = _("Have the clocks set by NTP: timedatectl set-ntp true.")
+    serious = abs(ahead) > _CLOCK_LIMIT
+    return (looking.failure if serious else looking.warning)(subject, words, advice)
+
+
+def _credentials(account: conf.Account, looking: Looking) -> Finding:
+    """Ask for a state: that costs nothing and needs the credentials."""
+    try:
+        get_gateway(account.alias).states([_an_id(account)])
+    except Rejected:
+        pass  # the id it does not know, but us
+    except Throttled as error:
+        advice = _("Look again in a minute.")
+        return looking.warning("credentials", str(error), advice)
+    except NotSent as error:
+        advice = _(
+            "Check USERNAME and PASSWORD (the web service's, not the panel's login) "
+            "and, in the panel, the credit and whether the web service is enabled."
+        )
+        return looking.failure("credentials", str(error), advice)
+    except GatewayError as error:
+        advice = _(
+            "Look again in a minute; if it stays so, ask the gateway's operator."
+        )
+        return looking.failure("credentials", str(error), advice)
+    return looking.ok("credentials", _("The gateway knows the account."))
+
+
+def _an_id(account: conf.Account) -> str:
+    rows = Message.objects.using(write_alias()).filter(account=account.alias)
+    ids = rows.unsettled().values_list("gateway_id", flat=True)
+    return ids.first() or _SOME_ID
+
+
+def _workers(account: conf.Account, looking: Looking) -> Iterator[Finding]:
+    using = write_alias()
+    states = AccountState.objects.using(using).filter(account=account.alias)
+    state = states.first() or AccountState(account=account.alias)
+    rows = Message.objects.using(using).filter(account=account.alias)
+    due, asked = rows.due(), rows.due_for_poll().order_by("poll_at")
+    if account.quiet_hours:
+        due = due.exclude(priority=Priority.LOW)  # may have to wait until morning
+    if state.is_paused:
+        words = _("The account is paused: %(why)s") % {"why": state.reason}
+        advice = _("When the cause is gone: resume_sms_account %(account)s.")
+        yield looking.warning("dispatcher", words, advice % {"account": account.alias})
+    elif account.dispatch:
+        oldest = due.order_by("due_at").values_list("due_at", flat=True).first()
+        needed = oldest is not None or not account.waker
+        seen_at = state.dispatcher_seen_at
+        yield _worker("dispatcher", _DISPATCH, seen_at, oldest, needed, looking)
+    oldest = asked.values_list("poll_at", flat=True).first()
+    yield _worker("poller", _POLL, state.poller_seen_at, oldest, True, looking)
+
+
+_DISPATCH, _POLL = "dispatch_sms_queue", "poll_sms_states"
+
+
+def _worker(
+    subject: str,
+    command: str,
+    seen_at: datetime | None,
+    oldest: datetime | None,
+    needed: bool,
+    looking: Looking,
+) -> Finding:
+    """Judge by when it was seen, and since when its oldest work is due."""
+    now = database_now(write_alias())
+    lag = max(now - oldest, timedelta()) if oldest else timedelta()
+    values = {"command": command, "seconds": lag.total_seconds()}
+    if needed and (seen_at is None or now - seen_at > MISSING_AFTER):
+        words = (
+            _(
+                "No %(command)s was seen for 5 minutes; the oldest work is due for "
+                "%(seconds)d s."
+            )
+            % values
+        )
+        advice = _("Start it, by cron or as a service: manage.py %(command)s.") % values
+        late = lag > MISSING_AFTER
+        return (looking.failure if late else looking.warning)(subject, words, advice)
+    if lag > MISSING_AFTER:
+        words = (
+            _("%(command)s does not keep up: the oldest work is due for %(seconds)d s.")
+            % values
+        )
+        advice = _("Start another one, or raise WORKERS; see its log for errors.")
+        return looking.warning(subject, words, advice)
+    return looking.ok(subject, _("%(command)s keeps up.") % values)

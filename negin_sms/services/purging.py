@@ -1,0 +1,227 @@
+"""Retention: what is over goes, or loses its number and text; its counts stay.
+
+Only messages that have ended, and that nobody asks the gateway about any more, are
+touched. Each batch is a short transaction over primary keys, and is followed by a
+rest as long as itself: a dispatcher works on meanwhile, on SQLite too, where a purge
+that never lets go would leave it no turn. Before a day loses its first message its
+counts are sealed, so the report of that day stays as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Case, Q, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
+
+from negin_sms.choices import Status
+from negin_sms.exceptions import NeginSmsError
+from negin_sms.models import Message
+from negin_sms.querysets import DbNow, MessageQuerySet, database_now
+
+from . import counting, drafting
+from .transactions import refuse_transaction, write_alias
+
+_BATCH = 500  # messages at the most
+_FIRST_BATCH = 100
+_LONG, _SHORT = 0.25, 0.1  # seconds of a batch, after which the next is smaller, larger
+# A day has come to rest, and may be sealed, two days after its end.
+_YOUNGEST = timedelta(days=3)
+_REDACTED = Q(mobile="")
+_IS_OVER = Q(status__in=(Status.REJECTED, Status.CANCELLED, Status.EXPIRED)) | Q(
+    status=Status.ACCEPTED, poll_at__isnull=True
+)
+
+Place = tuple[datetime | None, int]
+"""Where a message stands in the order of a purge: when it ended, and its key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeReport:
+    """One purge: ``messages`` deleted or redacted, ``drafts`` deleted.
+
+    Of the same age, and kept: ``uncertain`` ones, which wait for a person, and
+    ``unsettled`` ones, which the poller still asks about. ``longest_seconds`` is the
+    longest transaction; ``stopped`` tells that there is more to do.
+    """
+
+    messages: int = 0
+    drafts: int = 0
+    uncertain: int = 0
+    unsettled: int = 0
+    longest_seconds: float = 0.0
+    stopped: bool = False
+
+
+def purge_messages(
+    older_than: timedelta,
+    *,
+    redact: bool = False,
+    drafts: bool = False,
+    dry_run: bool = False,
+    stop: threading.Event | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> PurgeReport:
+    """Delete the messages whose sending ended so long ago; return what was done.
+
+    With ``redact`` they keep their row, without number and text. ``drafts`` deletes
+    drafts of that age as well. ``dry_run`` only counts. A set ``stop`` ends it after
+    the batch under way, ``progress`` is called with the messages of each. Raise
+    NeginSmsError inside a transaction, and for deleting what is younger than three
+    days: the counts of such days are not final.
+    """
+    using = write_alias()
+    if not redact and older_than < _YOUNGEST:
+        raise NeginSmsError(
+            "Messages can be deleted after three days at the earliest, when the counts "
+            "of their day are final. Give at least 3d, or redact them instead."
+        )
+    border = database_now(using) - older_than
+    purge = _Purge(
+        border=border,
+        over=_IS_OVER & ~_REDACTED if redact else _IS_OVER,
+        redact=redact,
+        using=using,
+        stop=stop or threading.Event(),
+        progress=progress or (lambda _messages: None),
+    )
+    if dry_run:
+        return purge.report(
+            messages=purge.old.filter(purge.over).count(),
+            drafts=drafting.count_drafts(older_than) if drafts else 0,
+        )
+    refuse_transaction(using)
+    purged = drafting.purge_drafts(older_than) if drafts else 0
+    purge.run()
+    return purge.report(messages=purge.messages, drafts=purged)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Purge:
+    """One walk through the old messages, in the order in which they ended."""
+
+    border: datetime
+    over: Q
+    redact: bool
+    using: str
+    stop: threading.Event
+    progress: Callable[[int], object]
+    size: int = field(default_factory=lambda: min(_FIRST_BATCH, _BATCH))
+    messages: int = 0
+    longest: float = 0.0
+    stopped: bool = False
+    sealed: set[date] = field(default_factory=set)
+
+    @property
+    def rows(self) -> MessageQuerySet:
+        return Message.objects.using(self.using)
+
+    @property
+    def old(self) -> MessageQuerySet:
+        return self.rows.filter(finished_at__lt=self.border)
+
+    def run(self) -> None:
+        for keys in self._pages():
+            if self.stop.is_set():
+                self.stopped = True
+                break
+            started = time.monotonic()
+            self._work_on(keys)
+            took = time.monotonic() - started
+            self._adapt(took)
+            self.stop.wait(took)
+
+    def report(self, *, messages: int, drafts: int) -> PurgeReport:
+        is_old = Q(finished_at__lt=self.border)
+        uncertain = self.rows.filter(_by_no_index(is_old), status=Status.UNCERTAIN)
+        unsettled = self.rows.unsettled().filter(
+            _by_no_index(is_old & Q(status=Status.ACCEPTED))
+        )
+        return PurgeReport(
+            messages=messages,
+            drafts=drafts,
+            uncertain=uncertain.count(),
+            unsettled=unsettled.count(),
+            longest_seconds=self.longest,
+            stopped=self.stopped,
+        )
+
+    def _pages(self) -> Iterator[list[int]]:
+        """Yield the keys of all old messages, a page at a time.
+
+        Not of those only that will be purged: a page that has to look for them
+        among a million others would take as long as it likes.
+        """
+        last: Place | None = None
+        while page := self._page_after(last):
+            last = page[-1]
+            yield [pk for _at, pk in page]
+
+    def _page_after(self, last: Place | None) -> list[Place]:
+        rows = self.old.order_by("finished_at", "pk").values_list("finished_at", "pk")
+        page: list[Place] = []
+        if last is not None:
+            # Apart, as no database finds "this moment and a later key, or a later
+            # moment" by its index; one UPDATE may end any number at one moment.
+            page += rows.filter(finished_at=last[0], pk__gt=last[1])[: self.size]
+            rows = rows.filter(finished_at__gt=last[0])
+        return page + list(rows[: self.size - len(page)])
+
+    def _adapt(self, took: float) -> None:
+        """Keep transactions short, however slow the disk and busy the machine."""
+        if took > _LONG:
+            self.size = max(1, self.size // 2)
+        elif took < _SHORT:
+            self.size = min(_BATCH, 2 * self.size)
+
+    def _work_on(self, keys: list[int]) -> None:
+        over = self.rows.filter(_by_no_index(self.over), pk__in=keys).order_by("pk")
+        ended = list(over.values_list("finished_at", flat=True))
+        if not ended:
+            return
+        if not self.redact:
+            self._seal({counting.day_of(at) for at in ended if at})
+        with self._transaction():
+            # Locked, and looked at again: what was read may have moved on.
+            still = list(over.select_for_update().values_list("pk", flat=True))
+            rows = self.rows.filter(pk__in=still)
+            if self.redact:
+                _redact(rows)
+            else:
+                rows.only("pk").delete()
+        self.messages += len(still)
+        self.progress(len(still))
+
+    def _seal(self, days: set[date]) -> None:
+        for day in days - self.sealed:
+            with self._transaction():
+                counting.fold_day(day, using=self.using, seal=True)
+            self.sealed.add(day)
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with transaction.atomic(using=self.using):
+            # SQLite has waited for its turn by now, and keeps others waiting from here.
+            started = time.monotonic()
+            yield
+        self.longest = max(self.longest, time.monotonic() - started)
+
+
+def _by_no_index(condition: Q) -> Exact:
+    """Return a condition that no planner takes for a way to find rows by an index.
+
+    SQLite reads all accepted messages otherwise, rather than some by their keys.
+    """
+    return Exact(Case(When(condition, then=True), default=False), True)
+
+
+def _redact(rows: MessageQuerySet) -> None:
+    """Blank number and text; an empty number is masked like any other."""
+    rows.update(mobile="", text="", blanked_at=Coalesce("blanked_at", DbNow()))

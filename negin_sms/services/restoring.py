@@ -1,0 +1,100 @@
+"""What waits in a restored backup may have been sent since: it is held.
+
+A held message stays queued, with its group and its wishes, but is never due: no
+dispatcher takes it, whoever resumes whichever account. Time goes on for it, so it
+expires when it would have expired. A person releases or cancels it, or sends it by
+hand. What is queued after the hold leaves as ever.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.exceptions import NeginSmsError
+from negin_sms.gateway.readers import clean
+from negin_sms.models import Message
+from negin_sms.querysets import HELD_UNTIL, DbNow, MessageQuerySet
+
+from .queueing import wake
+from .transactions import write_alias
+
+logger = logging.getLogger("negin_sms")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldReport:
+    """How many messages were ``held`` just now, and how many a worker is ``sending``.
+
+    The latter become uncertain when their lease is over, unless their worker lives.
+    """
+
+    held: int
+    sending: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseReport:
+    """How many messages were ``released``, and how many are ``expired`` by now."""
+
+    released: int
+    expired: int
+
+
+def hold_queue(*, reason: str, account: str | None = None) -> HoldReport:
+    """Hold everything that waits, of one account or of all; by one UPDATE.
+
+    The reason is kept on the rows: raise NeginSmsError when there is none. A message
+    that a dispatcher has in hand at this moment may return to the queue without
+    being held, so stop the dispatchers first.
+    """
+    why = clean(reason)
+    if not why:
+        raise NeginSmsError("Say why the queue is held: reason must not be empty.")
+    using = write_alias()
+    rows = _of_account(account, using)
+    with transaction.atomic(using=using):
+        held = rows.filter(status=Status.QUEUED, due_at__lt=HELD_UNTIL).update(
+            due_at=HELD_UNTIL, detail=clean(_("Held: %(why)s") % {"why": why})
+        )
+        sending = rows.filter(status=Status.SENDING).count()
+    logger.warning("%d SMS were held by hand", held)
+    return HoldReport(held=held, sending=sending)
+
+
+def release_queue(
+    *, account: str | None = None, group: str | None = None
+) -> ReleaseReport:
+    """Let held messages leave: all, or those of an account or a group.
+
+    Each is due when it wished to be sent, or now. Those whose time is over meanwhile
+    are never sent; the next dispatcher ends them as expired.
+    """
+    using = write_alias()
+    rows = _of_account(account, using).held()
+    if group is not None:
+        rows = rows.filter(group=group)
+    with transaction.atomic(using=using):
+        aliases = list(rows.order_by().values_list("account", flat=True).distinct())
+        released = rows.filter(expires_at__gt=DbNow()).update(
+            due_at=Greatest(Coalesce("send_at", DbNow()), DbNow()), detail=""
+        )
+        expired = rows.count()
+    known = {each.alias for each in conf.get_accounts()}
+    for alias in known.intersection(aliases):
+        wake(alias, using)
+    logger.warning("%d held SMS were released", released)
+    return ReleaseReport(released=released, expired=expired)
+
+
+def _of_account(account: str | None, using: str) -> MessageQuerySet:
+    rows = Message.objects.using(using)
+    if account is None:
+        return rows.all()
+    return rows.filter(account=conf.get_account(account).alias)

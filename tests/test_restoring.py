@@ -1,0 +1,195 @@
+"""The restore drill: nothing leaves a restored backup before somebody says so."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+
+import pytest
+from django.core import serializers
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+from django.utils.timezone import localtime
+
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidConfiguration, NeginSmsError
+from negin_sms.gateway.memory import outbox
+from negin_sms.models import Message
+from tests.factories import MessageFactory
+
+pytestmark = pytest.mark.django_db
+
+HOUR = timedelta(hours=1)
+
+
+def run(*args: str) -> str:
+    out = io.StringIO()
+    call_command("hold_sms_queue", *args, stdout=out)
+    return out.getvalue()
+
+
+def hold() -> services.HoldReport:
+    return services.hold_queue(reason="restored the backup of Monday")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDrill:
+    def test_backup_is_restored_and_nothing_is_sent_twice(self):
+        """Stop dispatchers, restore, hold, look, release."""
+        services.queue_sms("09395213300", "sent after the backup")
+        MessageFactory(sending=True, created_at=timezone.now() - HOUR)
+        backup = serializers.serialize("json", Message.objects.all())
+        services.dispatch_queue()
+        assert len(outbox) == 1
+
+        Message.objects.all().delete()
+        for row in serializers.deserialize("json", backup):
+            row.save()
+        assert hold().held == 1
+        services.dispatch_queue()
+
+        assert len(outbox) == 1
+        statuses = Message.objects.order_by("pk").values_list("status", flat=True)
+        assert list(statuses) == [Status.QUEUED, Status.UNCERTAIN]
+
+    def test_held_stay_whoever_resumes_an_account(self):
+        MessageFactory()
+        hold()
+        services.resume_account("default")
+        services.dispatch_queue()
+        assert outbox == []
+
+    def test_what_is_queued_later_leaves(self):
+        MessageFactory(text="old")
+        hold()
+        MessageFactory(text="new")
+        services.dispatch_queue()
+        assert [sent.text for sent in outbox] == ["new"]
+
+    def test_released_leave_unless_their_time_is_over(self):
+        created = timezone.now() - HOUR
+        MessageFactory(text="in time")
+        late = MessageFactory(created_at=created, expires_at=created + HOUR / 2)
+        hold()
+        report = services.release_queue()
+        assert (report.released, report.expired) == (1, 1)
+        services.dispatch_queue()
+        late.refresh_from_db()
+        assert late.status == Status.EXPIRED
+        assert [sent.text for sent in outbox] == ["in time"]
+
+    def test_held_expire_in_their_time(self):
+        created = timezone.now() - HOUR
+        late = MessageFactory(created_at=created, expires_at=created + HOUR / 2)
+        hold()
+        assert services.dispatch_queue().expired == 1
+        late.refresh_from_db()
+        assert late.status == Status.EXPIRED
+
+    def test_one_can_be_sent_by_hand(self):
+        message, _other = MessageFactory.create_batch(2)
+        hold()
+        assert services.send_messages([message]).done == 1
+        assert len(outbox) == 1
+
+
+class TestHolding:
+    def test_wishes_and_group_are_kept(self):
+        send_at = timezone.now() + HOUR
+        before = MessageFactory(group="sale", send_at=send_at, due_at=send_at)
+        hold()
+        row = Message.objects.get()
+        assert row.detail == "Held: restored the backup of Monday"
+        assert localtime(row.due_at).year == 9000
+        services.release_queue()
+        row.refresh_from_db()
+        assert (row.group, row.send_at, row.due_at) == ("sale", send_at, send_at)
+        assert (row.detail, row.expires_at) == ("", before.expires_at)
+
+    def test_only_what_waits_is_held(self):
+        MessageFactory(status=Status.DRAFT)
+        MessageFactory(accepted=True)
+        MessageFactory(sending=True)
+        assert hold() == services.HoldReport(held=0, sending=1)
+        assert not Message.objects.held().exists()
+
+    def test_second_hold_finds_nothing_new(self):
+        MessageFactory()
+        assert (hold().held, hold().held) == (1, 0)
+
+    def test_cost_does_not_depend_on_the_number(self, django_assert_num_queries):
+        MessageFactory.create_batch(9)
+        with django_assert_num_queries(4):  # with the savepoint
+            hold()
+
+    def test_one_account_at_a_time(self, settings):
+        settings.NEGIN_SMS = {
+            **settings.NEGIN_SMS,
+            "bulk": settings.NEGIN_SMS["default"],
+        }
+        MessageFactory()
+        bulk = MessageFactory(account="bulk")
+        services.hold_queue(reason="x", account="bulk")
+        assert Message.objects.held().get() == bulk
+        assert services.release_queue(account="default").released == 0
+        assert services.release_queue(account="bulk").released == 1
+
+    def test_one_group_at_a_time(self):
+        MessageFactory(group="sale")
+        MessageFactory()
+        hold()
+        assert services.release_queue(group="sale").released == 1
+        assert Message.objects.held().get().group == ""
+
+    def test_held_can_be_cancelled(self):
+        message = MessageFactory()
+        hold()
+        assert services.cancel([message]).done == 1
+        assert services.release_queue().released == 0
+
+    def test_rows_of_an_account_that_is_gone_are_released_too(self):
+        MessageFactory(account="gone")
+        hold()
+        assert services.release_queue().released == 1
+
+    def test_unknown_account_and_empty_reason_are_refused(self):
+        with pytest.raises(InvalidConfiguration, match="nobody"):
+            services.hold_queue(reason="x", account="nobody")
+        with pytest.raises(NeginSmsError, match="Say why"):
+            services.hold_queue(reason=" ")
+
+    def test_status_says_what_is_held(self):
+        MessageFactory()
+        hold()
+        (account,) = services.queue_status().accounts
+        assert account.held == 1
+        assert "1 message is held" in account.problems[0]
+
+
+class TestCommand:
+    def test_holds_and_releases(self):
+        MessageFactory()
+        MessageFactory(sending=True)
+        out = run("--reason=restored")
+        assert out.startswith("1 message(s) are held now; release or cancel them. 1 we")
+        assert run("--release") == "1 message(s) leave with the next dispatcher.\n"
+
+    def test_says_what_is_too_old(self):
+        created = timezone.now() - HOUR
+        MessageFactory(created_at=created, expires_at=created + HOUR / 2)
+        run("--reason=restored")
+        assert "1 are too old and will not be sent" in run("--release")
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            ([], "Give --reason to hold"),
+            (["--release", "--reason=x"], "Give --reason to hold"),
+            (["--reason=x", "--group=sale"], "--group goes with --release"),
+        ],
+    )
+    def test_options_that_do_not_fit_are_refused(self, arguments, words):
+        with pytest.raises(CommandError, match=words) as caught:
+            run(*arguments)
+        assert caught.value.returncode == 2
