@@ -23,7 +23,7 @@ settings.configure(
 )
 django.setup()
 
-from negin_sms import __version__  # noqa: E402 - Django first
+from negin_sms import __version__
 
 project = "django-negin-sms"
 author = "The django-negin-sms developers"

@@ -33,7 +33,9 @@ class FromCode(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Return what the lines come to."""
-        return self.parse_text_to_nodes("\n".join(self.lines()), allow_section_headings=True)
+        return self.parse_text_to_nodes(
+            "\n".join(self.lines()), allow_section_headings=True
+        )
 
     def lines(self) -> Iterator[str]:
         """Give the lines, in reStructuredText."""
@@ -45,7 +47,9 @@ class Commands(FromCode):
 
     def lines(self) -> Iterator[str]:
         """Give a paragraph and a list of options for each command."""
-        for name in sorted(n for n, app in get_commands().items() if app == "negin_sms"):
+        for name in sorted(
+            n for n, app in get_commands().items() if app == "negin_sms"
+        ):
             parser = load_command_class("negin_sms", name).create_parser("", name)
             yield from [f".. rubric:: {name}", "", _plain(parser.description), ""]
             for action in parser._actions:
