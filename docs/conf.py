@@ -30,6 +30,7 @@ author = "The django-negin-sms developers"
 version = release = __version__
 extensions = ["sphinx.ext.autodoc", "from_code", "from_readme"]
 exclude_patterns = ["_build"]
+smartquotes = False  # options of commands begin with two dashes
 html_theme = "furo"
 html_title = "django-negin-sms"
 html_static_path = ["_static"]
