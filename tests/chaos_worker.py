@@ -230,12 +230,16 @@ def no_compare_and_set() -> None:
 
 def lease_back_to_queued() -> None:
     """Take a dead worker's messages for not sent, as most job queues do."""
+    from negin_sms import services
     from negin_sms.models import Message
     from negin_sms.services import claims
 
-    claims.rescue = lambda: Message.objects.stale().update(
-        status="queued", claim="", claimed_until=None
-    )
+    def queue_again() -> int:
+        stale = Message.objects.stale()
+        return stale.update(status="queued", claim="", claimed_until=None)
+
+    # Both names: a storm may be over before a dispatcher looks for the dead itself.
+    claims.rescue = services.rescue = queue_again
 
 
 def results_at_the_end() -> None:
