@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import requests
 import urllib3
@@ -95,12 +96,13 @@ class NeginGateway:
         self._keep_alive = connections.KeepAlive(account.keep_alive)
         self._adapter = _Adapter(trust_of(account), account.workers)
         self._settings = _environment(account)
-        self._headers = {
-            "Accept-Encoding": "identity",
-            "User-Agent": USER_AGENT,
-            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        self._envelopes = {
+            path: _envelope(account.base_url + path, self._settings.auth)
+            for path in (SEND_PATH, STATES_PATH)
         }
-        self._closing_headers = {**self._headers, "Connection": "close"}
+        self._timeout = urllib3.Timeout(
+            connect=account.connect_timeout, read=account.read_timeout
+        )
 
     @sensitive_variables()
     def send(
@@ -194,17 +196,15 @@ class NeginGateway:
     def _open(self, path: str, form: wire.Form) -> requests.Response:
         account = self._account
         credentials = {"username": account.username, "password": account.password}
-        request = requests.Request(
-            "POST",
-            account.base_url + path,
-            headers=self._headers if self._keep_alive.is_on else self._closing_headers,
-            data=credentials | form,
-            auth=self._settings.auth,
-        ).prepare()
+        request = self._envelopes[path].copy()
+        request.body = urlencode(credentials | form).encode("ascii")
+        request.headers["Content-Length"] = str(len(request.body))
+        if not self._keep_alive.is_on:
+            request.headers["Connection"] = "close"
         return self._adapter.send(
             request,
             stream=True,
-            timeout=(account.connect_timeout, account.read_timeout),
+            timeout=self._timeout,
             verify=True,
             proxies=self._settings.proxies,
         )
@@ -243,6 +243,16 @@ class NeginGateway:
         in_handshake = exchange.attached and not exchange.connected
         direct = not self._settings.proxies
         return self._account.is_encrypted and in_handshake and direct
+
+
+def _envelope(url: str, auth: tuple[str, str] | None) -> requests.PreparedRequest:
+    """Return a request that lacks its body, prepared once for all that are sent."""
+    headers = {
+        "Accept-Encoding": "identity",
+        "User-Agent": USER_AGENT,
+        "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+    }
+    return requests.Request("POST", url, headers=headers, auth=auth).prepare()
 
 
 class AnswerTooLarge(OSError):
@@ -375,10 +385,16 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 class _Adapter(HTTPAdapter):
-    """requests' adapter with our connections, our TLS context and no retries."""
+    """requests' adapter with our connections, our TLS context and no retries.
+
+    It serves one address with one trust, by one proxy or none, so what the base
+    class looks up for each request is looked up once.
+    """
 
     def __init__(self, context: ssl.SSLContext, connections_kept: int) -> None:
         self._context = context
+        self._pool: Any = None
+        self._targets: dict[str, str] = {}
         super().__init__(
             pool_connections=2, pool_maxsize=max(connections_kept, 2), max_retries=0
         )
@@ -391,6 +407,30 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         manager.pool_classes_by_scheme = connections.POOL_CLASSES
         return manager
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool = self._pool
+        if pool is None:
+            pool = super().get_connection_with_tls_context(*args, **kwargs)
+            self._pool = pool
+        return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        target = self._targets.get(request.url)
+        if target is None:
+            target = self._targets[request.url] = super().request_url(request, proxies)
+        return target
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        # Without cookies and a guess at the encoding, which nobody reads.
+        response = requests.Response()
+        response.status_code, response.headers = resp.status, resp.headers
+        response.raw, response.request = resp, req
+        return response
+
+    def close(self) -> None:
+        super().close()
+        self._pool = None
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         # The context holds the trust already; loading certifi's bundle again for
