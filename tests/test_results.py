@@ -24,7 +24,7 @@ from negin_sms.services.exchanges import Ending, Job
 from negin_sms.services.results import insist, record
 from tests.factories import MOBILE, MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
 
 
 def job_of(row) -> Job:

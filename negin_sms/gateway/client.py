@@ -204,7 +204,7 @@ class NeginGateway:
         return self._adapter.send(
             request,
             stream=True,
-            timeout=self._timeout,
+            timeout=self._timeout,  # type: ignore[arg-type]  # not in the stubs
             verify=True,
             proxies=self._settings.proxies,
         )

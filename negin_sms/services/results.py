@@ -8,6 +8,7 @@ the row, unless a person has acted on it.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
+from . import statements
 from .announcing import announce_outcomes, announce_settled
 from .counting import reopen_days
 from .exchanges import Ending
@@ -47,18 +49,23 @@ def record(endings: Sequence[Ending], *, using: str) -> int:
     if not endings:
         return 0
     patience = max(ending.job.account.result_retry for ending in endings)
+    keep = functools.partial(insist, using=using, seconds=patience)
+    written: list[Ending] = []
+    settled: list[int] = []
+    left = list(endings)
     try:
-        written, settled = insist(
-            lambda: _write_all(endings, using), using=using, seconds=patience
-        )
+        written = keep(lambda: _write_at_once(endings, using))
+        keys = {ending.job.pk for ending in written}
+        left = [ending for ending in endings if ending.job.pk not in keys]
+        others, settled = keep(lambda: _write_in_steps(left, using))
+        written, left = written + others, []
     except (OperationalError, InterfaceError):
-        for ending in endings:
+        for ending in left:
             logger.critical("SMS result not saved: %s", _repair_line(ending))
-        return len(endings)
     _warn_of_codes(endings)
     announce_outcomes({e.job.pk: e.status for e in written}, using)
     announce_settled(settled, using)
-    return 0
+    return len(left)
 
 
 def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
@@ -81,8 +88,34 @@ def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _write_all(endings: Sequence[Ending], using: str) -> tuple[list[Ending], list[int]]:
+def _write_at_once(endings: Sequence[Ending], using: str) -> list[Ending]:
+    """Write the usual case in one statement; return the endings that were written.
+
+    Of messages that were given the same id, the first: the next shows what it is.
+    """
+    told: dict[tuple[str, str], Ending] = {}
+    for ending in endings:
+        if ending.reply is not None:
+            account = ending.job.account.alias
+            told.setdefault((account, ending.reply.gateway_id), ending)
+    if not told or not statements.are_known(using):
+        return []
+    keys = statements.accept([_acceptance(e) for e in told.values()], using=using)
+    return [ending for ending in told.values() if ending.job.pk in keys]
+
+
+def _acceptance(ending: Ending) -> statements.Acceptance:
+    job, age = ending.job, _first_age(ending)
+    values = _accepted_values(ending)
+    return statements.Acceptance(id=job.pk, claim=job.claim, poll_in=age, **values)
+
+
+def _write_in_steps(
+    endings: Sequence[Ending], using: str
+) -> tuple[list[Ending], list[int]]:
     """Return the endings that were written, and the messages this settled."""
+    if not endings:
+        return [], []
     accepted = [ending for ending in endings if ending.reply is not None]
     one_by_one = [ending for ending in endings if ending.reply is None]
     written: list[Ending] = []
@@ -100,8 +133,8 @@ def _alike(accepted: Iterable[Ending]) -> Iterable[Sequence[Ending]]:
     """Group the endings that set the same values, but for the gateway's id."""
     groups: dict[tuple[Any, ...], list[Ending]] = {}
     for ending in accepted:
-        fields = {**_accepted_fields(ending), "gateway_id": "", "poll_at": ""}
-        key = (ending.job.claim, ending.job.account.alias, *fields.values())
+        values = {**_accepted_values(ending), "gateway_id": ""}
+        key = (ending.job.claim, ending.job.account.alias, *values.values())
         groups.setdefault(key, []).append(ending)
     return groups.values()
 
@@ -165,7 +198,8 @@ def _fields(ending: Ending) -> dict[str, Any]:
         return {**fields, "claim": "", "due_at": from_now(_delay(ending))}
     fields["finished_at"] = DbNow()
     if ending.reply is not None:
-        return fields | _accepted_fields(ending)
+        fields["poll_at"] = from_now(_first_age(ending))
+        return fields | _accepted_values(ending)
     # Not of accepted ones: they are written together, many in one statement.
     fields["exchange_seconds"] = round(ending.seconds, 3)
     if error and error.code is not None and find_code(error.code) is None:
@@ -173,19 +207,22 @@ def _fields(ending: Ending) -> dict[str, Any]:
     return fields
 
 
-def _accepted_fields(ending: Ending) -> dict[str, Any]:
-    reply, job = ending.reply, ending.job
+def _accepted_values(ending: Ending) -> dict[str, Any]:
+    reply = ending.reply
     assert reply is not None  # noqa: S101 - for the type checker
-    first_age = next_poll_age(0, job.account.poll_schedule)
     odd = reply.code != SUCCESS
     return {
         "gateway_id": reply.gateway_id,
         "used_line": reply.used_line,
         "code": reply.code,
         "detail": reply.msg if odd else "",
-        "flag": _flag(ending, odd),
-        "poll_at": from_now(first_age or 0),
+        "flag": str(_flag(ending, odd)),
     }
+
+
+def _first_age(ending: Ending) -> float:
+    """Return the seconds after which to ask for the first time."""
+    return next_poll_age(0, ending.job.account.poll_schedule) or 0.0
 
 
 def _flag(ending: Ending, odd: bool) -> str:
