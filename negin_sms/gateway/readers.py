@@ -102,6 +102,8 @@ def western(value: Any) -> Any:
     """Return a text stripped and with ASCII digits, anything else as it is."""
     if not isinstance(value, str):
         return value
+    if value.isascii():
+        return value.strip()
     return "".join(
         str(unicodedata.decimal(c)) if c.isdecimal() else c for c in value.strip()
     )

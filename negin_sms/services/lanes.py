@@ -18,9 +18,10 @@ from .crew import Crew, Inbox
 from .exchanges import Ending, Job, exchange, make_job
 from .results import record
 
-# Below this answer time the workers would wait for the coordinator; above it, a
-# few rows in hand are enough and leave less behind after a kill.
-_QUICK = 0.02
+# Workers finish in bursts, and would wait for the coordinator without a row in hand
+# for each. With answers slower than this that wait does not show (it was a tenth of
+# the time at 50 ms), and a few rows leave less behind after a kill.
+_QUICK = 0.25
 
 
 class Lane:
