@@ -23,9 +23,9 @@ from django.db import connections
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
 
-# What a job is made of, in the order of the model's fields; what else somebody asks
-# of a claimed message is read then.
+# What a job is made of; what else somebody asks of a claimed message is read then.
 _WANTED = ("id", "mobile", "text", "scenario", "line", "line2", "template", "attempts")
+_KNOWN = frozenset({*_WANTED, "account", "status", "claim"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,11 @@ def accept(acceptances: Sequence[Acceptance], *, using: str) -> set[int]:
 
 
 def _claimed(row: Sequence[Any], alias: str, claim: str, using: str) -> Message:
-    values = dict(zip(_WANTED, row, strict=False))
-    values |= {"account": alias, "claim": claim, "status": Status.SENDING.value}
-    names = [f.attname for f in Message._meta.concrete_fields if f.attname in values]
-    return Message.from_db(using, names, [values[name] for name in names])
+    pk, mobile, text, scenario, line, line2, template, attempts, *_order = row
+    status = Status.SENDING.value
+    # In the order of the model's fields, as from_db wants them.
+    values = (pk, alias, mobile, text, scenario, line, line2, template)
+    return Message.from_db(using, _KNOWN, (*values, status, claim, attempts))
 
 
 _NOW = {
