@@ -108,6 +108,40 @@ def test_rate_spreads_the_messages(use_account):
     assert time.monotonic() - started >= 0.4
 
 
+class TimingGateway(memory.MemoryGateway):
+    """Note when each request begins."""
+
+    begun_at: list[float] = []
+
+    def send(self, request, *, start_by=0.0):
+        self.begun_at.append(time.monotonic())
+        return super().send(request)
+
+
+def test_rate_is_not_made_up_for_after_an_idle_time(use_account):
+    """No burst when there is work again: a second's worth, then the pace."""
+    use_account(BACKEND="tests.test_dispatching.TimingGateway")
+    TimingGateway.begun_at = []
+    stop = threading.Event()
+    back_at = 0.0
+
+    def progress(_ended: int) -> None:
+        nonlocal back_at
+        if not back_at:
+            time.sleep(2)
+            back_at = time.monotonic()
+            MessageFactory.create_batch(45)
+        elif len(memory.outbox) == 46:
+            stop.set()
+
+    MessageFactory()
+    services.dispatch_queue(
+        rate=20, forever=True, interval=0.05, stop=stop, progress=progress
+    )
+    for number, begun_at in enumerate(TimingGateway.begun_at[1:], 1):
+        assert begun_at - back_at >= (number - 20) / 20
+
+
 def test_stop_puts_back_what_was_not_begun(slow):
     MessageFactory.create_batch(40)
     stop = threading.Event()
