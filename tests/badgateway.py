@@ -1,8 +1,9 @@
 """A gateway that misbehaves on purpose, and remembers what it was sent.
 
 A real HTTP or HTTPS server on raw sockets and threads, on 127.0.0.1 and a free port.
-It follows a script of modes, one a request; the last mode repeats. What it received
-is in its journal before it answers, so the journal says what was really sent.
+It follows a script of modes, one a request; the last mode repeats. A request is in
+its journal from its first byte on, whole or not, and so before it is answered: the
+journal says what was really sent. Who wants to read a request takes it from ``whole``.
 To add a mode: one function under ``@mode``, and what the client makes of it in
 test_client.py.
 
@@ -58,6 +59,10 @@ class Entry:
     answered: int | None = None  # the HTTP status of a complete answer
     code: int | None = None  # the status in the answer's JSON
     gateway_id: str = ""
+    # When it had come: how many others waited for their answers, and how many ids
+    # had been given.
+    beside: int = 0
+    after: int = 0
 
     @property
     def whole(self) -> bool:
@@ -197,13 +202,12 @@ class BadGateway:
         self.journal: list[Entry] = []
         self.connections = 0
         self.port = 0
-        self.most_at_once = self._at_once = 0
+        self._at_once = self._given = 0
         # Gateway id: code, None for an id that it leaves out; 1 for the others.
         self.states: dict[str, int | None] = {}
         self.poisoned: set[str] = set()  # with one of them it refuses all
         self.stopping = threading.Event()
         self._script = deque(MODES[name] for name in script or ("good",))
-        self._ids = itertools.count(FIRST_ID)
         self._lock = threading.Lock()
         self._listener = socket.socket()
         self._talks: set[Talk] = set()
@@ -216,8 +220,13 @@ class BadGateway:
         return f"{self.scheme}://{HOST}:{self.port}/api"
 
     @property
+    def whole(self) -> list[Entry]:
+        """Return the requests that have arrived to their last byte."""
+        return [entry for entry in list(self.journal) if entry.whole]
+
+    @property
     def ids(self) -> list[str]:
-        """Return the ids given out, in the order of their answers."""
+        """Return the ids given out, in the order of their requests."""
         return [entry.gateway_id for entry in self.journal if entry.gateway_id]
 
     def __enter__(self) -> BadGateway:
@@ -254,17 +263,21 @@ class BadGateway:
         with self._lock:
             return self._script.popleft() if len(self._script) > 1 else self._script[0]
 
+    def wait_for(self, requests: int, seconds: float = 120.0) -> None:
+        """Wait until so many requests have come."""
+        wait_until(lambda: len(self.journal) >= requests, seconds)
+
     def heal(self) -> None:
         """Answer well from now on."""
         with self._lock:
             self._script = deque([MODES["good"]])
 
     @contextlib.contextmanager
-    def counted(self) -> Iterator[None]:
-        """Count the requests that are answered at once."""
+    def counted(self, entry: Entry) -> Iterator[None]:
+        """Count the requests that wait for their answers at once."""
         with self._lock:
+            entry.beside, entry.after = self._at_once, self._given
             self._at_once += 1
-            self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             yield
         finally:
@@ -283,7 +296,8 @@ class BadGateway:
         if entry.path.endswith("/wsStates.ashx"):
             return self.states_answer(form["message_ids"].split(","))
         with self._lock:
-            entry.gateway_id = str(next(self._ids))
+            entry.gateway_id = str(FIRST_ID + self._given)
+            self._given += 1
         return accepted(int(entry.gateway_id), form)
 
     def states_answer(self, ids: list[str]) -> bytes:
@@ -344,9 +358,9 @@ class BadGateway:
                 return
             talk.receive()
             mode = self.take()
-            with self.counted():
+            with self.counted(talk.request):
                 self.stopping.wait(self.latency)
-                mode.act(talk)
+            mode.act(talk)
             if talk.request.headers.get("connection") == "close":
                 return
             talk.sock.settimeout(self.idle_limit)

@@ -37,13 +37,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave the long tests out unless asked for; mark those for every database."""
+    """Leave the long tests out unless asked for; mark those for every database.
+
+    The longest come first, so that no process is left alone with one at the end.
+    """
     for item in items:
         in_browser = item.get_closest_marker("browser")
         if item.get_closest_marker("django_db") and not in_browser:
             item.add_marker(pytest.mark.database)
         if item.get_closest_marker("chaos") and not config.getoption("--chaos"):
             item.add_marker(pytest.mark.skip(reason="only with --chaos"))
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> float:
+    """Return how long a test says that it takes: ``chaos(seconds=60)``."""
+    marker = item.get_closest_marker("chaos")
+    return marker.kwargs.get("seconds", 0.0) if marker else 0.0
 
 
 @pytest.fixture(autouse=True)

@@ -24,15 +24,16 @@ class SlowGateway(memory.MemoryGateway):
     """Answers after half a second; notes the threads it was called in."""
 
     threads: set[int] = set()
+    seconds = 0.5
 
     def send(self, request, *, start_by=0.0):
         self.threads.add(threading.get_ident())
-        time.sleep(0.5)
+        time.sleep(self.seconds)
         return super().send(request)
 
     def states(self, ids):
         self.threads.add(threading.get_ident())
-        time.sleep(0.5)
+        time.sleep(self.seconds)
         return dict.fromkeys(ids, 1)
 
 
@@ -69,9 +70,10 @@ def test_arefresh_learns_the_states(slow):
     assert (report.asked, report.settled, row.state) == (1, 1, 1)
 
 
-def test_slow_gateway_keeps_no_other_request_from_its_queries(slow):
+def test_slow_gateway_keeps_no_other_request_from_its_queries(slow, monkeypatch):
     """While three sends and a refresh wait for the gateway, queries go on."""
     old = services.send_sms(MOBILE, "x")
+    monkeypatch.setattr(SlowGateway, "seconds", 1.5)
     longest = 0.0
 
     async def ask_the_database(stop: asyncio.Event) -> int:
@@ -94,7 +96,7 @@ def test_slow_gateway_keeps_no_other_request_from_its_queries(slow):
         return await other
 
     assert async_to_sync(both)() > 10
-    assert longest < 0.4
+    assert longest < 1.2  # a busy machine takes its time, but no exchange's
     assert Message.objects.filter(status=Status.ACCEPTED).count() == 4
 
 
@@ -110,12 +112,14 @@ def test_exchange_leaves_the_database_thread(slow):
 def test_cancelled_call_still_writes_its_result(slow):
     async def cancel_midway() -> None:
         call = asyncio.create_task(services.asend_sms(MOBILE, "x"))
-        await asyncio.sleep(0.25)
+        while not SlowGateway.threads:
+            await asyncio.sleep(0.01)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.sleep(0.6)
+        while not await Message.objects.filter(status=Status.ACCEPTED).aexists():
+            await asyncio.sleep(0.01)
 
-    async_to_sync(cancel_midway)()
+    async_to_sync(asyncio.wait_for)(cancel_midway(), 30)
     row = Message.objects.get()
     assert (row.status, len(memory.outbox)) == (Status.ACCEPTED, 1)

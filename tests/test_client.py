@@ -32,6 +32,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 import pytest
+import requests
 from django.views.debug import ExceptionReporter
 
 from negin_sms.conf import Account
@@ -326,6 +327,17 @@ class TestAllModes:
 
     def test_no_redirect_is_followed(self, runs: Runs):
         assert runs.redirected == 0
+
+    def test_a_client_that_follows_would_be_noticed(self):
+        """The mutant of T2: what the test above looks at is what it would leave."""
+        with BadGateway("html_200") as elsewhere:
+            for code in badgateway.REDIRECTS:
+                with (
+                    BadGateway(f"redirect_{code}", target=elsewhere.url) as server,
+                    contextlib.suppress(requests.RequestException),
+                ):
+                    requests.post(f"{server.url}/wsSend.ashx", data=TO, timeout=5)
+            assert elsewhere.connections == len(badgateway.REDIRECTS)
 
     def test_nothing_outlasts_the_deadline(self, runs: Runs):
         slowest = max(runs.of.values(), key=lambda run: run.seconds)

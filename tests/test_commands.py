@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 import threading
 import time
 from datetime import timedelta
@@ -92,6 +93,21 @@ class TestDispatch:
 
     def test_is_silent_when_asked(self):
         assert run("dispatch_sms_queue", verbosity=0) == ("", "")
+
+    @pytest.mark.parametrize("options", [(), ("--no-progress",)])
+    def test_draws_a_bar_with_its_rate_on_a_terminal(self, monkeypatch, options):
+        MessageFactory.create_batch(3)
+        reader, writer = os.openpty()
+        os.set_blocking(reader, False)
+        termios.tcsetwinsize(writer, (24, 80))
+        with open(writer, "w", encoding="utf-8") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            run("dispatch_sms_queue", *options)
+            monkeypatch.undo()
+            terminal.write(".")
+            terminal.flush()  # there is something to read in any case
+            assert ("SMS/s" in os.read(reader, 4096).decode()) is not bool(options)
+        os.close(reader)
 
     def test_says_what_is_paused_and_expired(self):
         MessageFactory(expires_at=timezone.now() - timedelta(seconds=1))

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from negin_sms import conf, services
 from negin_sms.choices import Priority, Status
-from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.exceptions import InvalidConfiguration, OutcomeUnknown
 from negin_sms.gateway import memory
 from negin_sms.models import AccountState, Message
 from tests.factories import MessageFactory
@@ -108,6 +108,40 @@ def test_rate_spreads_the_messages(use_account):
     assert time.monotonic() - started >= 0.4
 
 
+class TimingGateway(memory.MemoryGateway):
+    """Note when each request begins."""
+
+    begun_at: list[float] = []
+
+    def send(self, request, *, start_by=0.0):
+        self.begun_at.append(time.monotonic())
+        return super().send(request)
+
+
+def test_rate_is_not_made_up_for_after_an_idle_time(use_account):
+    """No burst when there is work again: a second's worth, then the pace."""
+    use_account(BACKEND="tests.test_dispatching.TimingGateway")
+    TimingGateway.begun_at = []
+    stop = threading.Event()
+    back_at = 0.0
+
+    def progress(_ended: int) -> None:
+        nonlocal back_at
+        if not back_at:
+            time.sleep(2)
+            back_at = time.monotonic()
+            MessageFactory.create_batch(45)
+        elif len(memory.outbox) == 46:
+            stop.set()
+
+    MessageFactory()
+    services.dispatch_queue(
+        rate=20, forever=True, interval=0.05, stop=stop, progress=progress
+    )
+    for number, begun_at in enumerate(TimingGateway.begun_at[1:], 1):
+        assert begun_at - back_at >= (number - 20) / 20
+
+
 def test_stop_puts_back_what_was_not_begun(slow):
     MessageFactory.create_batch(40)
     stop = threading.Event()
@@ -187,10 +221,74 @@ def test_probe_after_the_pause_brings_the_rest(live):
     assert not AccountState.objects.get().is_paused
 
 
+def begin_with_a_probe() -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    AccountState.objects.update_or_create(
+        account="default", defaults={"paused_at": past, "paused_until": past}
+    )
+
+
+def test_probe_that_takes_its_time_ends_the_pause(slow, monkeypatch):
+    """Longer than the coordinator waits before it looks for more to do."""
+    monkeypatch.setattr(slow, "delay", 0.3)
+    MessageFactory.create_batch(5)
+    begin_with_a_probe()
+    report = services.dispatch_queue()
+    assert (report.accepted, report.paused) == (5, {})
+    assert not AccountState.objects.get().is_paused
+
+
+class Scripted(memory.MemoryGateway):
+    """Takes as long as the text says; the probe fails. Notes who was sent."""
+
+    begun: list[str] = []
+
+    def send(self, request, *, start_by=0.0):
+        self.begun.append(request.text)
+        time.sleep({"slow": 0.5, "probe": 1.0}.get(request.text, 0))
+        if request.text == "probe":
+            raise OutcomeUnknown("as before")
+        return super().send(request)
+
+
+def test_success_of_an_old_request_is_not_the_probes(use_account):
+    """It was on its way when the pause began, and is back while the probe is out."""
+    use_account(BACKEND="tests.test_dispatching.Scripted")
+    Scripted.begun.clear()
+    for text in ("slow", "good"):
+        MessageFactory(text=text)
+
+    def progress(_ended: int) -> None:
+        if len(memory.outbox) == 1:  # another dispatcher has paused the account
+            begin_with_a_probe()
+            for text in ("probe", "late"):
+                MessageFactory(text=text)
+
+    report = services.dispatch_queue(progress=progress)
+    assert (report.accepted, report.uncertain) == (2, 1)
+    assert Scripted.begun == ["slow", "good", "probe"]
+    assert AccountState.objects.get().is_paused
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.03])
+def test_as_many_are_in_flight_as_may_be_while_it_grows(slow, monkeypatch, delay):
+    monkeypatch.setattr(slow, "delay", delay)
+    MessageFactory.create_batch(6)
+    begin_with_a_probe()
+    most: list[int] = []
+
+    def progress(_ended: int) -> None:
+        monkeypatch.setattr(slow, "delay", 0.05)
+        most.append(slow.most)
+
+    services.dispatch_queue(workers=8, progress=progress)
+    assert all(n <= 2**turn for turn, n in enumerate(most))
+    assert most[-1] > 1
+
+
 def test_concurrency_grows_slowly_after_a_pause(slow):
     MessageFactory.create_batch(3)
-    past = timezone.now() - timedelta(seconds=1)
-    AccountState.objects.create(account="default", paused_at=past, paused_until=past)
+    begin_with_a_probe()
     services.dispatch_queue(workers=8)
     assert slow.most <= 2
 

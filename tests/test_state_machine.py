@@ -604,7 +604,7 @@ class TestAnyOrder:
         run(examples=20, steps=30)
 
 
-@pytest.mark.chaos
+@pytest.mark.chaos(seconds=35)
 class TestAnyOrderForLong:
     """300 runs, in parts that may go side by side."""
 

@@ -9,6 +9,7 @@ lasts until a person resumes. The pause lives in AccountState, shared by all.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ class Admission:
     def refused(self) -> bool:
         """Return whether nothing may be claimed."""
         return not self.is_open and not self.probe
+
+    def without_probe(self) -> Admission:
+        """Return the same for a request that is not the probe."""
+        return dataclasses.replace(self, probe="") if self.probe else self
 
     @property
     def is_clean(self) -> bool:

@@ -71,6 +71,8 @@ class Lane:
         self._disown()
         room = min(self._room(), most, self._allowance())
         self.waits_for_rate = self._allowance() < 1
+        if self._probe_is_out():
+            return 0
         if room < self._worth_a_look(most) or not self.account.dispatch:
             return 0
         claim = claims.new_claim()
@@ -88,14 +90,9 @@ class Lane:
             self.in_flight.pop(ending.job.pk, None)
             self._seconds = 0.8 * self._seconds + 0.2 * ending.seconds
         unwritten = record(endings, using=self.using)
-        if self._admission is not None and endings:
-            breaker.note(
-                self._admission,
-                [(ending.effect, ending.error) for ending in endings],
-                using=self.using,
-            )
-            if any(ending.error is None for ending in endings):
-                self._width = min(2 * self._width, self.workers)
+        self._note(endings)
+        if any(ending.error is None for ending in endings):
+            self._width = min(2 * self._width, self.workers)
         return unwritten
 
     def withdraw(self) -> list[Job]:
@@ -163,6 +160,25 @@ class Lane:
             breaker.release_probe(admission.probe, using=self.using)
         return messages
 
+    def _probe_is_out(self) -> bool:
+        """Return whether all waits for the answer to a probe."""
+        probe = self._admission.probe if self._admission is not None else ""
+        return bool(probe) and any(j.claim == probe for j in self.in_flight.values())
+
+    def _note(self, endings: Sequence[Ending]) -> None:
+        """Tell the breaker; a request from before the pause is not the probe."""
+        admission = self._admission
+        if admission is None:
+            return
+        probes = [e for e in endings if admission.probe == e.job.claim]
+        others = [e for e in endings if admission.probe != e.job.claim]
+        if others:
+            effects = [(e.effect, e.error) for e in others]
+            breaker.note(admission.without_probe(), effects, using=self.using)
+        if probes:
+            effects = [(e.effect, e.error) for e in probes]
+            breaker.note(admission, effects, using=self.using)
+
     def _disown(self) -> None:
         while self._lost:
             claims.disown(self._lost[-1], self.using)
@@ -196,6 +212,8 @@ class Lane:
     @property
     def _spare(self) -> int:
         """Return how many rows to have in hand beyond those in flight."""
+        if self._width < self.workers:
+            return 0  # the crew has threads enough to send those too
         return self._width if self._seconds < _QUICK else self._width // 4
 
     def _worth_a_look(self, most: int) -> int:
