@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -190,6 +191,7 @@ def no_commit_before_post() -> None:
     from negin_sms.services import claims, dispatching, lanes, results
 
     claims.committed = lambda using: contextlib.nullcontext()
+    claims.refuse_transaction = lambda using: None
     dispatching.refuse_transaction = lambda using: None
     take, record = lanes.Lane._take_on, results.record
 
@@ -221,7 +223,9 @@ def no_compare_and_set() -> None:
             message.status, message.claim = "sending", claim
         return found
 
-    def claim_due(account: Any, claim: str, limit: int, *, lease: float, using: str):
+    def claim_due(
+        account: Any, claim: str, limit: int, *, lease: float, using: str, **how: Any
+    ):
         rows = Message.objects.due().order_by("priority", "due_at", "id")
         return claim_rows(rows, claim, limit, lease=lease, using=using)
 
@@ -283,7 +287,7 @@ def die(*args: Any, **kwargs: Any) -> Any:
 
 
 def kill_in_claim() -> Iterator[None]:
-    return _die_after_sql(lambda sql: sql.startswith("UPDATE") and "attempts" in sql)
+    return _die_in_transaction_with(r"\bSET\b.*\battempts\b")
 
 
 def kill_after_claim() -> Iterator[None]:
@@ -342,12 +346,12 @@ def kill_after_answer() -> Iterator[None]:
 def kill_before_write() -> Iterator[None]:
     from negin_sms.services import results
 
-    results._write_all = die
+    results._write_at_once = die
     yield
 
 
 def kill_in_commit() -> Iterator[None]:
-    return _die_after_sql(lambda sql: sql.startswith("UPDATE") and "used_line" in sql)
+    return _die_in_transaction_with(r"\bSET\b.*\bused_line\b")
 
 
 def kill_after_commit() -> Iterator[None]:
@@ -357,14 +361,17 @@ def kill_after_commit() -> Iterator[None]:
     yield
 
 
-def _die_after_sql(matches: Any) -> Iterator[None]:
+def _die_in_transaction_with(pattern: str) -> Iterator[None]:
+    """Die when a statement has been carried out and is not committed yet."""
     from django.db import connection
 
     def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        result = execute(sql, params, many, context)
-        if matches(sql):
-            die()
-        return result
+        if not re.search(pattern, sql):
+            return execute(sql, params, many, context)
+        if not connection.in_atomic_block:  # it would commit by itself
+            execute("BEGIN", None, False, context)
+        execute(sql, params, many, context)
+        return die()
 
     with connection.execute_wrapper(wrapper):
         yield

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from negin_sms.gateway.sandbox import Sandbox
-from negin_sms.services import results, states
+from negin_sms.services import results, statements, states
 from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
 
@@ -59,6 +59,17 @@ def database(request, tmp_path: Path) -> Iterator[str]:
     with fresh_database(request.param, tmp_path) as url:
         yield url
         reap()
+
+
+@pytest.fixture(params=["at once", "in steps"])
+def each_way(request, monkeypatch) -> str:
+    """Move rows in single statements, and in the steps that every database knows."""
+    way: str = request.param
+    if way == "in steps":
+        monkeypatch.setattr(statements, "are_known", lambda using: False)
+    elif not statements.are_known("default"):
+        pytest.skip("this database returns no rows from an UPDATE")
+    return way
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.models import Message
+from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.services import claims, holding
-from tests.factories import MessageFactory
+from negin_sms.services import breaker, claims, holding
+from tests.factories import MOBILE, MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
 
 
 def claim(limit=10, name="me", **settings):
@@ -124,10 +124,61 @@ def test_only_to_with_something_that_is_no_number_says_so():
         holding.allowed_numbers(frozenset({"021"}), "default")
 
 
-def test_claiming_costs_the_same_for_any_number_of_rows(django_assert_num_queries):
+def test_claiming_costs_the_same_for_any_number_of_rows(
+    django_assert_num_queries, each_way
+):
     MessageFactory.create_batch(9)
-    with django_assert_num_queries(6):  # three looks, one step; savepoints
+    # In steps: three looks, one step; savepoints.
+    with django_assert_num_queries(1 if each_way == "at once" else 6):
         assert len(claim(9)) == 9
+
+
+class TestAccountInTrouble:
+    """A claim can ask by itself whether the account is well."""
+
+    @pytest.fixture(autouse=True)
+    def _at_once(self, each_way):
+        if each_way == "in steps":
+            pytest.skip("there the dispatcher asks first")
+
+    @pytest.fixture(autouse=True)
+    def rows(self):
+        return MessageFactory.create_batch(2)
+
+    def test_account_that_is_well(self, rows):
+        breaker.get_state("default", "default")
+        assert claim(if_healthy=True) == rows
+
+    def test_account_that_nobody_has_looked_at(self):
+        assert claim(if_healthy=True) == []
+
+    def test_paused_account(self):
+        services.pause_account("default", reason="credit")
+        assert claim(if_healthy=True) == []
+
+    def test_account_with_failures(self):
+        breaker.get_state("default", "default")
+        AccountState.objects.update(failures=1)
+        assert claim(if_healthy=True) == []
+        assert len(claim()) == 2
+
+    def test_trouble_of_another_account(self, rows):
+        breaker.get_state("default", "default")
+        AccountState.objects.create(account="other", failures=3)
+        assert claim(if_healthy=True) == rows
+
+
+def test_claimed_message_has_what_is_sent_and_reads_the_rest(
+    django_assert_num_queries,
+):
+    MessageFactory(text="hello", group="spring")
+    (message,) = claim()
+    with django_assert_num_queries(0):
+        sent = (message.mobile, message.text, message.line, message.template)
+        stand = (message.account, message.status, message.claim, message.attempts)
+    assert sent == (MOBILE, "hello", "9830003300", None)
+    assert stand == ("default", Status.SENDING, "me", 1)
+    assert message.group == "spring"
 
 
 class TestQuietHours:

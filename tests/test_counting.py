@@ -13,7 +13,7 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.choices import Status
 from negin_sms.models import CountedDay, DailyCount, Message
-from negin_sms.services import counting, results
+from negin_sms.services import counting, shared_ids
 from negin_sms.services.counting import count_day, day_of, fold_closed_days, fold_day
 from negin_sms.services.states import Asked, set_aside, write_states
 from tests.factories import MessageFactory
@@ -313,7 +313,7 @@ class TestReopen:
         fields: dict[str, Any] = {"poll_at": LONG_AGO, "settled_at": None}
         sent(None, gateway_id="70002", **fields)
         sent(None, gateway_id="70002", **fields)
-        results.flag_shared_ids("default", ["70002"], using="default")
+        shared_ids.flag_shared_ids("default", ["70002"], using="default")
         assert not is_counted()
 
     def test_news_of_the_last_day_cost_nothing(self, django_assert_num_queries):

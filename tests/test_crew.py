@@ -1,24 +1,23 @@
 from __future__ import annotations
 
-import queue
 import threading
 import time
 
-from negin_sms.services.crew import Crew, collect
+from negin_sms.services.crew import Crew, Inbox
 
 
 def test_results_arrive_and_threads_end():
-    results: queue.SimpleQueue[int] = queue.SimpleQueue()
+    results: Inbox[int] = Inbox()
     crew: Crew[int, int] = Crew(3, lambda job: job * 2, results, name="doubling")
     for job in range(10):
         crew.submit(job)
-    assert sorted(collect(results, enough=10, patience=5)) == list(range(0, 20, 2))
+    assert sorted(results.collect(enough=10, patience=5)) == list(range(0, 20, 2))
     crew.close()
     assert not any(t.name.startswith("doubling") for t in threading.enumerate())
 
 
 def test_what_no_thread_has_begun_is_taken_back():
-    results: queue.SimpleQueue[int] = queue.SimpleQueue()
+    results: Inbox[int] = Inbox()
     go = threading.Event()
 
     def work(job: int) -> int:
@@ -32,17 +31,26 @@ def test_what_no_thread_has_begun_is_taken_back():
     assert crew.withdraw() == [1, 2, 3]
     go.set()
     crew.close()
-    assert collect(results, enough=1, patience=1) == [0]
+    assert results.collect(enough=1, patience=1) == [0]
 
 
 def test_waiting_ends_with_its_patience():
     started = time.monotonic()
-    assert collect(queue.SimpleQueue(), enough=2, patience=0.1) == []
+    results: Inbox[int] = Inbox()
+    assert results.collect(enough=2, patience=0.1) == []
     assert 0.1 <= time.monotonic() - started < 2
 
 
 def test_more_than_enough_is_taken_along():
-    results: queue.SimpleQueue[int] = queue.SimpleQueue()
+    results: Inbox[int] = Inbox()
     for number in range(5):
         results.put(number)
-    assert collect(results, enough=1, patience=1) == [0, 1, 2, 3, 4]
+    assert results.collect(enough=1, patience=1) == [0, 1, 2, 3, 4]
+
+
+def test_collector_is_woken_once_there_are_enough():
+    results: Inbox[int] = Inbox()
+    threads = [threading.Timer(0.05 * n, results.put, [n]) for n in range(1, 4)]
+    for thread in threads:
+        thread.start()
+    assert results.collect(enough=3, patience=5) == [1, 2, 3]

@@ -20,11 +20,12 @@ from negin_sms.exceptions import (
     Throttled,
 )
 from negin_sms.gateway.wire import SendReply, SendRequest
+from negin_sms.models import Message
 from negin_sms.services.exchanges import Ending, Job
 from negin_sms.services.results import insist, record
 from tests.factories import MOBILE, MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
 
 
 def job_of(row) -> Job:
@@ -125,6 +126,37 @@ def test_shared_id_is_flagged_on_both_and_asked_about_no_more():
     assert row.flag == old.flag == Flag.SHARED_ID
     assert row.poll_at is old.poll_at is None
     assert row.settled_at is not None
+
+
+def test_id_given_twice_at_once_is_flagged_on_both():
+    rows = [MessageFactory(sending=True) for _ in range(2)]
+    record([ending(row) for row in rows], using="default")
+    for row in rows:
+        row.refresh_from_db()
+        assert (row.status, row.flag) == (Status.ACCEPTED, Flag.SHARED_ID)
+        assert row.poll_at is None
+
+
+def test_row_that_somebody_else_is_sending_is_left_alone():
+    row = written(MessageFactory(sending=True, claim="other:1:x"))
+    assert (row.status, row.gateway_id) == (Status.SENDING, "")
+
+
+def test_mixed_results_are_written_each_in_its_way():
+    rows = [MessageFactory(sending=True) for _ in range(3)]
+    ways: list[dict[str, Any]] = [
+        {"gateway_id": "7001"},
+        {"error": OutcomeUnknown("lost")},
+        {"gateway_id": "7003", "used_line": "9830003301"},
+    ]
+    endings = [ending(row, **how) for row, how in zip(rows, ways, strict=True)]
+    assert record(endings, using="default") == 0
+    found = Message.objects.order_by("pk").values_list("status", "gateway_id")
+    assert list(found) == [
+        ("accepted", "7001"),
+        ("uncertain", ""),
+        ("accepted", "7003"),
+    ]
 
 
 def test_id_that_comes_round_after_days_is_not_shared():

@@ -23,10 +23,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import requests
 import urllib3
-from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -34,16 +34,13 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from negin_sms import __version__
 from negin_sms.conf import SETTING, Account
 from negin_sms.exceptions import (
-    Effect,
     GatewayError,
     InvalidConfiguration,
-    NotSent,
     OutcomeUnknown,
 )
 
-from . import connections, wire
-from .exchange import Exchange, TooLate, Watchdog
-from .readers import clean
+from . import connections, failures, wire
+from .exchange import Exchange, Watchdog
 from .redaction import redact
 
 T = TypeVar("T")
@@ -95,12 +92,13 @@ class NeginGateway:
         self._keep_alive = connections.KeepAlive(account.keep_alive)
         self._adapter = _Adapter(trust_of(account), account.workers)
         self._settings = _environment(account)
-        self._headers = {
-            "Accept-Encoding": "identity",
-            "User-Agent": USER_AGENT,
-            "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+        self._envelopes = {
+            path: _envelope(account.base_url + path, self._settings.auth)
+            for path in (SEND_PATH, STATES_PATH)
         }
-        self._closing_headers = {**self._headers, "Connection": "close"}
+        self._timeout = urllib3.Timeout(
+            connect=account.connect_timeout, read=account.read_timeout
+        )
 
     @sensitive_variables()
     def send(
@@ -177,7 +175,15 @@ class NeginGateway:
                     exchange.expired,
                 )
         except _FAILURES as error:
-            return self._failure(exchange, error, time.monotonic() - now)
+            if exchange.wrote and exchange.reused and not exchange.answered:
+                self._keep_alive.suspend()
+            return failures.outcome(
+                error,
+                exchange,
+                account=self._account,
+                is_direct=not self._settings.proxies,
+                elapsed=time.monotonic() - now,
+            )
 
     @contextlib.contextmanager
     def _under_watch(self, exchange: Exchange) -> Iterator[None]:
@@ -194,65 +200,36 @@ class NeginGateway:
     def _open(self, path: str, form: wire.Form) -> requests.Response:
         account = self._account
         credentials = {"username": account.username, "password": account.password}
-        request = requests.Request(
-            "POST",
-            account.base_url + path,
-            headers=self._headers if self._keep_alive.is_on else self._closing_headers,
-            data=credentials | form,
-            auth=self._settings.auth,
-        ).prepare()
+        request = self._envelopes[path].copy()
+        request.body = urlencode(credentials | form).encode("ascii")
+        request.headers["Content-Length"] = str(len(request.body))
+        if not self._keep_alive.is_on:
+            request.headers["Connection"] = "close"
         return self._adapter.send(
             request,
             stream=True,
-            timeout=(account.connect_timeout, account.read_timeout),
+            timeout=self._timeout,  # type: ignore[arg-type]  # not in the stubs
             verify=True,
             proxies=self._settings.proxies,
         )
 
-    def _failure(
-        self, exchange: Exchange, error: Exception, elapsed: float
-    ) -> GatewayError:
-        """Turn any failure of an exchange into ours, by the phase it reached."""
-        host = self._account.host
-        if exchange.wrote:
-            if exchange.reused and not exchange.answered:
-                self._keep_alive.suspend()
-            return OutcomeUnknown(
-                _unknown_reason(exchange, error),
-                detail=f"{_cause(error)}, {elapsed:.1f} s, {host}",
-            )
-        if _find(error, TooLate):
-            reason = _("Its time was over before it could be sent.")
-            return NotSent(reason, effect=Effect.NOTHING)
-        if _find(error, ssl.SSLCertVerificationError):
-            reason = _(
-                "The gateway's certificate was not accepted; nothing was sent. Check "
-                "BASE_URL and this server's clock, or give the authority in CA_FILE."
-            )
-            return NotSent(reason, detail=_cause(error, host), effect=Effect.TRIPS)
-        if self._failed_in_tls(exchange, error):
-            # Whoever answers there may not be the gateway at all.
-            reason = _("The gateway made no secure connection; nothing was sent.")
-            return NotSent(reason, detail=_cause(error, host), effect=Effect.TRIPS)
-        reason = _("The gateway cannot be reached; nothing was sent. Check BASE_URL.")
-        return NotSent(reason, detail=_cause(error, host))
 
-    def _failed_in_tls(self, exchange: Exchange, error: Exception) -> bool:
-        if _find(error, ssl.SSLError):
-            return True
-        in_handshake = exchange.attached and not exchange.connected
-        direct = not self._settings.proxies
-        return self._account.is_encrypted and in_handshake and direct
-
-
-class AnswerTooLarge(OSError):
-    """The answer is larger than any the gateway has reason to give."""
+def _envelope(url: str, auth: tuple[str, str] | None) -> requests.PreparedRequest:
+    """Return a request that lacks its body, prepared once for all that are sent."""
+    headers = {
+        "Accept-Encoding": "identity",
+        "User-Agent": USER_AGENT,
+        "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
+    }
+    return requests.Request("POST", url, headers=headers, auth=auth).prepare()
 
 
 def _read(answer: _Answer, decode: Callable[[bytes], T]) -> T | GatewayError:
     result = _understand(answer, decode)
     if answer.is_cut and isinstance(result, OutcomeUnknown):
-        return OutcomeUnknown(_TOO_SLOW, detail=result.detail, effect=result.effect)
+        return OutcomeUnknown(
+            failures.TOO_SLOW, detail=result.detail, effect=result.effect
+        )
     return result
 
 
@@ -279,55 +256,7 @@ def _read_body(response: requests.Response) -> bytes:
             response.raw.release_conn()
             return bytes(body)
         body += chunk
-    raise AnswerTooLarge
-
-
-_TOO_SLOW = _("The deadline passed while the gateway was answering.")
-
-
-def _unknown_reason(exchange: Exchange, error: Exception) -> object:
-    if exchange.expired:
-        return _TOO_SLOW
-    if _find(error, AnswerTooLarge):
-        return _("The gateway's answer is too large to be one.")
-    if _find(error, TimeoutError, urllib3.exceptions.ReadTimeoutError):
-        return _("The gateway did not answer in time; it may have sent the message.")
-    return _("The connection was lost; the gateway may have sent the message.")
-
-
-def _walk(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that it was made of, the outermost first."""
-    seen: set[int] = set()
-    todo: list[Any] = [error]
-    while todo:
-        found = todo.pop()
-        if not isinstance(found, BaseException) or id(found) in seen:
-            continue
-        seen.add(id(found))
-        yield found
-        reason = getattr(found, "reason", None)
-        todo += [*found.args, found.__cause__, found.__context__, reason]
-
-
-def _find(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
-    return next((one for one in _walk(error) if isinstance(one, kinds)), None)
-
-
-def _cause(error: BaseException, host: str = "") -> str:
-    """Name the innermost cause: its kind and the system's words, never the form."""
-    # requests' errors are OSErrors themselves, but hold the form and say little.
-    causes = [
-        one for one in _walk(error) if not isinstance(one, requests.RequestException)
-    ] or [error]
-    for kind in (ssl.SSLCertVerificationError, ssl.SSLError, OSError, Exception):
-        found = next((one for one in causes if isinstance(one, kind)), None)
-        if found is not None:
-            break
-    words = getattr(found, "verify_message", "") or getattr(found, "strerror", "")
-    if str(found).startswith("Tunnel connection failed"):
-        words = str(found)
-    parts = [type(found).__name__, clean(words or "", limit=120), host]
-    return ", ".join(part for part in parts if part)
+    raise failures.AnswerTooLarge
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,10 +304,16 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
 
 
 class _Adapter(HTTPAdapter):
-    """requests' adapter with our connections, our TLS context and no retries."""
+    """requests' adapter with our connections, our TLS context and no retries.
+
+    It serves one address with one trust, by one proxy or none, so what the base
+    class looks up for each request is looked up once.
+    """
 
     def __init__(self, context: ssl.SSLContext, connections_kept: int) -> None:
         self._context = context
+        self._pool: Any = None
+        self._targets: dict[str, str] = {}
         super().__init__(
             pool_connections=2, pool_maxsize=max(connections_kept, 2), max_retries=0
         )
@@ -391,6 +326,30 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
         manager.pool_classes_by_scheme = connections.POOL_CLASSES
         return manager
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool = self._pool
+        if pool is None:
+            pool = super().get_connection_with_tls_context(*args, **kwargs)
+            self._pool = pool
+        return pool
+
+    def request_url(self, request: Any, proxies: Any) -> str:
+        target = self._targets.get(request.url)
+        if target is None:
+            target = self._targets[request.url] = super().request_url(request, proxies)
+        return target
+
+    def build_response(self, req: Any, resp: Any) -> requests.Response:
+        # Without cookies and a guess at the encoding, which nobody reads.
+        response = requests.Response()
+        response.status_code, response.headers = resp.status, resp.headers
+        response.raw, response.request = resp, req
+        return response
+
+    def close(self) -> None:
+        super().close()
+        self._pool = None
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
         # The context holds the trust already; loading certifi's bundle again for

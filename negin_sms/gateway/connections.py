@@ -93,6 +93,8 @@ class _Noting:
     _idle_since = 0.0
     _connecting = False
     _may_rest = False
+    _in_head = False
+    _head = b""
 
     def _new_conn(self) -> socket.socket:
         sock: socket.socket = super()._new_conn()  # type: ignore[misc]
@@ -108,13 +110,25 @@ class _Noting:
             self._connecting = False
         _current.exchange.connected = True
 
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        self._in_head = True
+        try:
+            super().endheaders(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self._in_head = False
+
     def send(self, data: Any) -> None:
-        # What a proxy's CONNECT writes is not the request yet.
-        if not self._connecting:
-            if self.sock is None:
-                self.connect()
-            _current.exchange.start_writing()
-        super().send(data)  # type: ignore[misc]
+        if self._connecting:  # a proxy's CONNECT, which is not the request yet
+            super().send(data)  # type: ignore[misc]
+            return
+        if self._in_head:  # leaves with the body: one packet, one system call
+            self._head = data
+            return
+        if self.sock is None:
+            self.connect()
+        _current.exchange.start_writing()
+        head, self._head = self._head, b""
+        super().send(head + data)  # type: ignore[misc]
 
     def getresponse(self) -> Any:
         response = super().getresponse()  # type: ignore[misc]

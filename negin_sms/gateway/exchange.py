@@ -45,7 +45,10 @@ class Exchange:
         """
         with self._lock:
             self._drop()
-            self._raw = socket.socket(fileno=os.dup(sock.fileno()))
+            # Its kind is told, or each would have to be asked of the system.
+            self._raw = socket.socket(
+                sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno())
+            )
             self.attached = True
             if self.expired:
                 self._shut()

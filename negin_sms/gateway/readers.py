@@ -26,10 +26,12 @@ def clean(text: str, *, limit: int = LONGEST_DETAIL) -> str:
     Control and format characters (newlines, NUL, direction overrides) and lone
     surrogates become spaces; the result is cut at ``limit`` characters.
     """
-    kept = "".join(
-        " " if c != _ZWNJ and unicodedata.category(c) in _UNSAFE else c
-        for c in text[: 4 * limit]
-    )
+    kept = text[: 4 * limit]
+    if not kept.isprintable():  # it has some such character, or an unusual space
+        kept = "".join(
+            " " if c != _ZWNJ and unicodedata.category(c) in _UNSAFE else c
+            for c in kept
+        )
     return " ".join(kept.split())[:limit].rstrip()
 
 
@@ -100,6 +102,8 @@ def western(value: Any) -> Any:
     """Return a text stripped and with ASCII digits, anything else as it is."""
     if not isinstance(value, str):
         return value
+    if value.isascii():
+        return value.strip()
     return "".join(
         str(unicodedata.decimal(c)) if c.isdecimal() else c for c in value.strip()
     )

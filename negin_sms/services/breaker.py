@@ -48,6 +48,11 @@ class Admission:
         """Return whether nothing may be claimed."""
         return not self.is_open and not self.probe
 
+    @property
+    def is_clean(self) -> bool:
+        """Return whether nothing is wrong: no pause, and no failure lately."""
+        return self.is_open and not self.state.failures
+
 
 def get_state(alias: str, using: str) -> AccountState:
     """Return the row of an account, made when first asked for."""
@@ -106,8 +111,8 @@ def note(
     Costs no query while all is well: the admission says how the account stood.
     """
     effects = list(endings)
-    clean = not admission.state.failures and admission.is_open
-    if clean and all(e in (Effect.HEALS, Effect.NOTHING) for e, _error in effects):
+    good = all(e in (Effect.HEALS, Effect.NOTHING) for e, _error in effects)
+    if admission.is_clean and good:
         return
     with transaction.atomic(using=using):
         state = (

@@ -11,7 +11,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import connections
 from django.db.models import F
@@ -23,8 +23,9 @@ from negin_sms.choices import Priority, Status
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 
+from . import statements
 from .announcing import announce_outcomes
-from .transactions import committed, write_alias
+from .transactions import committed, refuse_transaction, write_alias
 
 logger = logging.getLogger("negin_sms")
 
@@ -39,16 +40,46 @@ def new_claim() -> str:
 
 
 def claim_due(
-    account: conf.Account, claim: str, limit: int, *, lease: float, using: str
+    account: conf.Account,
+    claim: str,
+    limit: int,
+    *,
+    lease: float,
+    using: str,
+    if_healthy: bool = False,
 ) -> list[Message]:
     """Claim up to ``limit`` due messages of an account, in the queue's order.
 
     One priority at a time: only then does every database read the rows in the
-    order of the index, and lock no more than it takes.
+    order of the index, and lock no more than it takes. ``if_healthy`` is for where
+    ``statements.are_known``, and claims nothing of an account in trouble.
     """
+    priorities = _awake(account, using)
+    if not statements.are_known(using):
+        return _claim_in_steps(account, claim, limit, priorities, lease, using)
+    refuse_transaction(using)
+    return statements.claim_due(
+        account.alias,
+        claim,
+        limit,
+        priorities=priorities,
+        lease=lease,
+        if_healthy=if_healthy,
+        using=using,
+    )
+
+
+def _claim_in_steps(
+    account: conf.Account,
+    claim: str,
+    limit: int,
+    priorities: Iterable[int],
+    lease: float,
+    using: str,
+) -> list[Message]:
     found: list[Message] = []
     with committed(using):
-        for priority in _awake(account, using):
+        for priority in priorities:
             rows = Message.objects.using(using).due()
             rows = rows.filter(account=account.alias, priority=priority)
             found += _lock(rows.order_by("due_at", "id"), limit - len(found), using)
@@ -83,8 +114,7 @@ def _step_to_sending(
 ) -> list[Message]:
     """Make the compare-and-set step; return the messages for which it was ours.
 
-    Select, then update: an UPDATE over a LIMITed subquery with SKIP LOCKED was
-    seen to claim all rows of a fresh table on PostgreSQL.
+    Select, then update, as every database can.
     """
     if not found:
         return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
+from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -12,18 +12,46 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
+class Inbox(Generic[R]):
+    """Where workers leave results for one thread that collects them.
+
+    It is woken when there are enough, not for each: every waking is a turn in which
+    no worker works.
+    """
+
+    def __init__(self) -> None:
+        self._results: deque[R] = deque()
+        self._enough = 1
+        self._are_enough = threading.Event()
+
+    def put(self, result: R) -> None:
+        """Leave a result."""
+        self._results.append(result)
+        if len(self._results) >= self._enough and not self._are_enough.is_set():
+            self._are_enough.set()
+
+    def collect(self, *, enough: int, patience: float) -> list[R]:
+        """Wait until there are enough, or ``patience`` seconds are over; take all."""
+        self._are_enough.clear()
+        self._enough = enough
+        # Looked at after the order is out: what came before it wakes nobody.
+        if len(self._results) < enough:
+            self._are_enough.wait(patience)
+        return [self._results.popleft() for _ in range(len(self._results))]
+
+
 class Crew(Generic[J, R]):
     """Some threads that do one kind of work.
 
     Results arrive in ``results`` in the order in which they are ready; several
-    crews may share that queue. ``work`` must not raise.
+    crews may share that inbox. ``work`` must not raise.
     """
 
     def __init__(
         self,
         size: int,
         work: Callable[[J], R],
-        results: queue.SimpleQueue[R],
+        results: Inbox[R],
         *,
         name: str = "negin-sms-worker",
     ) -> None:
@@ -66,23 +94,3 @@ class Crew(Generic[J, R]):
     def _run(self) -> None:
         while (job := self._jobs.get()) is not None:
             self._results.put(self._work(job))
-
-
-def collect(results: queue.SimpleQueue[R], *, enough: int, patience: float) -> list[R]:
-    """Wait for results: until there are enough, or ``patience`` seconds are over.
-
-    Waits for the first one as long as that too; returns what there is.
-    """
-    give_up_at = time.monotonic() + patience
-    found: list[R] = []
-    while len(found) < enough:
-        try:
-            found.append(results.get(timeout=max(0.0, give_up_at - time.monotonic())))
-        except queue.Empty:
-            break
-    while len(found) < 1000:
-        try:
-            found.append(results.get_nowait())
-        except queue.Empty:
-            break
-    return found

@@ -24,7 +24,7 @@ from .announcing import announce_outcomes, announce_settled
 from .counting import reopen_days
 from .queueing import wake
 from .reports import ActionReport
-from .results import flag_shared_ids
+from .shared_ids import flag_shared_ids
 from .transactions import write_alias
 from .wishes import User, find_account
 

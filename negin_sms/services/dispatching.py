@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import math
-import queue
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
 
-from .crew import collect
+from .crew import Inbox
 from .exchanges import Ending
 from .housekeeping import Housekeeping
 from .lanes import Lane
@@ -94,7 +93,7 @@ class Coordinator:
         progress: Progress | None = None,
     ) -> None:
         self.using = write_alias()
-        self._results: queue.SimpleQueue[Ending] = queue.SimpleQueue()
+        self._results: Inbox[Ending] = Inbox()
         self._lanes = [
             Lane(
                 account,
@@ -152,7 +151,7 @@ class Coordinator:
     def _collect(self) -> None:
         busy = min(self._in_flight(), sum(lane.workers for lane in self._lanes))
         enough = max(1, busy // 2)
-        endings = collect(self._results, enough=enough, patience=_PATIENCE)
+        endings = self._results.collect(enough=enough, patience=_PATIENCE)
         for lane in self._lanes:
             mine = [e for e in endings if e.job.account is lane.account]
             self._counts["unwritten"] += lane.take(mine)

@@ -8,6 +8,7 @@ the row, unless a person has acted on it.
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from collections import Counter
@@ -15,26 +16,26 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import Case, Q, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Value, When
 
 from negin_sms.choices import Flag, Status
 from negin_sms.exceptions import InvalidMessage, Throttled
 from negin_sms.gateway.codes import SUCCESS, find_code
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
-from negin_sms.querysets import DbNow, MessageQuerySet, from_now
+from negin_sms.querysets import DbNow, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
+from . import statements
 from .announcing import announce_outcomes, announce_settled
 from .counting import reopen_days
 from .exchanges import Ending
+from .shared_ids import flag_shared_ids
 
 logger = logging.getLogger("negin_sms")
 
 T = TypeVar("T")
 _LONGEST_WAIT = 2.0
-_ID_MEMORY = 2 * 24 * 3600.0  # the gateway itself forgets ids after about a day
 _warned_codes: set[int] = set()
 
 
@@ -47,18 +48,23 @@ def record(endings: Sequence[Ending], *, using: str) -> int:
     if not endings:
         return 0
     patience = max(ending.job.account.result_retry for ending in endings)
+    keep = functools.partial(insist, using=using, seconds=patience)
+    written: list[Ending] = []
+    settled: list[int] = []
+    left = list(endings)
     try:
-        written, settled = insist(
-            lambda: _write_all(endings, using), using=using, seconds=patience
-        )
+        written = keep(lambda: _write_at_once(endings, using))
+        keys = {ending.job.pk for ending in written}
+        left = [ending for ending in endings if ending.job.pk not in keys]
+        others, settled = keep(lambda: _write_in_steps(left, using))
+        written, left = written + others, []
     except (OperationalError, InterfaceError):
-        for ending in endings:
+        for ending in left:
             logger.critical("SMS result not saved: %s", _repair_line(ending))
-        return len(endings)
     _warn_of_codes(endings)
     announce_outcomes({e.job.pk: e.status for e in written}, using)
     announce_settled(settled, using)
-    return 0
+    return len(left)
 
 
 def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
@@ -81,8 +87,34 @@ def insist(action: Callable[[], T], *, using: str, seconds: float) -> T:
         wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def _write_all(endings: Sequence[Ending], using: str) -> tuple[list[Ending], list[int]]:
+def _write_at_once(endings: Sequence[Ending], using: str) -> list[Ending]:
+    """Write the usual case in one statement; return the endings that were written.
+
+    Of messages that were given the same id, the first: the next shows what it is.
+    """
+    told: dict[tuple[str, str], Ending] = {}
+    for ending in endings:
+        if ending.reply is not None:
+            account = ending.job.account.alias
+            told.setdefault((account, ending.reply.gateway_id), ending)
+    if not told or not statements.are_known(using):
+        return []
+    keys = statements.accept([_acceptance(e) for e in told.values()], using=using)
+    return [ending for ending in told.values() if ending.job.pk in keys]
+
+
+def _acceptance(ending: Ending) -> statements.Acceptance:
+    job, age = ending.job, _first_age(ending)
+    values = _accepted_values(ending)
+    return statements.Acceptance(id=job.pk, claim=job.claim, poll_in=age, **values)
+
+
+def _write_in_steps(
+    endings: Sequence[Ending], using: str
+) -> tuple[list[Ending], list[int]]:
     """Return the endings that were written, and the messages this settled."""
+    if not endings:
+        return [], []
     accepted = [ending for ending in endings if ending.reply is not None]
     one_by_one = [ending for ending in endings if ending.reply is None]
     written: list[Ending] = []
@@ -100,8 +132,8 @@ def _alike(accepted: Iterable[Ending]) -> Iterable[Sequence[Ending]]:
     """Group the endings that set the same values, but for the gateway's id."""
     groups: dict[tuple[Any, ...], list[Ending]] = {}
     for ending in accepted:
-        fields = {**_accepted_fields(ending), "gateway_id": "", "poll_at": ""}
-        key = (ending.job.claim, ending.job.account.alias, *fields.values())
+        values = {**_accepted_values(ending), "gateway_id": ""}
+        key = (ending.job.claim, ending.job.account.alias, *values.values())
         groups.setdefault(key, []).append(ending)
     return groups.values()
 
@@ -165,7 +197,8 @@ def _fields(ending: Ending) -> dict[str, Any]:
         return {**fields, "claim": "", "due_at": from_now(_delay(ending))}
     fields["finished_at"] = DbNow()
     if ending.reply is not None:
-        return fields | _accepted_fields(ending)
+        fields["poll_at"] = from_now(_first_age(ending))
+        return fields | _accepted_values(ending)
     # Not of accepted ones: they are written together, many in one statement.
     fields["exchange_seconds"] = round(ending.seconds, 3)
     if error and error.code is not None and find_code(error.code) is None:
@@ -173,19 +206,22 @@ def _fields(ending: Ending) -> dict[str, Any]:
     return fields
 
 
-def _accepted_fields(ending: Ending) -> dict[str, Any]:
-    reply, job = ending.reply, ending.job
+def _accepted_values(ending: Ending) -> dict[str, Any]:
+    reply = ending.reply
     assert reply is not None  # noqa: S101 - for the type checker
-    first_age = next_poll_age(0, job.account.poll_schedule)
     odd = reply.code != SUCCESS
     return {
         "gateway_id": reply.gateway_id,
         "used_line": reply.used_line,
         "code": reply.code,
         "detail": reply.msg if odd else "",
-        "flag": _flag(ending, odd),
-        "poll_at": from_now(first_age or 0),
+        "flag": str(_flag(ending, odd)),
     }
+
+
+def _first_age(ending: Ending) -> float:
+    """Return the seconds after which to ask for the first time."""
+    return next_poll_age(0, ending.job.account.poll_schedule) or 0.0
 
 
 def _flag(ending: Ending, odd: bool) -> str:
@@ -210,39 +246,6 @@ def _delay(ending: Ending) -> float:
     if isinstance(error, Throttled):
         return throttle_delay(error.retry_after)
     return retry_delay(ending.job.attempts)
-
-
-def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> list[int]:
-    """Flag the messages of an account that have one of these ids in common.
-
-    None of them is asked about any more: nobody could say whose report it is. Ids
-    may come round again in a gateway's life, so of the settled messages only those
-    of the last days count. Return those that this settled.
-    """
-    theirs = Message.objects.using(using).filter(account=alias)
-    suspects = _doubled(theirs.filter(gateway_id__in=set(gateway_ids)))
-    if not suspects:  # the usual case, and a plain look is all that it costs
-        return []
-    recent = Q(finished_at__gte=from_now(-_ID_MEMORY)) | Q(poll_at__isnull=False)
-    found = _doubled(theirs.filter(recent, gateway_id__in=suspects))
-    if not found:
-        return []
-    rows = theirs.filter(recent, gateway_id__in=found)
-    open_ones = rows.filter(settled_at__isnull=True)
-    settled = list(open_ones.values_list("pk", flat=True))
-    reopen_days(rows.values_list("finished_at", flat=True), using=using)
-    rows.update(
-        flag=Flag.SHARED_ID,
-        poll_at=None,
-        settled_at=Coalesce("settled_at", DbNow()),
-    )
-    logger.error("SMS account %r: one gateway id for several messages", alias)
-    return settled
-
-
-def _doubled(rows: MessageQuerySet) -> list[str]:
-    counts = Counter(rows.values_list("gateway_id", flat=True))
-    return [gateway_id for gateway_id, messages in counts.items() if messages > 1]
 
 
 def _flag_shared_ids(accepted: Iterable[Ending], using: str) -> list[int]:

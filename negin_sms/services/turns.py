@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,7 +27,7 @@ from negin_sms.retries import POLL_RETRY
 
 from . import breaker, claims
 from .announcing import announce_settled, announce_states
-from .crew import Crew, collect
+from .crew import Crew, Inbox
 from .reports import PollReport
 from .results import insist
 from .states import (
@@ -105,7 +104,7 @@ class Turn:
         self._batch_size = batch_size or account.states_batch_size
         self._source = source
         self._progress = progress
-        self._results: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._results: Inbox[Answer] = Inbox()
         ask = functools.partial(_ask, get_gateway(account.alias))
         self._crew: Crew[Sequence[Asked], Answer] = Crew(
             self._workers, ask, self._results, name="negin-sms-poller"
@@ -171,7 +170,7 @@ class Turn:
     def wait(self) -> list[Answer]:
         """Wait a moment for answers; touches no database."""
         enough = max(1, self._in_flight // 2)
-        return collect(self._results, enough=enough, patience=_PATIENCE)
+        return self._results.collect(enough=enough, patience=_PATIENCE)
 
     def take(self, answers: Sequence[Answer]) -> None:
         """Write the answers down; ask again for the halves of a refused chunk."""
