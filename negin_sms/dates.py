@@ -6,7 +6,9 @@ Gregorian.
 
 from __future__ import annotations
 
+import functools
 from datetime import date, datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.dateformat import DateFormat
@@ -15,10 +17,16 @@ from django.utils.translation import get_language
 
 from . import conf
 
-try:
-    import jdatetime
-except ImportError:
-    jdatetime = None
+
+@functools.cache
+def _jdatetime() -> Any:
+    """Return the library, None where it is not installed."""
+    # It takes 6 ms to load: only pages in Persian need it.
+    try:
+        import jdatetime
+    except ImportError:
+        return None
+    return jdatetime
 
 
 def moment_words(moment: datetime, style: str = "DATETIME_FORMAT") -> str:
@@ -48,7 +56,7 @@ def _words(value: date, style: str) -> str:
 
 def _is_jalali() -> bool:
     persian = (get_language() or "").partition("-")[0] == "fa"
-    return persian and jdatetime is not None and conf.wants_jalali()
+    return persian and conf.wants_jalali() and _jdatetime() is not None
 
 
 class _JalaliFormat(DateFormat):
@@ -56,7 +64,7 @@ class _JalaliFormat(DateFormat):
 
     def __init__(self, value: date) -> None:
         super().__init__(value)
-        self._jalali = jdatetime.date.fromgregorian(
+        self._jalali = _jdatetime().date.fromgregorian(
             year=value.year, month=value.month, day=value.day
         )
 
@@ -73,7 +81,7 @@ class _JalaliFormat(DateFormat):
         return int(self._jalali.month)
 
     def F(self) -> str:  # noqa: N802
-        return str(jdatetime.date.j_months_fa[self._jalali.month - 1])
+        return str(_jdatetime().date.j_months_fa[self._jalali.month - 1])
 
     M = N = E = b = F  # the months have no short names
 

@@ -9,6 +9,8 @@ Source: 3GPP TS 23.038 and 23.040.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -21,6 +23,18 @@ _GSM_EXTENDED = frozenset("^{}\\[~]|€\f")
 GSM = "GSM-7"
 UNICODE = "UCS-2"
 _LIMITS = {GSM: (160, 153), UNICODE: (70, 67)}
+
+
+def _one_of(characters: Iterable[str]) -> str:
+    return re.escape("".join(sorted(characters)))
+
+
+# Expressions and not loops: a text is looked at a few times for each message.
+_NOT_GSM = re.compile(f"[^{_one_of(_GSM_BASIC | _GSM_EXTENDED)}]")
+_DOUBLE = {  # what takes two units
+    GSM: re.compile(f"[{_one_of(_GSM_EXTENDED)}]"),
+    UNICODE: re.compile("[\U00010000-\U0010ffff]"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +51,27 @@ def measure(text: str) -> Length:
 
     An empty text has no parts.
     """
-    encoding = UNICODE if unicode_characters(text) else GSM
-    widths = [_width(character, encoding) for character in text]
-    units = sum(widths)
+    encoding = UNICODE if _NOT_GSM.search(text) else GSM
+    units = len(text) + len(_DOUBLE[encoding].findall(text))
     single, several = _LIMITS[encoding]
     if units <= single:
         return Length(encoding, units, 1 if text else 0)
-    return Length(encoding, units, _fill(widths, several))
+    if units == len(text):
+        return Length(encoding, units, math.ceil(units / several))
+    return Length(encoding, units, _fill(text, encoding, several))
 
 
 def unicode_characters(text: str) -> list[str]:
     """Return the characters that make a text UCS-2, each once, in their order."""
-    return list(dict.fromkeys(c for c in text if not _is_gsm(c)))
+    return list(dict.fromkeys(_NOT_GSM.findall(text)))
 
 
-def _is_gsm(character: str) -> bool:
-    return character in _GSM_BASIC or character in _GSM_EXTENDED
-
-
-def _width(character: str, encoding: str) -> int:
-    if encoding == GSM:
-        return 2 if character in _GSM_EXTENDED else 1
-    return 2 if ord(character) > 0xFFFF else 1
-
-
-def _fill(widths: Iterable[int], capacity: int) -> int:
+def _fill(text: str, encoding: str, capacity: int) -> int:
+    """Count the parts of a text some of whose characters must not be cut in two."""
+    double = _DOUBLE[encoding]
     parts, used = 1, 0
-    for width in widths:
+    for character in text:
+        width = 2 if double.match(character) else 1
         if used + width > capacity:
             parts, used = parts + 1, 0
         used += width

@@ -64,7 +64,7 @@ def test_can_be_switched_off(persian, settings):
 
 
 def test_without_jdatetime_stays_gregorian(persian, monkeypatch):
-    monkeypatch.setattr(dates, "jdatetime", None)
+    monkeypatch.setattr(dates, "_jdatetime", lambda: None)
     assert dates.moment_words(NEW_YEAR) == "21 مارس 2025، ساعت 0:00"
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
+from negin_sms import services
+from negin_sms.models import Message
 from negin_sms.services.transactions import retry_deadlocks
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,3 +70,25 @@ def test_in_the_callers_transaction_it_is_the_callers():
     with pytest.raises(OperationalError), transaction.atomic():
         retry_deadlocks(action, using="default")
     assert len(tries) == 1
+
+
+def test_many_are_saved_once_each_when_the_second_chunk_met_a_deadlock():
+    inserts = 0
+
+    def choose_us(execute, sql, *rest):
+        nonlocal inserts
+        inserts += sql.startswith("INSERT")
+        if inserts == before_the_second + 1:
+            inserts += 1
+            raise OperationalError(1213, "Deadlock found")
+        return execute(sql, *rest)
+
+    wishes = [{"mobile": "09395213300", "text": f"n {i}"} for i in range(600)]
+    with CaptureQueriesContext(connection) as queries:
+        services.queue_many(wishes[:500], group="before")
+    before_the_second = sum(q["sql"].startswith("INSERT") for q in queries)
+    with connection.execute_wrapper(choose_us):
+        services.queue_many(wishes)
+    assert inserts > 2 * before_the_second
+    texts = Message.objects.filter(group="").order_by("pk").values_list("text")
+    assert [text for (text,) in texts] == [wish["text"] for wish in wishes]

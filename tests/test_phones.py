@@ -3,13 +3,19 @@ from __future__ import annotations
 import contextlib
 import re
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.phones import mask_mobile, normalize_mobile, search_digits
+from negin_sms.phones import (
+    _read_spelling,
+    mask_mobile,
+    normalize_mobile,
+    search_digits,
+)
 
 NUMBER = "+989395213300"
 LRM, RLM, LRE, PDF, ZWNJ = "\u200e", "\u200f", "\u202a", "\u202c", "\u200c"
@@ -250,3 +256,40 @@ def test_search_term_becomes_digits_of_the_stored_form(term, digits):
 def test_search_finds_what_is_typed_so_far(prefix, typed):
     term = prefix + "9395213300"[:typed]
     assert search_digits(term) == "9395213300"[:typed]
+
+
+def both_ways(text: str) -> tuple[str, str]:
+    """Read a number as it is read, and without the short way for plain spellings."""
+    return outcome(normalize_mobile, text), outcome(_read_spelling, text)
+
+
+def outcome(read: Callable[[str], str], text: str) -> str:
+    try:
+        return read(text)
+    except InvalidMessage as error:
+        return str(error.reason)
+
+
+PREFIXES = ("", "0", "98", "+98", "0098")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_plain_spellings_are_read_as_libphonenumber_reads_them(prefix):
+    for operator in range(900, 1000):
+        for rest in ("0000000", "1234567", "9999999", "8989898"):
+            number, by_library = both_ways(f"{prefix}{operator}{rest}")
+            assert number == by_library == f"+98{operator}{rest}"
+
+
+_PLAIN_OR_NEARLY = r"\A(\+98|0098|98|0|\+|00|009|980|\+980|\+98 )?9?[0-9]{8,10}\n?\Z"
+_ONE_IN_PERSIAN = r"\A(\+98|0098|98|0)?9[0-9]{8}[۰-۹]\Z"
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.from_regex(_PLAIN_OR_NEARLY) | st.from_regex(_ONE_IN_PERSIAN) | _numberlike)
+@example("9830003300")
+@example("09395213300\n")
+@example("+98989395213300")
+def test_both_ways_of_reading_agree(text):
+    number, by_library = both_ways(text)
+    assert number == by_library

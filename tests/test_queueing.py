@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
+from django.forms import model_to_dict
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms import services
@@ -71,6 +75,57 @@ def test_queue_many_costs_one_insert_a_chunk(django_assert_max_num_queries):
     wishes = [{"mobile": MOBILE, "text": "x"} for _ in range(900)]
     with django_assert_max_num_queries(40):  # SQLite: 999 values a statement
         services.queue_many(wishes)
+
+
+def test_queue_many_asks_nothing_for_a_single_message(django_assert_num_queries):
+    wishes = [{"mobile": MOBILE, "text": f"n {i}"} for i in range(1000)]
+    clock_and_savepoints = 3
+    with django_assert_num_queries(clock_and_savepoints + 2 * inserts_of(500)):
+        services.queue_many(wishes)
+
+
+def inserts_of(rows: int) -> int:
+    """Return how many statements it takes to insert a chunk, by the bare ORM."""
+    chunk = [MessageFactory.build() for _row in range(rows)]
+    with CaptureQueriesContext(connection) as queries:
+        Message.objects.bulk_create(chunk)
+    return len(queries)
+
+
+def test_queue_many_looks_for_keys_once_a_chunk(django_assert_num_queries):
+    wishes = [
+        {"mobile": MOBILE, "text": "x", "idempotency_key": f"k {i}"} for i in range(900)
+    ]
+    rows = services.queue_many(wishes)
+    with django_assert_num_queries(5):  # the clock, two chunks, between savepoints
+        assert services.queue_many(wishes) == rows
+
+
+def test_queue_many_makes_the_rows_that_queue_sms_makes():
+    services.queue_sms("۰۹۳۹ ۵۲۱ ۳۳۰۰", "سلام", group="g", source="shop")
+    wish = {"mobile": "۰۹۳۹ ۵۲۱ ۳۳۰۰", "text": "سلام"}
+    services.queue_many([wish], group="g", source="shop")
+    one, of_many = map(model_to_dict, Message.objects.order_by("pk"))
+    for name in ("id", "created_at", "due_at", "expires_at"):
+        assert one.pop(name) < of_many.pop(name)
+    assert one == of_many
+
+
+def test_queue_many_needs_the_memory_of_a_chunk():
+    wishes = ({"mobile": MOBILE, "text": f"n {i}"} for i in range(1000))
+    services.queue_many(wishes)  # what is made once is made now
+    assert memory_beside(6000) < memory_beside(1000) + 200_000
+
+
+def memory_beside(count: int) -> int:
+    """Return the most bytes that are taken beside the list of rows."""
+    gc.collect()
+    tracemalloc.start()
+    kept = services.queue_many({"mobile": MOBILE, "text": "x"} for _ in range(count))
+    now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(kept) == count
+    return peak - now
 
 
 def test_queued_drafts_wait_for_their_time():

@@ -8,7 +8,7 @@ behind something that failed is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 
 from django.core import checks
@@ -24,17 +24,14 @@ from negin_sms.exceptions import (
     Rejected,
     Throttled,
 )
-from negin_sms.gateway import get_gateway, probe
+from negin_sms.gateway import get_gateway
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now
 
-from .findings import Diagnosis, Finding, Level, Looking
+from .findings import Diagnosis, Finding, Level, Looking, judge_clock
 from .status import MISSING_AFTER
 from .transactions import write_alias
 
-_RENEW_BEFORE = timedelta(days=14)
-_CLOCK_TOLERANCE = 10.0  # seconds; an answer's time is told in whole ones
-_CLOCK_LIMIT = 300.0
 _OWN_BACKENDS = "negin_sms.gateway."
 _SOME_ID = "1"  # asked about where no message has an id: any will do
 
@@ -67,12 +64,19 @@ def _account(account: conf.Account) -> Iterator[Finding]:
     yield from _wishes(account, looking)
     way_is_open = True
     if account.is_live:
-        way = probe.look(account)
-        yield from _way(way, account, looking)
-        way_is_open = way.failed in (None, probe.Step.ANSWER)
+        way_is_open = yield from _way(account, looking)
     if way_is_open:
         yield _credentials(account, looking)
     yield from _workers(account, looking)
+
+
+def _way(account: conf.Account, looking: Looking) -> Generator[Finding, None, bool]:
+    """Look at the way to the gateway; return whether it is open."""
+    # Only who looks needs requests (the probe goes the client's way), which takes
+    # longer to load than all of the app.
+    from . import ways
+
+    return (yield from ways.examine(account, looking))
 
 
 def _settings() -> Iterator[Finding]:
@@ -108,108 +112,12 @@ def _wishes(account: conf.Account, looking: Looking) -> Iterator[Finding]:
         yield looking.ok("settings", _("Its settings can be read; sending is on."))
 
 
-def _way(way: probe.Way, account: conf.Account, looking: Looking) -> Iterator[Finding]:
-    if way.unseen:
-        words = _("The proxy %(host)s hides what is behind it; not looked at.")
-        yield looking.ok("connection", words % {"host": way.peer})
-        return
-    yield _name(way, looking)
-    if way.failed is not probe.Step.NAME:
-        yield _connection(way, looking)
-        if way.failed is not probe.Step.CONNECTION and account.is_encrypted:
-            yield _tls(way, account, looking)
-    if way.failed in (None, probe.Step.ANSWER):
-        yield _gateway_clock(way, looking)
-
-
-def _name(way: probe.Way, looking: Looking) -> Finding:
-    if way.failed is probe.Step.NAME:
-        words = _("The name %(host)s cannot be resolved (%(cause)s).")
-        advice = _("Check BASE_URL, or the proxy, and this machine's name servers.")
-        values = {"host": way.peer, "cause": way.cause}
-        return looking.failure("name", words % values, advice)
-    values = {"host": way.peer, "addresses": ", ".join(way.addresses)}
-    return looking.ok("name", _("%(host)s is %(addresses)s.") % values)
-
-
-def _connection(way: probe.Way, looking: Looking) -> Finding:
-    values = {"place": f"{way.peer}:{way.port}", "cause": way.cause}
-    if way.failed is probe.Step.CONNECTION:
-        words = _("No connection to %(place)s (%(cause)s).")
-        advice = _(
-            "Check BASE_URL, the firewall, and whether the gateway allows this "
-            "server's address."
-        )
-        return looking.failure("connection", words % values, advice)
-    return looking.ok("connection", _("%(place)s can be reached.") % values)
-
-
-def _tls(way: probe.Way, account: conf.Account, looking: Looking) -> Finding:
-    if way.failed is probe.Step.TLS:
-        words = _("No secure connection to %(host)s (%(cause)s).")
-        values = {"host": account.host, "cause": way.cause}
-        return looking.failure("tls", words % values, _tls_advice(way.verify_code))
-    if way.ends_at is None:
-        return looking.ok("tls", _("The connection is secure."))
-    left = way.ends_at - timezone.now()
-    words = _("%(version)s; the certificate is valid for %(days)d more days.")
-    words %= {"version": way.tls_version, "days": left.days}
-    if left > _RENEW_BEFORE:
-        return looking.ok("tls", words)
-    advice = _(
-        "Ask the gateway's operator to renew it; after that day nothing can be sent."
-    )
-    return looking.warning("tls", words, advice)
-
-
-def _tls_advice(verify_code: int) -> str:
-    """Return what to do, by OpenSSL's reason against the certificate."""
-    if verify_code in _OUT_OF_TIME:
-        return _(
-            "Check this machine's clock; if it is right, the gateway's operator has to "
-            "renew the certificate."
-        )
-    if verify_code in _OTHER_NAME:
-        return _("Check the host in BASE_URL: the certificate is another host's.")
-    if verify_code:
-        return _(
-            "Whoever answers there may not be the gateway. If it is, name the file of "
-            "its authority in CA_FILE."
-        )
-    return _("Check the port in BASE_URL, and what stands between (proxy, firewall).")
-
-
-_OUT_OF_TIME = (9, 10)  # not valid yet, expired
-_OTHER_NAME = (62, 64)  # of a host name, of an address
-
-
-def _gateway_clock(way: probe.Way, looking: Looking) -> Finding:
-    if way.ahead is None:
-        return looking.ok("clock", _("The gateway does not tell the time."))
-    return _clock("clock", _("the gateway's"), way.ahead, looking)
-
-
 def _database_clock() -> Iterator[Finding]:
     using = write_alias()
     before = timezone.now()
     told = database_now(using)
     ahead = (before + (timezone.now() - before) / 2 - told).total_seconds()
-    yield _clock("database clock", _("the database's"), ahead, Looking())
-
-
-def _clock(subject: str, whose: str, ahead: float, looking: Looking) -> Finding:
-    """Judge by how many seconds our clock is ahead of another."""
-    if abs(ahead) <= _CLOCK_TOLERANCE:
-        words = _("This machine's clock agrees with %(whose)s.") % {"whose": whose}
-        return looking.ok(subject, words)
-    words = (
-        _("This machine's clock is %(seconds)d s ahead of %(whose)s.")
-        if ahead > 0
-        else _("This machine's clock is %(seconds)d s behind %(whose)s.")
-    ) % {"seconds": abs(ahead), "whose": whose}
-    advice = _("Have the clocks set by NTP: timedatectl set-ntp true.")
-    serious = abs(ahead) > _CLOCK_LIMIT
-    return (looking.failure if serious else looking.warning)(subject, words, advice)
+    yield judge_clock("database clock", _("the database's"), ahead, Looking())
 
 
 def _credentials(account: conf.Account, looking: Looking) -> Finding:

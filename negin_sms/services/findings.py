@@ -5,6 +5,11 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
+_CLOCK_TOLERANCE = 10.0  # seconds; an answer's time is told in whole ones
+_CLOCK_LIMIT = 300.0
+
 
 class Level(enum.StrEnum):
     """How bad it is."""
@@ -64,3 +69,18 @@ class Looking:
     def failure(self, subject: str, words: str, advice: str = "") -> Finding:
         """Say what keeps messages from leaving."""
         return Finding(self.account, subject, Level.FAILURE, words, advice)
+
+
+def judge_clock(subject: str, whose: str, ahead: float, looking: Looking) -> Finding:
+    """Judge by how many seconds our clock is ahead of another."""
+    if abs(ahead) <= _CLOCK_TOLERANCE:
+        words = _("This machine's clock agrees with %(whose)s.") % {"whose": whose}
+        return looking.ok(subject, words)
+    words = (
+        _("This machine's clock is %(seconds)d s ahead of %(whose)s.")
+        if ahead > 0
+        else _("This machine's clock is %(seconds)d s behind %(whose)s.")
+    ) % {"seconds": abs(ahead), "whose": whose}
+    advice = _("Have the clocks set by NTP: timedatectl set-ntp true.")
+    serious = abs(ahead) > _CLOCK_LIMIT
+    return (looking.failure if serious else looking.warning)(subject, words, advice)

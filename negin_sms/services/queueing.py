@@ -64,7 +64,9 @@ def queue_many(
     Each mapping holds ``mobile``, ``text`` and any field of ``queue_sms``;
     ``fields`` are for all of them. Raise InvalidMessage, with the position of the
     mapping at fault in ``position``, IdempotencyConflict or CapExceeded; nothing is
-    saved then. One INSERT a chunk; MySQL gives the rows no primary keys.
+    saved then. One INSERT a chunk, which is also all the memory that is taken beside
+    the list, but for a place for each idempotency key and each number with a cap.
+    MySQL gives the rows no primary keys.
     """
     using = write_alias()
     now, templates = database_now(using), Templates(using)
@@ -72,10 +74,9 @@ def queue_many(
         _compose_at(position, {**fields, **dict(mapping)}, now, templates)
         for position, mapping in enumerate(messages)
     ]
-    rows = reuse_keys(composed, using)
-    new = {id(row): row for row in rows if row.pk is None}
+    rows, new = reuse_keys(composed, using)
     try:
-        retry_deadlocks(lambda: _insert(new.values(), now, using), using=using)
+        retry_deadlocks(lambda: _insert(new, now, using), using=using)
     except IntegrityError:
         raise IdempotencyConflict(
             _("An idempotency key was taken while the messages were saved; call again.")
@@ -85,10 +86,12 @@ def queue_many(
     return rows
 
 
-def _insert(messages: Iterable[Message], now: datetime, using: str) -> None:
+def _insert(messages: Sequence[Message], now: datetime, using: str) -> None:
     with transaction.atomic(using=using):
         caps.count(messages, now, using)
-        Message.objects.using(using).bulk_create(messages, batch_size=_CHUNK)
+        for start in range(0, len(messages), _CHUNK):
+            # A call for each, as one for all would keep their keys until its end.
+            Message.objects.using(using).bulk_create(messages[start : start + _CHUNK])
 
 
 def queue_messages(messages: Iterable[Message]) -> ActionReport:

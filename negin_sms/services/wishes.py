@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -33,6 +34,11 @@ from . import caps
 from .transactions import retry_deadlocks
 
 User = AbstractBaseUser
+
+_Key = tuple[str, str | None]
+_KEYS_ASKED = 500  # a statement; SQLite takes so many thousand values and no more
+_PRIORITIES = tuple(Priority.values)  # a property that makes a list each time
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class WishFields(TypedDict, total=False):
@@ -141,23 +147,43 @@ def _insert(message: Message, using: str) -> None:
         message.save(using=using, force_insert=True)
 
 
-def reuse_keys(messages: Iterable[Message], using: str) -> list[Message]:
-    """Replace the messages whose idempotency key is taken by the rows that have it."""
-    wanted = [m for m in messages if m.idempotency_key]
-    taken = Message.objects.using(using).filter(
-        account__in={m.account for m in wanted},
-        idempotency_key__in=[m.idempotency_key for m in wanted],
-    )
-    owners = {(row.account, row.idempotency_key): row for row in taken}
-    firsts: dict[tuple[str, str | None], Message] = {}
-    result = []
+def reuse_keys(
+    messages: list[Message], using: str
+) -> tuple[list[Message], list[Message]]:
+    """Replace the messages whose idempotency key is taken by the rows that have it.
+
+    Return all of them, in order, and those to be inserted, each once.
+    """
+    keyed = [m for m in messages if m.idempotency_key]
+    if not keyed:
+        return messages, messages
+    owners = _owners_of_keys(keyed, using)
+    rows, new = [], []
     for message in messages:
-        key = (message.account, message.idempotency_key)
+        owner = message
         if message.idempotency_key:
-            owner = owners.get(key) or firsts.setdefault(key, message)
-            message = _same_or_conflict(owner, message)
-        result.append(message)
-    return result
+            owner = owners.setdefault(_key(message), message)
+        rows.append(_same_or_conflict(owner, message))
+        if owner is message:
+            new.append(message)
+    return rows, new
+
+
+def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, Message]:
+    """Return the rows that have these messages' keys, by account and key."""
+    owners = {}
+    for start in range(0, len(messages), _KEYS_ASKED):
+        some = messages[start : start + _KEYS_ASKED]
+        taken = Message.objects.using(using).filter(
+            account__in={m.account for m in some},
+            idempotency_key__in=[m.idempotency_key for m in some],
+        )
+        owners.update({_key(row): row for row in taken})
+    return owners
+
+
+def _key(message: Message) -> _Key:
+    return message.account, message.idempotency_key
 
 
 def _owner_of_key(message: Message, using: str) -> Message | None:
@@ -237,7 +263,7 @@ def _service_text(name: str, account: conf.Account) -> int:
 def _parts(text: Any, account: conf.Account) -> int:
     if not isinstance(text, str) or not text.strip():
         raise InvalidMessage("text", _("The text is empty."))
-    if "\0" in text or any(unicodedata.category(c) == "Cs" for c in text):
+    if _UNSENDABLE.search(text):
         raise InvalidMessage(
             "text",
             _("The text holds characters that cannot be sent (NUL, surrogates)."),
@@ -256,7 +282,7 @@ def _parts(text: Any, account: conf.Account) -> int:
 
 
 def _priority(value: Any) -> int:
-    if value not in Priority.values:
+    if value not in _PRIORITIES:
         raise InvalidMessage("priority", _("Unknown priority; use one of Priority."))
     return int(value)
 
@@ -286,8 +312,10 @@ def _aware(moment: datetime | None) -> datetime | None:
 
 
 def _short(field: str, value: str | None) -> str:
-    limit: int = getattr(Message._meta.get_field(field), "max_length", 0)
     text = "" if value is None else str(value)
+    if not text:
+        return ""
+    limit: int = getattr(Message._meta.get_field(field), "max_length", 0)
     if len(text) > limit:
         raise InvalidMessage(
             field, _("Give at most %(limit)s characters.") % {"limit": limit}
