@@ -219,11 +219,12 @@ class Lane:
     def _worth_a_look(self, most: int) -> int:
         """Return from how much room on it pays to ask the database.
 
-        Not before what was in hand is in flight, so that claims come in batches.
+        Claims come in batches, but not so late that workers wait for them: with half
+        of what was in hand left to begin, a claim may take as long as that lasts.
         """
         if not self.in_flight or self._rate is not None:
             return 1
-        return max(1, min(self._spare, most))
+        return max(1, min(self._spare // 2, most))
 
     def _allowance(self) -> int:
         """Return how many messages RATE allows now (a bucket of one second)."""
