@@ -107,6 +107,7 @@ def test_rescue_makes_stale_claims_uncertain_and_never_queued(caplog):
     assert (row.status, row.claim) == (Status.UNCERTAIN, "web7:4242:abc")
     assert "web7" in row.detail
     assert "4242" in row.detail
+    assert f"{row.finished_at:%Y-%m-%d %H:%M}" in row.detail
     assert row.finished_at is not None
     assert "1 SMS became uncertain" in caplog.text
 

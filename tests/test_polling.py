@@ -337,6 +337,13 @@ def test_poller_is_seen(gateway):
     assert timezone.now() - seen < timedelta(seconds=5)
 
 
+def test_poller_rescues_what_a_dead_dispatcher_held(gateway):
+    row = MessageFactory(sending=True, claimed_until=timezone.now())
+    services.poll_states()
+    row.refresh_from_db()
+    assert row.status == Status.UNCERTAIN
+
+
 class TestTwoPollers:
     def read(self, limit=10):
         now = timezone.now()

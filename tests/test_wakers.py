@@ -43,6 +43,10 @@ def refuse_waking(alias: str) -> None:
     raise InvalidConfiguration("Install it.")
 
 
+def fail_waking(alias: str) -> None:
+    raise OSError("amqp://user:secret@broker does not answer")
+
+
 NOTED = {
     alias: {**NEGIN_SMS["default"], "WAKER": "tests.test_wakers.note_waking"}
     for alias in ("default", "second")
@@ -132,6 +136,13 @@ class TestOncePerTransaction:
         settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
         assert queue().status == Status.QUEUED
         assert "SMS account 'default' failed: Install it." in caplog.text
+
+    def test_others_words_are_not(self, settings, caplog):
+        waker = {"WAKER": "tests.test_wakers.fail_waking"}
+        settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
+        assert queue().status == Status.QUEUED
+        assert "SMS account 'default' failed: OSError" in caplog.text
+        assert "secret" not in caplog.text
 
 
 @override_settings(NEGIN_SMS=NOTED)
