@@ -128,18 +128,18 @@ def test_rate_is_not_made_up_for_after_an_idle_time(use_account):
     def progress(_ended: int) -> None:
         nonlocal back_at
         if not back_at:
-            time.sleep(2)
+            time.sleep(1.5)
             back_at = time.monotonic()
-            MessageFactory.create_batch(45)
-        elif len(memory.outbox) == 46:
+            MessageFactory.create_batch(65)
+        elif len(memory.outbox) == 66:
             stop.set()
 
     MessageFactory()
     services.dispatch_queue(
-        rate=20, forever=True, interval=0.05, stop=stop, progress=progress
+        rate=40, forever=True, interval=0.05, stop=stop, progress=progress
     )
     for number, begun_at in enumerate(TimingGateway.begun_at[1:], 1):
-        assert begun_at - back_at >= (number - 20) / 20
+        assert begun_at - back_at >= (number - 40) / 40
 
 
 def test_stop_puts_back_what_was_not_begun(slow):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -61,6 +62,26 @@ def test_dispatcher_that_was_seen_is_not_missing():
     AccountState.objects.create(account="default", dispatcher_seen_at=ago(minutes=1))
     assert not services.dispatcher_is_missing()
     assert services.queue_status().problems == ()
+
+
+def test_ages_and_signs_of_life_are_told_in_words_and_in_json():
+    seen = ago(minutes=1)
+    AccountState.objects.create(
+        account="default", dispatcher_seen_at=seen, poller_seen_at=seen
+    )
+    MessageFactory(due_at=ago(seconds=100))
+    MessageFactory(accepted=True, poll_at=ago(seconds=200))
+    out, code = run("sms_queue_status")
+    assert code == 0
+    assert re.search(r"1 due, the oldest for 10\d s", out)
+    assert re.search(r"1 states to ask for, the oldest for 20\d s", out)
+    at = f"{timezone.localtime(seen):%Y-%m-%d %H:%M:%S}"
+    assert f"dispatcher last seen {at}, poller last seen {at}" in out
+    (account,) = json.loads(run("sms_queue_status", "--json")[0])["accounts"]
+    assert 100 <= account["oldest_due_seconds"] < 110
+    assert 200 <= account["oldest_state_due_seconds"] < 210
+    assert account["dispatcher_seen_at"] == account["poller_seen_at"]
+    assert account["dispatcher_seen_at"].startswith(f"{seen:%Y-%m-%dT%H:%M:%S}")
 
 
 def test_json_holds_the_same_without_numbers():
