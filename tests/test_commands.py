@@ -193,6 +193,15 @@ def manage(*args: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.fixture
+def heed_ctrl_c():
+    """Undo what a shell does to its background jobs, and we would hand on: ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_sandbox_command_serves_until_interrupted():
     process = manage("serve_sms_sandbox", "--port=0")
     assert process.stdout is not None
@@ -205,6 +214,7 @@ def test_sandbox_command_serves_until_interrupted():
     assert process.returncode == 0
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_sandbox_command_ends_quietly_on_ctrl_c():
     interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     interrupt.start()
