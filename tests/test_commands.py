@@ -195,7 +195,7 @@ def manage(*args: str, **environment: str) -> subprocess.Popen[str]:
 
 @pytest.fixture
 def heed_ctrl_c():
-    """Undo what a shell does to its background jobs, and we would hand on: ignore it."""
+    """Undo what a shell does to its background jobs, and we hand on: ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -129,9 +129,10 @@ def test_settled_days_cost_two_queries_all_together(django_assert_num_queries):
     fill(40)
     fold_closed_days(using="default")
     # Not from FIRST on: at some hours of the day no message falls on it.
-    oldest = day_of(Message.objects.earliest("finished_at").finished_at)
+    oldest = Message.objects.earliest("finished_at").finished_at
+    assert oldest is not None
     with django_assert_num_queries(2):
-        delivery_report(oldest, TODAY - timedelta(days=3))
+        delivery_report(day_of(oldest), TODAY - timedelta(days=3))
 
 
 @pytest.mark.parametrize("days", [-1, LONGEST_REPORT])
