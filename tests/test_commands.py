@@ -13,7 +13,7 @@ import sys
 import termios
 import threading
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -148,11 +148,16 @@ class TestDispatch:
             run("dispatch_sms_queue")
 
 
+def past() -> datetime:
+    """Return a moment that is over on SQLite's clock too, which counts milliseconds."""
+    return timezone.now() - timedelta(seconds=1)
+
+
 @pytest.mark.django_db(transaction=True)
 class TestPoll:
     def test_prints_counts_in_a_closing_line(self):
         services.send_sms("09395213300", "x")
-        Message.objects.update(poll_at=timezone.now())
+        Message.objects.update(poll_at=past())
         out, err = run("poll_sms_states")
         assert out == (
             "1 asked, 1 answered, 1 changed, 1 settled (0 without a report), "
@@ -162,7 +167,7 @@ class TestPoll:
 
     def test_json_is_for_programs(self):
         services.send_sms("09395213300", "x")
-        Message.objects.update(poll_at=timezone.now())
+        Message.objects.update(poll_at=past())
         report = json.loads(run("poll_sms_states", "--json")[0])
         assert (report["due"], report["asked"], report["states"]) == (1, 1, {"1": 1})
         assert json.loads(run("poll_sms_states", "--json", "--dry-run")[0])["due"] == 0
@@ -209,6 +214,15 @@ def manage(*args: str, **environment: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.fixture
+def heed_ctrl_c():
+    """Undo what a shell does to its background jobs, and we hand on: ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_sandbox_command_serves_until_interrupted():
     process = manage("serve_sms_sandbox", "--port=0")
     assert process.stdout is not None
@@ -221,6 +235,7 @@ def test_sandbox_command_serves_until_interrupted():
     assert process.returncode == 0
 
 
+@pytest.mark.usefixtures("heed_ctrl_c")
 def test_sandbox_command_ends_quietly_on_ctrl_c():
     interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
     interrupt.start()

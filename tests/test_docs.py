@@ -1,11 +1,9 @@
-"""The README says what the code does."""
+"""The README and the reference say what the code does."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,26 +21,13 @@ from negin_sms.gateway.memory import SentMessage
 from negin_sms.gateway.scripts import Scripted
 from negin_sms.models import Message, SmsTemplate
 from negin_sms.services import stopping
+from tests.pages import README, blocks, read, section
 from tests.test_sample import run_tests
-
-README = (Path(__file__).parent.parent / "README.rst").read_text(encoding="utf-8")
-
-
-def section(title: str) -> str:
-    _before, _title, rest = README.partition(f"\n{title}\n====")
-    return re.split(r"\n\n\n", rest)[0]
-
-
-def python_blocks(title: str) -> list[str]:
-    blocks = re.findall(
-        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section(title) + "\n"
-    )
-    return [re.sub(r"^    ", "", block, flags=re.M) for block in blocks]
 
 
 def documented_defaults() -> dict[str, str]:
     rows = re.findall(
-        r"^``([A-Z_0-9]+)``\s{2,}(.+?)\s{2,}\S", section("Settings"), re.M
+        r"^``([A-Z_0-9]+)``\s{2,}(.+?)\s{2,}\S", read("reference/settings"), re.M
     )
     return {key: value.strip("`") for key, value in rows}
 
@@ -90,7 +75,7 @@ def test_statuses_are_explained():
 def test_commands_and_their_options_are_listed():
     ours = [name for name, app in get_commands().items() if app == "negin_sms"]
     for name in ours:
-        assert f"\n``{name}" in section("Commands")
+        assert f"\n``{name}" in read("reference/commands")
         assert (
             load_command_class("negin_sms", name).create_parser("", name).format_help()
         )
@@ -101,7 +86,7 @@ def test_commands_and_their_options_are_listed():
 )
 def test_options_of_the_services_are_listed(name):
     parser = load_command_class("negin_sms", name).create_parser("", name)
-    text = section("Commands").partition(f"``{name}``")[2].partition("\n``")[0]
+    text = read("reference/commands").partition(f"``{name}``")[2].partition("\n``")[0]
     options = {o for a in parser._actions for o in a.option_strings}
     django_s = {
         o
@@ -112,33 +97,26 @@ def test_options_of_the_services_are_listed(name):
 
 
 def test_signals_are_listed_and_their_example_runs(capsys):
-    listed = re.findall(r"^``(\w+_\w+)``", section("Signals"), re.M)
+    listed = re.findall(r"^``(\w+_\w+)``", read("reference/signals"), re.M)
     ours = [name for name, its in vars(signals).items() if isinstance(its, Signal)]
     assert listed == ours
-    (block,) = re.findall(
-        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section("Signals")
-    )
+    (block,) = blocks(read("reference/signals"))
     namespace: dict[str, Any] = {}
-    exec(
-        compile(re.sub(r"^    ", "", block, flags=re.M), "README.rst", "exec"),
-        namespace,
-    )
+    exec(compile(block, "signals.rst", "exec"), namespace)
     message = Message(pk=7, state=1)
     signals.message_settled.send(sender=Message, message=message)
     signals.message_settled.disconnect(namespace["note_delivery"])
     assert capsys.readouterr().out == "7 Delivered\n"
 
 
-def test_brakes_of_the_readme_work(settings):
-    block, veto = re.findall(
-        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section("Brakes")
-    )
+def test_guide_to_brakes_works(settings):
+    block, veto = blocks(read("howto/brakes"))
     namespace: dict[str, Any] = {}
-    exec(re.sub(r"^    ", "", block, flags=re.M), namespace)
+    exec(block, namespace)
     settings.NEGIN_SMS = namespace["NEGIN_SMS"]
     settings.NEGIN_SMS["default"].update(USERNAME="user", PASSWORD="secret")
     assert conf.get_account().mobile_caps == ((60, 1), (3600, 5), (86400, 20))
-    exec(re.sub(r"^    ", "", veto, flags=re.M), namespace)
+    exec(veto, namespace)
     signals.pre_send.disconnect(namespace["respect_our_own_list"])
     message = Message(group="newsletter", mobile="+989395213300")
     with pytest.raises(Vetoed):
@@ -147,7 +125,9 @@ def test_brakes_of_the_readme_work(settings):
 
 def test_operations_table_is_the_admin_s():
     rows = re.findall(
-        r"^(\S.*?)\s{2,}``negin_sms\.(\w+)_message``\s{2,}", section("Admin"), re.M
+        r"^(\S.*?)\s{2,}``negin_sms\.(\w+)_message``\s{2,}",
+        read("reference/admin"),
+        re.M,
     )
     assert rows == [(str(each.label), each.name) for each in OPERATIONS]
 
@@ -159,11 +139,11 @@ def test_named_services_exist():
 
 
 @pytest.mark.django_db
-def test_blocks_of_templates_run(settings):
+def test_guide_to_templates_works(settings):
     for text in ("Dear {name}: {code}", "{name} عزیز: {code}"):
         language = "en" if text.isascii() else "fa"
         SmsTemplate.objects.create(name="code", language=language, text=text)
-    send, named = python_blocks("Templates")
+    send, named = blocks(read("howto/templates"))
     exec(send, {})
     texts = set(Message.objects.values_list("text", flat=True))
     assert texts == {"Dear Sara: 1234", "Sara عزیز: 1234", "Ali عزیز: 5678"}
@@ -173,50 +153,41 @@ def test_blocks_of_templates_run(settings):
     assert dict(conf.get_account().service_texts) == {"otp": 3, "bill": 4}
 
 
-def test_blocks_of_testing_run(tmp_path):
-    with_pytest, with_unittest = python_blocks("Testing your project")
+def test_guide_to_testing_works(tmp_path):
+    with_pytest, with_unittest = blocks(read("howto/testing"))
     (tmp_path / "test_with_pytest.py").write_text(with_pytest)
     (tmp_path / "test_with_unittest.py").write_text(with_unittest)
     assert "5 passed" in run_tests(tmp_path)
 
 
 def test_orders_of_the_kit_are_listed():
-    listed = re.findall(r"^``(\w+)\(.*?\)``  ", section("Testing your project"), re.M)
+    listed = re.findall(r"^``(\w+)\(.*?\)``  ", read("howto/testing"), re.M)
     public = {name for name in vars(Scripted) if not name.startswith("_")}
     assert set(listed) == public - {"forget_orders", "next_order", "next_state"}
     fields_of = [f"``{field.name}``" for field in fields(SentMessage)]
-    assert [f for f in fields_of if f not in section("Testing your project")] == []
+    assert [f for f in fields_of if f not in read("howto/testing")] == []
 
 
 @pytest.mark.django_db(transaction=True)
 def test_python_blocks_of_sending_run(capsys):
-    blocks = re.findall(
-        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)",
-        section("Sending") + "\n" + section("The five scenarios") + "\n",
-    )
-    assert len(blocks) == 4
-    code = "\n".join(re.sub(r"^    ", "", block, flags=re.M) for block in blocks)
+    essentials = [*blocks(section("Sending")), *blocks(section("The five scenarios"))]
+    assert len(essentials) == 4
+    code = "\n".join(essentials)
     namespace: dict[str, Any] = {"InvalidMessage": InvalidMessage}
     exec(compile(code, "README.rst", "exec"), namespace)
     assert async_to_sync(namespace["send_code"])(None) == "accepted"
 
 
-def run_blocks(title: str) -> list[dict[str, Any]]:
-    """Run each Python block of a section beside an empty account."""
-    blocks = re.findall(
-        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", section(title) + "\n"
-    )
-    settings: list[dict[str, Any]] = []
-    for block in blocks:
-        settings.append({"NEGIN_SMS": {"default": {}}})
-        code = re.sub(r"^    ", "", block, flags=re.M)
-        exec(compile(code, "README.rst", "exec"), settings[-1])
+def settings_of(page: str) -> dict[str, Any]:
+    """Run the settings that a page shows, behind those of a project."""
+    settings: dict[str, Any] = {"NEGIN_SMS": {"default": {}}, "INSTALLED_APPS": []}
+    exec(compile("\n".join(blocks(read(page))), page, "exec"), settings)
     return settings
 
 
 def test_celery_settings_work():
     celery = pytest.importorskip("celery")
-    settings, _django_s = run_blocks("Task queues")
+    settings = settings_of("howto/celery")
     assert import_string(settings["NEGIN_SMS"]["default"]["WAKER"])
     app = celery.Celery("site", broker="memory://", set_as_current=False)
     app.config_from_object(settings, namespace="CELERY")
@@ -229,11 +200,14 @@ def test_celery_settings_work():
 
 def test_settings_of_django_tasks_work():
     pytest.importorskip("django_tasks_db")
-    _celery_s, settings = run_blocks("Task queues")
+    settings = settings_of("howto/django-tasks")
     assert import_string(settings["NEGIN_SMS"]["default"]["WAKER"])
     path = settings["TASKS"]["default"]["BACKEND"]
-    assert importlib.util.find_spec(path.rpartition(".")[0])
+    assert import_string(path)
+    assert settings["INSTALLED_APPS"] == [path.rpartition(".")[0]]
 
 
-def test_a_shift_is_as_long_as_the_readme_says():
-    assert f"after {stopping._SHIFT:.0f} seconds" in section("Task queues")
+@pytest.mark.parametrize("page", ["howto/celery", "howto/django-tasks"])
+def test_a_shift_is_as_long_as_the_guides_say(page):
+    words = re.sub(r"\s+", " ", read(page))
+    assert f"no more messages after {stopping._SHIFT:.0f} seconds" in words

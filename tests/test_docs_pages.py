@@ -1,12 +1,16 @@
-"""The pages in docs/ say what the code does, and their snippets run."""
+"""The pages in docs/ say what the code does, and their snippets run.
+
+What is typed into a terminal, settings that a project needs and the tutorial are in
+test_docs_followed.py; tables in test_docs.py; one-time passwords in contrib/.
+"""
 
 from __future__ import annotations
 
 import ast
-import importlib
 import re
-import textwrap
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,47 +18,33 @@ import pytest
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
 from negin_sms.services import dispatch_queue, status
-
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
-PAGES = sorted(
-    str(page.relative_to(DOCS)).removesuffix(".rst")
-    for page in DOCS.rglob("*.rst")
-    if "_build" not in page.parts
-)
-
-_BLOCK = re.compile(r"^( *)\.\. code-block:: python\n\n((?:\1    .*\n|\n)+)", re.M)
-
-
-def read(page: str) -> str:
-    return (DOCS / f"{page}.rst").read_text(encoding="utf-8")
-
-
-def blocks(page: str) -> list[str]:
-    return [textwrap.dedent(block) for _indent, block in _BLOCK.findall(read(page))]
+from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read
 
 
 def run(page: str, **names: Any) -> dict[str, Any]:
     """Run all Python of a page in one namespace, as a reader would."""
-    exec(compile("\n".join(blocks(page)), page, "exec"), names)
+    exec(compile("\n".join(blocks(read(page))), page, "exec"), names)
     return names
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_python_blocks_compile_and_import_what_there_is(page):
-    for block in blocks(page):
-        for node in ast.walk(ast.parse(block)):
-            name = getattr(node, "module", None) or ""
-            if isinstance(node, ast.ImportFrom) and name.startswith("negin_sms"):
-                module = importlib.import_module(name)
-                assert all(hasattr(module, alias.name) for alias in node.names)
+def test_sections_of_the_readme_are_there(page):
+    readme = read("README")
+    for title in re.findall(r"^\.\. readme-section:: (.+)$", read(page), re.M):
+        assert f"\n{title}\n{'=' * len(title)}\n" in readme
+
+
+def test_readme_leads_to_every_guide_and_to_files_that_are_there():
+    linked = set(re.findall(r"<([\w/.-]+\.(?:rst|md))>`__", read("README")))
+    assert [each for each in linked if not (ROOT / each).is_file()] == []
+    guides = {f"docs/{page}.rst" for page in PAGES if page.startswith("howto/")}
+    assert guides - linked == {"docs/howto/index.rst"}
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_sections_of_the_readme_are_there(page):
-    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
-    for title in re.findall(r"^\.\. readme-section:: (.+)$", read(page), re.M):
-        assert f"\n{title}\n{'=' * len(title)}\n" in readme
+def test_pictures_are_there(page):
+    pictures = re.findall(r"^\.\. image:: /(.+)$", read(page), re.M)
+    assert [each for each in pictures if not (DOCS / each).is_file()] == []
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -84,26 +74,42 @@ def test_guide_to_scenarios_sends():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guide_to_bulk_queues_a_file_once(tmp_path, capsys):
+def test_guide_to_bulk_queues_a_file_once(tmp_path, monkeypatch, capsys):
+    (people,) = literals(read("howto/bulk"))
+    (tmp_path / "people.csv").write_text(people, "utf-8-sig")
+    monkeypatch.chdir(tmp_path)
     guide = run("howto/bulk")
-    path = tmp_path / "people.csv"
-    path.write_text("mobile,name\n09395213300,Sara\n09395213301,Ali\n", "utf-8-sig")
-    first = guide["queue_file"](path)
-    assert first == guide["queue_file"](path)
-    assert {row.text for row in first} == {
+    assert capsys.readouterr().out == "2 lines are in the queue\n"
+    assert guide["rows"] == guide["queue_file"]("people.csv")
+    assert {row.text for row in guide["rows"]} == {
         f"Dear {name}, we have moved." for name in ("Sara", "Ali")
     }
     guide["stop_group"]("moved-2026")
-    assert capsys.readouterr().out.startswith("2 cancelled; 0 ")
+    assert capsys.readouterr().out == "2 cancelled; 0 had left or were over\n"
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guide_to_bulk_says_which_line_is_wrong(tmp_path, capsys):
+def test_guide_to_bulk_knows_a_number_in_two_spellings(tmp_path):
+    queue_file = bulk()["queue_file"]
+    path = tmp_path / "people.csv"
+    path.write_text("mobile,name\n09395213300,Sara\n+98 939 521 3300,Sara\n", "utf-8")
+    assert len(set(queue_file(path))) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_bulk_says_which_line_is_wrong(tmp_path):
     path = tmp_path / "people.csv"
     path.write_text("mobile,name\n09395213300,Sara\n12,Ali\n", "utf-8")
-    run("howto/bulk")["queue_file_or_say_why"](path)
-    assert capsys.readouterr().out.startswith("Line 3: ")
+    with pytest.raises(SystemExit, match="Line 3: "):
+        bulk()["queue_file"](path)
     assert not Message.objects.exists()
+
+
+def bulk() -> dict[str, Any]:
+    """Return the functions of the guide, without what it does with its file."""
+    names: dict[str, Any] = {}
+    exec(compile(blocks(read("howto/bulk"))[0], "howto/bulk", "exec"), names)
+    return names
 
 
 @pytest.mark.django_db(transaction=True)
@@ -120,14 +126,40 @@ def test_guide_to_accounts_uses_the_second(settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guide_to_moving_queues_and_sends():
-    blocks_of_guide = blocks("howto/moving")
-    assert "requests.post" in blocks_of_guide[0]  # what one moves away from
+def test_guide_to_moving_queues_and_sends(capsys):
+    by_hand, later, now, *_others = blocks(read("howto/moving"))
+    assert "requests.post" in by_hand  # what one moves away from; it would send
     names: dict[str, Any] = {}
-    for block in blocks_of_guide[1:]:
-        exec(compile(block, "howto/moving", "exec"), names)
+    exec(compile(later + now, "howto/moving", "exec"), names)
     assert names["send"]("09395213300", "hello").source == "legacy"
     assert names["send_now"]("09395213301", "hello").status == "accepted"
+    assert names["send_now"]("12", "hello") is None
+    assert capsys.readouterr().out.startswith("nothing was saved, correct it: ")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_moving_puts_a_backend_beneath_django_sms(settings, monkeypatch):
+    sms = pytest.importorskip("sms", reason="needs django-sms")
+    _by_hand, _later, _now, backend, setting, _kavenegar = blocks(read("howto/moving"))
+    module = ModuleType("shop.sms_backend")
+    exec(compile(backend, "howto/moving", "exec"), vars(module))
+    monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
+    monkeypatch.setitem(sys.modules, "shop.sms_backend", module)
+    named: dict[str, Any] = {}
+    exec(setting, named)
+    settings.SMS_BACKEND = named["SMS_BACKEND"]
+    assert sms.send_sms("hello", None, ["09395213300", "09395213301"]) == 2
+    assert sms.send_sms("hello", "9830003309", ["09395213300"]) == 1
+    lines = Message.objects.filter(source="django-sms").values_list("line", flat=True)
+    assert sorted(lines) == ["9830003300", "9830003300", "9830003309"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_moving_takes_kavenegar_s_parameters():
+    names: dict[str, Any] = {}
+    exec(compile(blocks(read("howto/moving"))[-1], "howto/moving", "exec"), names)
+    rows = names["sms_send"]({"receptor": "09395213300,09395213301", "message": "hi"})
+    assert [row.mobile for row in rows] == ["+989395213300", "+989395213301"]
 
 
 @pytest.mark.django_db(transaction=True)

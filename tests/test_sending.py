@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -86,6 +87,16 @@ class TestOutsideATransaction:
         assert row.status == Status.QUEUED
         assert row.due_at > row.created_at
         assert "cannot be reached" in row.detail
+
+    def test_unreachable_gateway_tells_the_day_and_the_time_zone(
+        self, use_account, settings
+    ):
+        settings.TIME_ZONE = "Asia/Tehran"
+        use_account("http://127.0.0.1:9/api")
+        with pytest.raises(NotSent) as caught:
+            services.send_sms(MOBILE, "x")
+        ends = row_of(caught).expires_at.astimezone(ZoneInfo("Asia/Tehran"))
+        assert f"will be sent until {ends:%Y-%m-%d %H:%M} +0330:" in str(caught.value)
 
     def test_row_that_was_not_sent_goes_out_later(self, use_account, sandbox):
         use_account("http://127.0.0.1:9/api")

@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.dates import moment_words
 from negin_sms.exceptions import GatewayError, NeginSmsError, NotSent, Vetoed
 from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.models import Message
@@ -190,7 +189,7 @@ def _advise(error: NotSent, attempt: Attempt) -> None:
         "The message stays in the queue and will be sent until %(time)s: do not "
         "send it again. send_messages([error.message]) tries now, "
         "cancel([error.message]) gives up."
-    ) % {"time": date_format(timezone.localtime(message.expires_at), "H:i e")}
+    ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
     if attempt.on_not_sent == "cancel" and _give_up(attempt):
         advice = _("The message was cancelled and will not be sent.")
     error.reason = f"{error.reason} {advice}"

@@ -1,4 +1,4 @@
-"""The README's section on one-time passwords is the project that is tested here."""
+"""The guide to one-time passwords is the project that is tested here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 
 from tests.contrib import require
-from tests.test_docs import README
+from tests.pages import blocks, read
 
 require("allauth", "allauth")
 require("two_factor", "two-factor")
@@ -20,33 +20,37 @@ require("django_otp", "otp")
 
 from negin_sms.contrib.otp import conf  # noqa: E402
 from negin_sms.contrib.otp.models import SMSDevice  # noqa: E402
-from tests.contrib.people import adapter  # noqa: E402
+from tests.contrib.people import adapter, models  # noqa: E402
 
-# A section ends where the next title stands; the blank lines of its code do not.
-TEXT = re.split(
-    r"\n\n\n(?=\S.*\n====)", README.partition("\nOne-time passwords\n====")[2]
-)[0]
-BLOCKS = [
-    re.sub(r"^    ", "", block, flags=re.M).strip()
-    for block in re.findall(
-        r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", TEXT + "\n"
-    )
-]
+TEXT = read("howto/codes")
+BLOCKS = [block.strip() for block in blocks(TEXT)]
+# models.py and adapter.py of the app, and what a program of one's own calls.
+CODE = [block for block in BLOCKS if "class " in block or "def " in block]
 
 
-def test_adapter_is_the_one_that_is_tested():
-    source = Path(adapter.__file__).read_text(encoding="utf-8")
-    (block,) = [block for block in BLOCKS if "class " in block]
+@pytest.mark.parametrize("module", [models, adapter])
+def test_code_is_what_is_tested(module):
+    source = Path(module.__file__ or "").read_text(encoding="utf-8")
+    path = module.__name__.removeprefix("tests.contrib.").replace(".", "/")
     code = source.replace("tests.contrib.people", "people").strip()
-    assert block == f"# people/adapter.py\n{code}"
+    assert f"# {path}.py\n{code}" in CODE
 
 
-@pytest.mark.parametrize("block", [b for b in BLOCKS if "class " not in b])
+@pytest.mark.django_db(transaction=True)
+def test_function_of_one_s_own_says_what_became_of_the_code(sms_outbox):
+    namespace: dict[str, Any] = {}
+    exec(compile(CODE[-1], "codes.rst", "exec"), namespace)
+    assert namespace["text_a_code"]("09395213300", 1234) == "On its way."
+    sms_outbox.refuse(14)
+    assert "Ask for a new one" in namespace["text_a_code"]("09395213300", 1234)
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b not in CODE])
 def test_settings_are_those_that_are_tested(block):
     named: dict[str, Any] = {"INSTALLED_APPS": [], "MIDDLEWARE": []}
-    exec(compile(block, "README.rst", "exec"), named)
+    exec(compile(block, "codes.rst", "exec"), named)
     keys = [key for key in named if key.isupper()]
-    assert len(keys) > 1
+    assert keys
     for key in keys:
         ours = getattr(settings, key)
         if key in ("INSTALLED_APPS", "MIDDLEWARE"):
