@@ -121,8 +121,29 @@ def pages() -> dict[str, str]:
         "search, part of a number": "?q=0939521",
         "search, gateway id": "?q=77777",
         "search, nothing found": "?q=09120000000",
+        # Two at once, which no index knows together.
+        "scenario and state 2": "?scenario__exact=chelcheleh&state=2",
+        "scenario and status rejected": (
+            "?scenario__exact=chelcheleh&status__exact=rejected"
+        ),
+        "unused scenario, accepted": (
+            "?scenario__exact=second_line&status__exact=accepted"
+        ),
+        "unused scenario, not sensitive": (
+            "?scenario__exact=second_line&sensitive__exact=0"
+        ),
+        "sensitive and no report": "?sensitive__exact=1&state=no_report",
+        "sensitive, unused scenario": "?sensitive__exact=1&scenario__exact=second_line",
+        "30 days, unused scenario": "?sent=30&scenario__exact=second_line",
+        "30 days and flag": "?sent=30&flag__exact=shared_id",
+        "search and scenario": "?q=0939521&scenario__exact=second_line",
+        "search and state 2": "?q=09395210077&state=2",
+        "oldest first": "?o=1",
+        "all of a group": "?group=batch-77&all=",
     }
     return {
+        "index": "/admin/negin_sms/",
+        "review": f"{LIST}review/",
         **{name: LIST + query for name, query in filters.items()},
         "report, 14 days": f"{LIST}report/",
         "report, 30 days": f"{LIST}report/?first={month}&last={today}",

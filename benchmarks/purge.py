@@ -66,7 +66,7 @@ def fill(messages: int, queued: int) -> None:
     some = [Message(**wish, **ending, **times) for _ in range(CHUNK)]
     Message.objects.bulk_create(some)
     for number in range(1, messages // CHUNK):
-        copy(first + timedelta(days=DAYS) * (number * CHUNK / messages))
+        copy(first + timedelta(days=DAYS) * (number * CHUNK / messages), number)
     times = {"created_at": now, "due_at": now, "expires_at": now + timedelta(days=1)}
     for _chunk in range(queued // CHUNK):
         some = [Message(**wish, **times, status="queued") for _ in range(CHUNK)]
@@ -80,15 +80,21 @@ def fill(messages: int, queued: int) -> None:
         cursor.execute("ANALYZE")
 
 
-def copy(at: datetime) -> None:
-    """Copy the first chunk of messages, ended at another moment."""
+def copy(at: datetime, number: int) -> None:
+    """Copy the first chunk of messages, ended at another moment, with other ids.
+
+    With one gateway id for all, statistics would keep SQLite from that index.
+    """
     from django.db import connection
 
     from negin_sms.models import Message
 
     columns = [field.column for field in Message._meta.fields if field.column != "id"]
     quoted = {name: connection.ops.quote_name(name) for name in columns}
-    values = ["%s" if name in TIMES else quoted[name] for name in columns]
+    text = "CHAR" if connection.vendor == "mysql" else "VARCHAR"
+    own = dict.fromkeys(TIMES, "%s")
+    own["gateway_id"] = f"CAST({number * CHUNK} + id AS {text}(32))"
+    values = [own.get(name, quoted[name]) for name in columns]
     moment = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -26,7 +26,7 @@ from .choices import (
     state_label,
 )
 from .phones import mask_mobile
-from .querysets import MessageQuerySet
+from .querysets import HELD_UNTIL, MessageQuerySet
 
 
 def _scenario_rule() -> Q:
@@ -184,8 +184,16 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        # Ends up in logs and on delete pages: no number, no text.
-        return f"SMS {self.pk} → {mask_mobile(self.mobile)} ({self.status})"
+        # Ends up in the history and on delete pages: no number, no text.
+        words = _("SMS %(pk)s → %(number)s (%(status)s)")
+        status = self.get_status_display()
+        return str(
+            words % {"pk": self.pk, "number": self.masked_mobile, "status": status}
+        )
+
+    def __repr__(self) -> str:
+        # Ends up in logs, which are searched: the same in every language.
+        return f"<Message: SMS {self.pk} → {self.masked_mobile} ({self.status})>"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save with an empty idempotency key as NULL."""
@@ -196,6 +204,11 @@ class Message(models.Model):
     def masked_mobile(self) -> str:
         """Return the number as people may see it without a right to it."""
         return mask_mobile(self.mobile)
+
+    @property
+    def is_held(self) -> bool:
+        """Return whether the message waits for a person to release it."""
+        return self.status == Status.QUEUED and self.due_at >= HELD_UNTIL
 
     @property
     def is_final(self) -> bool:

@@ -529,7 +529,7 @@ class TestActions:
         assert len(outbox) == 2
         entries = LogEntry.objects.filter(action_flag=2)
         assert {entry.object_id for entry in entries} == {str(d.pk) for d in drafts}
-        assert all("(accepted)" in entry.object_repr for entry in entries)
+        assert all("(Accepted)" in entry.object_repr for entry in entries)
 
     def test_skipped_ones_are_grouped_by_reason(self, admin_client):
         draft, sent = make(), make_accepted()

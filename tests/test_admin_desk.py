@@ -23,6 +23,7 @@ from tests.test_admin import (
     act,
     change_url,
     confirm,
+    find,
     log_in,
     make,
     make_accepted,
@@ -286,7 +287,7 @@ class TestReview:
         for words in ("internal error", "try later", "after 2.3 s", "0939•••3300"):
             assert words in html
         for name in ("resolve", "resend"):
-            assert f'href="{url(message, name)}"' in html
+            assert f'href="{url(message, name)}?' in html
         for words in ("5213300", "hidden here", "0912•••1111"):
             assert words not in html
 
@@ -299,6 +300,24 @@ class TestReview:
         assert f'href="{change_url(new)}"' in html
         assert url(old, "resolve") in html
         assert url(old, "resend") not in html
+
+    @pytest.mark.parametrize("operation", ["resolve", "resend"])
+    def test_work_through_it_leads_back_to_it(self, admin_client, operation):
+        message = make_uncertain()
+        asked = find(
+            f'href="({url(message, operation)}[^"]*)"', page(admin_client, REVIEW)
+        )
+        question = page(admin_client, asked)
+        assert f'href="{REVIEW}"' in question
+        wrong = admin_client.post(asked, DECISION | {"why": ""}).text
+        form = (wrong if operation == "resolve" else question).split('id="content"')[1]
+        response = admin_client.post(find('action="([^"]*)"', form), DECISION)
+        assert response.url == REVIEW
+        assert "No message is waiting" in page(admin_client, REVIEW)
+        # Asked elsewhere it leads back to the message.
+        message = make_uncertain()
+        response = admin_client.post(url(message, operation), DECISION)
+        assert response.url == change_url(message)
 
     def test_offers_what_the_user_may_do(self):
         message = make_uncertain()
@@ -368,16 +387,44 @@ class TestIndex:
         assert "1 uncertain message waits" in html
         assert "no credit" not in html
 
-    def test_costs_three_queries_however_many_wait(
+    def test_tells_what_is_held_and_leads_to_it(self, admin_client):
+        held, later = make(status=Status.QUEUED), make()
+        services.hold_queue(reason="restored")
+        Message.objects.filter(pk=later.pk).update(status=Status.QUEUED)
+        html = page(admin_client, INDEX)
+        assert "1 message is held" in html
+        assert "hold_sms_queue --release" in html
+        link = f"{LIST}?held=1"
+        assert f'href="{link}"' in html
+        shown = admin_client.get(link).context["cl"].result_list
+        assert [row.pk for row in shown] == [held.pk]
+        html = page(admin_client, change_url(held))
+        assert "negin-sms-status-held" in html
+        assert "when somebody releases it" in html
+        assert "9000" not in html
+        services.release_queue()
+        assert "held" not in page(admin_client, INDEX)
+        assert "negin-sms-status-held" not in page(admin_client, LIST)
+
+    @pytest.mark.parametrize(("right", "is_told"), [("view", True), ("add", False)])
+    def test_tells_of_held_messages_those_who_may_see_them(self, right, is_told):
+        make(status=Status.QUEUED)
+        services.hold_queue(reason="restored")
+        assert ("is held" in log_in(right).get(INDEX).text) is is_told
+
+    def test_costs_four_queries_however_many_wait(
         self, admin_client, django_assert_num_queries, monkeypatch
     ):
         monkeypatch.setattr(glances, "_CAP", 5)
         for _ in range(8):
             make_uncertain()
-        # Session, user; then the count, the accounts and the clock.
-        with django_assert_num_queries(5) as queries:
+            make(status=Status.QUEUED)
+        services.hold_queue(reason="restored")
+        # Session, user; then both counts, the accounts and the clock.
+        with django_assert_num_queries(6) as queries:
             html = page(admin_client, INDEX)
         assert "At least 6 uncertain" in html
+        assert "At least 5 messages are held" in html
         counting = [q["sql"] for q in queries if "COUNT(" in q["sql"]]
-        assert len(counting) == 1
-        assert "LIMIT 6" in counting[0]
+        assert len(counting) == 2
+        assert all("LIMIT 6" in sql for sql in counting)

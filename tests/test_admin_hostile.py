@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.models import AccountState, Message
+from negin_sms.models import AccountState, Message, SmsTemplate
 from tests.test_admin import (
     ADD,
     LIST,
@@ -72,10 +72,13 @@ def open_boxes(html: str, mark: str) -> list[str]:
     """Return the tags around direction overrides that do not keep them in.
 
     A block and a form's control end what a mark begins; of inline elements bdi does.
+    A template's text is in an attribute besides, which is not shown.
     """
     tags = [html[: m.start()].rsplit("<", 1)[1] for m in re.finditer(mark, html)]
     return [
-        tag for tag in tags if not re.match(r"(div|td|dd|bdi|textarea|input)\b", tag)
+        tag
+        for tag in tags
+        if not re.match(r"(div|td|dd|bdi|textarea|input)\b|.* data-text=", tag)
     ]
 
 
@@ -160,6 +163,18 @@ def test_account_is_inert_on_its_pages_and_the_index(admin_client):
     assert "desrever" in html
     assert_inert(html)
     assert open_boxes(html, OVERRIDE[0]) == []
+
+
+@pytest.mark.parametrize("name", ["changelist", "change", "delete", "history"])
+def test_template_is_inert_on_its_pages_and_where_it_is_chosen(admin_client, name):
+    template = SmsTemplate.objects.create(name="x", language=SCRIPT[:16], text=HOSTILE)
+    args = [] if name == "changelist" else [template.pk]
+    own = reverse(f"admin:negin_sms_smstemplate_{name}", args=args)
+    for url in (own, f"{LIST}compose/"):
+        html = page(admin_client, url)
+        assert "&lt;script&gt;" in html
+        assert_inert(html)
+        assert open_boxes(html, OVERRIDE[0]) == []
 
 
 def test_search_term_is_inert(admin_client):

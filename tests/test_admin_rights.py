@@ -21,19 +21,21 @@ from django.utils import timezone
 
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
-from negin_sms.models import AccountState, DeliveryState, Message
+from negin_sms.models import AccountState, DeliveryState, Message, SmsTemplate
 from tests.test_admin import NUMBER, WISH, make
 
 pytestmark = pytest.mark.django_db
 
+Row = Message | AccountState | SmsTemplate
+
 ROLES: dict[str, set[str] | None] = {
     "anonymous": None,
     "staff": set(),
-    "viewer": {"view_message", "view_accountstate"},
+    "viewer": {"view_message", "view_accountstate", "view_smstemplate"},
     "operator": {
         *("view_message", "view_accountstate", "add_message", "change_message"),
         *("send_message", "refresh_message", "cancel_message", "resend_message"),
-        "resolve_message",
+        *("resolve_message", "view_smstemplate", "change_smstemplate"),
     },
     "superuser": {
         permission + "_message"
@@ -42,9 +44,11 @@ ROLES: dict[str, set[str] | None] = {
             *("resend", "resolve", "export", "view_sensitive"),
         )
     }
-    | {"view_accountstate", "pause_accountstate"},
+    | {"view_accountstate", "pause_accountstate"}
+    | {f"{name}_smstemplate" for name in ("view", "add", "change", "delete")},
 }
 NOBODY = "nobody"  # refused to all
+TEMPLATE = {"name": "thanks", "language": "en", "text": "Thank you!"}
 
 # For each page: the right to open it, the right to have its POST carried out, and
 # what the POST says. Every page but the index wants the model's view right besides.
@@ -84,6 +88,11 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "pause_accountstate",
         {"reason": "because"},
     ),
+    "smstemplate_changelist": ("view_smstemplate", "", {}),
+    "smstemplate_add": ("add_smstemplate", "add_smstemplate", TEMPLATE),
+    "smstemplate_change": ("view_smstemplate", "change_smstemplate", TEMPLATE),
+    "smstemplate_delete": ("delete_smstemplate", "delete_smstemplate", {"post": "yes"}),
+    "smstemplate_history": ("view_smstemplate", "", {}),
 }
 OPERATIONS = ("send", "refresh", "cancel", "resend", "resolve")
 for _name in OPERATIONS:
@@ -106,11 +115,12 @@ STATUS = {
     "message_resolve": Status.UNCERTAIN,
     "message_reveal": Status.ACCEPTED,
 }
+MODELS = (Message, AccountState, SmsTemplate)
 CASES = [(role, page) for role in ROLES for page in PAGES]
 
 
 def admin_pages() -> Iterator[str]:
-    for model in (Message, AccountState):
+    for model in MODELS:
         for url in site.get_model_admin(model).get_urls():
             if url.name:  # the last one redirects old addresses
                 yield url.name.removeprefix("negin_sms_")
@@ -137,9 +147,11 @@ def may(role: str, right: str, model: str) -> bool:
     return not right or {right, f"view_{model}"} <= rights
 
 
-def target(page: str) -> Message | AccountState:
+def target(page: str) -> Row:
     if page.startswith("accountstate"):
         return AccountState.objects.create(account="default")
+    if page.startswith("smstemplate"):
+        return SmsTemplate.objects.create(name="code", language="fa", text="{code}")
     name = page.removesuffix("_selected")
     status = STATUS.get(name, Status.DRAFT)
     accepted = status == Status.ACCEPTED
@@ -152,7 +164,7 @@ def target(page: str) -> Message | AccountState:
     )
 
 
-def address(page: str, row: Message | AccountState) -> str:
+def address(page: str, row: Row) -> str:
     url = reverse(
         f"admin:negin_sms_{page}", args=[] if page.endswith(ALONE) else [row.pk]
     )
@@ -160,7 +172,7 @@ def address(page: str, row: Message | AccountState) -> str:
 
 
 def everything() -> list[Any]:
-    tables = (Message, DeliveryState, AccountState, LogEntry)
+    tables = (*MODELS, DeliveryState, LogEntry)
     return [list(table.objects.order_by("pk").values()) for table in tables]
 
 
@@ -242,6 +254,20 @@ def test_forged_action_asks_those_with_the_right_and_does_nothing(
     allowed = role != "anonymous" and may(role, f"{operation}_message", "message")
     assert asked is (allowed and native)
     assert (everything(), outbox) == (before, [])
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("model", MODELS)
+def test_forged_bulk_deletion_takes_templates_from_those_with_the_right_only(
+    model, role
+):
+    name = model._meta.model_name
+    row = target(f"{name}_changelist")
+    client = log_in(role)
+    data = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
+    client.post(address(f"{name}_changelist", row), data)
+    may_delete = role == "superuser" and model is SmsTemplate
+    assert model.objects.filter(pk=row.pk).exists() is not may_delete
 
 
 @pytest.mark.parametrize("operation", [*OPERATIONS, "reveal"])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.admin import helpers
 from django.utils import timezone
 
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
-from tests.test_admin import LIST, act, change_url, confirm, make, page
+from tests.test_admin import LIST, NUMBER, act, change_url, confirm, make, page
 
 pytest.importorskip("unfold", reason="django-unfold needs Python 3.12")
 
@@ -43,8 +45,9 @@ def _theme(settings, monkeypatch):
 
 
 def links(html: str, message: Message) -> set[str]:
-    """Return the operations whose page is linked in a field of the message's page."""
-    return {name for name in OPERATIONS if f'href="{LIST}{message.pk}/{name}/"' in html}
+    """Return the operations of a message whose page is linked."""
+    found = re.findall(rf'href="{LIST}{message.pk}/(\w+)/["?]', html)
+    return set(found) & set(OPERATIONS)
 
 
 @pytest.mark.parametrize("status", FITTING)
@@ -86,6 +89,16 @@ def test_review_index_and_history_are_drawn(admin_client):
     assert "1 uncertain message waits" in page(admin_client, "/admin/negin_sms/")
     page(admin_client, f"{LIST}{message.pk}/history/")
     page(admin_client, f"{LIST}add/")
+
+
+def test_desk_is_drawn_from_writing_to_the_report(admin_client):
+    wish = {"recipients": NUMBER, "text": "Hello", "scenario": "single", "priority": 20}
+    wrong = admin_client.post(f"{LIST}compose/", wish | {"recipients": "0939"}).text
+    preview = admin_client.post(f"{LIST}compose/", wish, follow=True).text
+    assert "1 line was refused" in wrong
+    assert f'action="{LIST}preview/confirm/"' in preview
+    report = page(admin_client, f"{LIST}report/")
+    assert all("unfold" in html for html in (wrong, preview, report))
 
 
 def test_delivery_history_is_drawn(admin_client):

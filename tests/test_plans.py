@@ -24,6 +24,7 @@ from negin_sms.admin.paging import FEW
 from negin_sms.admin.searching import search_condition
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
+from negin_sms.services import glances
 from negin_sms.services.counting import day_bounds, day_of
 from negin_sms.services.states import due_rows
 from tests.factories import MOBILE
@@ -181,6 +182,17 @@ class ListTests(LargeTable):
                 assert all(
                     "poll_at" in used or "state" in used for used in index_of(found)
                 )
+
+    def test_what_is_held_is_counted_without_reading_the_queue(self):
+        held = glances.held_rows("default")
+        assert index_of(held) == {"negin_sms_queue"}
+        if not is_mysql():
+            # By all of the index: what comes before the due time is looked up.
+            (bounds,) = re.findall(
+                r"Index Cond: .*|negin_sms_queue \(.*", held.explain()
+            )
+            for name in ("status", "account", "priority", "due_at"):
+                assert name in bounds
 
     def test_search_uses_an_index_for_each_column(self):
         for term in ("09395210077", "10077"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -245,6 +246,23 @@ class TestBatches:
         sizes: list[int] = []
         services.purge_messages(MONTHS, progress=sizes.append)
         assert sizes == [2, 4, 8, 6]
+
+    def test_waiting_for_a_turn_is_no_work(self, monkeypatch):
+        """As on SQLite, where a busy dispatcher has the database most of the time."""
+        monkeypatch.setattr(purging, "_BATCH", 4)
+        for _ in range(10):
+            make(OVER[0])
+
+        def wait(execute: Any, sql: str, *rest: Any) -> Any:
+            if sql.startswith("SAVEPOINT"):
+                time.sleep(2 * purging._LONG)
+            return execute(sql, *rest)
+
+        sizes: list[int] = []
+        with connection.execute_wrapper(wait):
+            done = services.purge_messages(MONTHS, progress=sizes.append)
+        assert sizes == [4, 4, 2]
+        assert done.longest_seconds < purging._LONG
 
     def test_stop_ends_after_the_batch_under_way(self, monkeypatch):
         monkeypatch.setattr(purging, "_BATCH", 2)

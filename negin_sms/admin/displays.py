@@ -41,6 +41,8 @@ def ltr(value: object) -> SafeString:
 
 def status_badge(message: Message) -> SafeString:
     """Return where a message stands with us."""
+    if message.is_held:
+        return badge("status", "held", _("Held"))
     return badge("status", message.status, message.get_status_display())
 
 
@@ -113,6 +115,11 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return that the text is hidden."""
         return hidden_text(message)
 
+    @admin.display(description=_("sensitive"), boolean=True)
+    def is_sensitive(self, message: Message) -> bool:
+        """Return whether the text is one to be forgotten."""
+        return message.sensitive
+
     @admin.display(description=_("operations"))
     def operation_links(self, message: Message) -> str:
         """Return links to the pages of what can be done with this message."""
@@ -125,6 +132,13 @@ class MessageDisplays(MessageMoments, PagesMixin):
     def status_badge(self, message: Message) -> SafeString:
         """Return the status as a badge."""
         return status_badge(message)
+
+    @admin.display(description=_("due at"), ordering="due_at")
+    def shown_due_at(self, message: Message) -> str:
+        """Return when the message may leave."""
+        if message.is_held:
+            return str(_("when somebody releases it"))
+        return str(super().shown_due_at(message))
 
     @admin.display(description=_("delivery state"), ordering="state")
     def state_badge(self, message: Message) -> str:

@@ -21,7 +21,7 @@ from negin_sms.services import dispatcher_is_missing
 from .composing import ComposingMixin
 from .displays import ReportDisplays, offer
 from .exports import ExportMixin
-from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
+from .filters import AccountFilter, GroupFilter, HeldFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .operations import OPERATIONS, SEND
 from .paging import FEW, CappedPaginator, KeyedChangeList
@@ -38,7 +38,7 @@ _DRAFT_FIELDSETS: Fieldsets = [
     (_("Time and order"), {"fields": ["send_at", "priority", "group"]}),
 ]
 _SENT_FIELDS: list[Any] = [
-    ("parts", "sensitive"),
+    ("parts", "is_sensitive"),
     ("scenario", "account", "wished_lines"),
     ("status_badge", "state_badge"),
     "answer",
@@ -130,6 +130,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         "flag",
         "sensitive",
         GroupFilter,
+        HeldFilter,
     ]
     # The primary key is the order of time; no other column has an index to sort by.
     ordering = ["-id"]

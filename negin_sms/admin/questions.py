@@ -18,6 +18,8 @@ from .operations import AT_ONCE, SEND, Operation
 from .privacy import PrivacyMixin
 
 _LISTED = 10
+# In the address of a question that was asked from the review, to lead back to it.
+REVIEWING = "reviewing"
 
 
 class QuestionsMixin(PrivacyMixin):
@@ -32,7 +34,6 @@ class QuestionsMixin(PrivacyMixin):
     ) -> HttpResponse:
         """Ask before an operation; ``form`` is one that was filled in wrongly."""
         alone = chosen[0] if len(chosen) == 1 else None
-        back = self.page_url("change", alone.pk) if alone else self._list_url
         if form is None and operation.form:
             form = operation.form(alone=alone is not None)
         context = {
@@ -42,7 +43,7 @@ class QuestionsMixin(PrivacyMixin):
             "media": self.media + form.media if form else self.media,
             "ids": ",".join(str(message.pk) for message in chosen),
             "action_url": self._action_url(request, operation, alone),
-            "back_url": self.with_filters(request, back),
+            "back_url": self.way_back(request, alone),
             "fields": self._details(request, alone) if alone else [],
             "statuses": Counter(m.get_status_display() for m in chosen).items(),
             "listed": chosen[:_LISTED],
@@ -53,9 +54,12 @@ class QuestionsMixin(PrivacyMixin):
         }
         return self.draw(request, "question.html", context)
 
-    @property
-    def _list_url(self) -> str:
-        return self.page_url("changelist")
+    def way_back(self, request: HttpRequest, alone: Message | None) -> str:
+        """Return the address of where the question was asked, list filters included."""
+        if REVIEWING in request.GET:
+            return self.page_url("review")
+        back = ("change", alone.pk) if alone else ("changelist",)
+        return self.with_filters(request, self.page_url(*back))
 
     def _action_url(
         self, request: HttpRequest, operation: Operation, alone: Message | None
@@ -64,6 +68,8 @@ class QuestionsMixin(PrivacyMixin):
             url = self.page_url(operation.name, alone.pk)
         else:
             url = self.page_url(f"{operation.name}_selected")
+        if REVIEWING in request.GET:
+            url += f"?{REVIEWING}=1"
         return self.with_filters(request, url)
 
     def _details(

@@ -15,6 +15,7 @@ from negin_sms.models import Message
 
 from .displays import MessageDisplays, duration, status_badge
 from .operations import RESEND, RESOLVE
+from .questions import REVIEWING
 from .views import OperationsMixin
 
 _PAGE = 50
@@ -93,8 +94,9 @@ class ReviewMixin(MessageDisplays, OperationsMixin):
         self, request: HttpRequest, message: Message, was_resent: bool
     ) -> list[dict[str, Any]]:
         fitting = (RESOLVE,) if was_resent else (RESOLVE, RESEND)
+        back = f"?{REVIEWING}=1"
         return [
-            {"label": each.label, "url": self.page_url(each.name, message.pk)}
+            {"label": each.label, "url": self.page_url(each.name, message.pk) + back}
             for each in fitting
             if each.fits(message) and self._is_permitted(request, each, message)
         ]

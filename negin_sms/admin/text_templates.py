@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.text import Truncator, capfirst
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import texts
@@ -55,8 +55,9 @@ class SmsTemplateForm(forms.ModelForm):
             raise ValidationError(str(error.reason)) from None
         return text
 
-    def _languages(self) -> list[tuple[str, Any]]:
-        choices: list[tuple[str, Any]] = list(settings.LANGUAGES)
+    def _languages(self) -> list[tuple[str, str]]:
+        # Django's own list has them in English, for catalogues to translate.
+        choices = [(code, gettext(str(name))) for code, name in settings.LANGUAGES]
         own = self.instance.language
         # Nobody changes a language by saving, if the settings have lost it.
         gone = own and own not in dict(choices)

@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
@@ -98,7 +98,7 @@ class OperationsMixin(QuestionsMixin):
         if request.method != "POST":
             return self.question(request, operation, [message])
         answer = self._carry_out(request, operation, [message])
-        return answer or self.redirect(request, self.page_url("change", object_id))
+        return answer or HttpResponseRedirect(self.way_back(request, message))
 
     def operation_on_selected_view(
         self, request: HttpRequest, operation: Operation
@@ -109,7 +109,7 @@ class OperationsMixin(QuestionsMixin):
         for message in chosen:
             self._refuse_unpermitted(request, operation, message)
         answer = self._carry_out(request, operation, chosen) if chosen else None
-        return answer or self.redirect(request, self.page_url("changelist"))
+        return answer or HttpResponseRedirect(self.way_back(request, None))
 
     def ask_for_selected(
         self, request: HttpRequest, operation: Operation, queryset: QuerySet[Message]

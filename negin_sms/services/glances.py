@@ -12,9 +12,9 @@ from datetime import datetime
 from django.db.models import Count, F
 
 from negin_sms import conf
-from negin_sms.choices import Status
+from negin_sms.choices import Priority, Status
 from negin_sms.models import AccountState, Message
-from negin_sms.querysets import database_now
+from negin_sms.querysets import MessageQuerySet, database_now
 
 from .status import MISSING_AFTER
 from .transactions import write_alias
@@ -39,28 +39,46 @@ class AccountGlance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glance:
-    """How many uncertain messages wait for a decision, and how the accounts stand.
+    """How many messages wait for a person, and how the accounts stand.
 
-    ``there_are_more`` says that it is at least so many: no more were looked at.
+    ``undecided`` are uncertain, ``held`` wait to be released. ``there_are_more``
+    undecided ones, ``more_are_held``: it is at least so many, no more were looked at.
     """
 
     undecided: int
     there_are_more: bool
+    held: int
+    more_are_held: bool
     accounts: tuple[AccountGlance, ...]
 
 
 def glance() -> Glance:
-    """Look at the uncertain messages (of 1,000 at the most) and the accounts."""
+    """Look at what waits for a person, 1,000 of each at most, and at the accounts."""
     using = write_alias()
     uncertain = Message.objects.using(using).filter(status=Status.UNCERTAIN)
     # Counted inside a LIMIT: a million of them cost no more than a thousand.
     few = uncertain.order_by().values("pk", child=F("resent_as"))[: _CAP + 1]
     counts = few.aggregate(found=Count("pk"), resent=Count("child"))
+    held = held_rows(using).count()
     return Glance(
         undecided=counts["found"] - counts["resent"],
         there_are_more=counts["found"] > _CAP,
+        held=min(held, _CAP),
+        more_are_held=held > _CAP,
         accounts=_look_at_accounts(using),
     )
+
+
+def held_rows(using: str) -> MessageQuerySet:
+    """Return the held messages, one more than the cap at the most.
+
+    Account and priority are named for the queue's index, which has them before the
+    due time: without them all that is queued would be read, and not what is held.
+    """
+    aliases = [account.alias for account in conf.get_accounts()]
+    held = Message.objects.using(using).held()
+    held = held.filter(account__in=aliases, priority__in=Priority.values)
+    return held.order_by()[: _CAP + 1]
 
 
 def _look_at_accounts(using: str) -> tuple[AccountGlance, ...]:

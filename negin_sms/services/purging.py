@@ -116,6 +116,7 @@ class _Purge:
     size: int = field(default_factory=lambda: min(_FIRST_BATCH, _BATCH))
     messages: int = 0
     longest: float = 0.0
+    waited: float = 0.0
     stopped: bool = False
     sealed: set[date] = field(default_factory=set)
 
@@ -132,9 +133,10 @@ class _Purge:
             if self.stop.is_set():
                 self.stopped = True
                 break
-            started = time.monotonic()
+            started, self.waited = time.monotonic(), 0.0
             self._work_on(keys)
-            took = time.monotonic() - started
+            # Others had their turn while this waited for its own.
+            took = time.monotonic() - started - self.waited
             self._adapt(took)
             self.stop.wait(took)
 
@@ -207,9 +209,11 @@ class _Purge:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
+        asked = time.monotonic()
         with transaction.atomic(using=self.using):
             # SQLite has waited for its turn by now, and keeps others waiting from here.
             started = time.monotonic()
+            self.waited += started - asked
             yield
         self.longest = max(self.longest, time.monotonic() - started)
 
