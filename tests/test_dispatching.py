@@ -344,6 +344,22 @@ def test_database_that_fails_while_claiming_is_asked_again(live):
     assert report.accepted == len(live.taken) == 3
 
 
+def test_database_that_fails_while_the_breaker_notes_is_asked_again(use_account):
+    use_account(BACKEND="tests.test_dispatching.Broken")
+    MessageFactory()
+    failures = iter([True, True])
+
+    def flaky(execute, sql, params, many, context):
+        if '"failures" =' in sql.replace("`", '"') and next(failures, False):
+            raise OperationalError("server closed the connection")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(flaky):
+        assert services.dispatch_queue().uncertain == 1
+    assert next(failures, None) is None
+    assert AccountState.objects.get().failures == 1
+
+
 def test_stale_claims_are_rescued_first(live):
     past = timezone.now() - timedelta(seconds=1)
     MessageFactory(sending=True, claimed_until=past)

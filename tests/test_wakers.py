@@ -482,14 +482,14 @@ def wake_until_settled(
         rows[:] = chaos.do("dump")
         return not {row["status"] for row in rows} & {"queued", "sending"}
 
-    wait_for(chaos, workers, settled, 0.5)
+    wait_for(chaos, workers, settled, 1.0)
     return rows
 
 
 def end(worker: subprocess.Popen[str]) -> None:
     """Shut a worker down as service managers do; it has to end by itself."""
     worker.terminate()
-    _out, err = worker.communicate(timeout=30)
+    _out, err = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 0, err
     assert "Traceback" not in err
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from negin_sms.querysets import DbNow, MessageQuerySet
 from . import breaker, claims, holding, statements
 from .crew import Crew, Inbox
 from .exchanges import Ending, Job, exchange, make_job
-from .results import record
+from .results import insist, record
 
 # Workers finish in bursts, and would wait for the coordinator without a row in hand
 # for each. With answers slower than this that wait does not show (it was a tenth of
@@ -172,12 +173,11 @@ class Lane:
             return
         probes = [e for e in endings if admission.probe == e.job.claim]
         others = [e for e in endings if admission.probe != e.job.claim]
-        if others:
-            effects = [(e.effect, e.error) for e in others]
-            breaker.note(admission.without_probe(), effects, using=self.using)
-        if probes:
-            effects = [(e.effect, e.error) for e in probes]
-            breaker.note(admission, effects, using=self.using)
+        for told, some in ((admission.without_probe(), others), (admission, probes)):
+            if some:
+                effects = [(e.effect, e.error) for e in some]
+                note = functools.partial(breaker.note, told, effects, using=self.using)
+                insist(note, using=self.using, seconds=self.account.result_retry)
 
     def _disown(self) -> None:
         while self._lost:
