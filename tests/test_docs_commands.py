@@ -59,7 +59,8 @@ def lines_of(page: str) -> Iterator[str]:
 
 def managed(page: str) -> list[str]:
     """Return the calls of manage.py on a page."""
-    inline = re.findall(r"``((?:python )?manage\.py .+?)``", read(page), re.S)
+    flowing = re.sub(r"\s+", " ", read(page))  # a call may go over the end of a line
+    inline = re.findall(r"``((?:python )?manage\.py .+?)``", flowing)
     calls = [each for each in [*lines_of(page), *inline] if "manage.py " in each]
     behind = [each.partition("manage.py ")[2].partition("  #")[0] for each in calls]
     return [re.sub(r"\s+", " ", each) for each in behind]

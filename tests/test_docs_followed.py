@@ -158,6 +158,7 @@ def test_accounts_of_the_guides_pass_the_checks(project, page):
     assert "no issues" in project.python("manage.py", "check").stdout
 
 
+@pytest.mark.database  # where the drivers are
 @pytest.mark.parametrize(("number", "driver"), [(0, "psycopg"), (1, "MySQLdb")])
 def test_databases_of_the_guide_can_be_connected_to(number, driver):
     pytest.importorskip(driver)
