@@ -1,155 +1,140 @@
-"""The dispatcher against bare loops that post the same messages.
+"""The dispatcher against bare loops, and peers, that post the same messages.
 
     python -m benchmarks.dispatch sqlite --workers 16
     python -m benchmarks.dispatch postgres://postgres@127.0.0.1:5432/x --latency 0.05
+    python -m benchmarks.dispatch sqlite --table
 
 Prints messages a second, side by side: a loop of requests.Session().post in as many
-threads, urllib3 alone, and ours; best of several rounds, in turns. ``--processes``
-runs ours in so many processes as well.
+threads, urllib3 alone, ours, django-post-office and a Celery task a message (the peers
+need the extra ``bench``); best of several rounds, in turns. With ``--processes`` each
+runs in so many processes, with so many workers in each. ``--table`` goes through
+latencies, workers and processes with as many messages as a bare loop posts in
+``--seconds``, and prints ratios.
 """
 
 from __future__ import annotations
 
 import argparse
-import queue
-import subprocess
-import sys
-import threading
+import contextlib
+import importlib.util
+import os
 import time
-from collections.abc import Callable, Iterator
-from urllib.parse import urlencode
-
-import requests
-import urllib3
+from collections.abc import Iterator
 
 from benchmarks.gateway import serving
-from benchmarks.project import project
+from benchmarks.project import account, project
+from benchmarks.ways import Cell, Way, our_ways, peer_ways
 
-FORM = {
-    "username": "user",
-    "password": "secret",
-    "mobile": "989395213300",
-    "line": "9830003300",
-    "message": "x" * 70,
-}
+LATENCIES = (0.0, 0.02, 0.05, 0.1)  # seconds
+WORKERS = (8, 16, 64)
+PROCESSES = (1, 2)
+PEERS = "benchmarks.peers_settings"
 
 
 def main() -> None:
+    given = parser().parse_args()
+    peers = not given.no_peers
+    if peers and not all(map(importlib.util.find_spec, ("post_office", "celery"))):
+        peers = False
+        print('without the peers: pip install -e ".[bench]"')
+    with project(given.database, "", settings=PEERS if peers else None):
+        print(f"{given.database.partition(':')[0]}, {os.cpu_count()} cores")
+        if given.table:
+            table(given, peers)
+        else:
+            single(given, peers)
+
+
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser()
     parser.add_argument("database", help="a server's URL, or: sqlite")
     parser.add_argument("--messages", type=int, default=3000)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=16, help="in each process")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
-    given = parser.parse_args()
-    with (
-        serving(given.latency) as url,
-        project(given.database, url, WORKERS=given.workers),
-    ):
-        ways: dict[str, Callable[[], None]] = {
-            "requests.Session": lambda: loop(session_post(url), given),
-            "urllib3": lambda: loop(urllib3_post(url, given.workers), given),
-            "dispatch_queue": lambda: dispatch(given.messages),
-        }
-        if given.processes > 1:
-            ways[f"dispatch_queue, {given.processes} processes"] = lambda: together(
-                given.processes
-            )
-        best = dict.fromkeys(ways, 0.0)
-        for _round in range(given.rounds):
-            for name, way in ways.items():
-                best[name] = max(best[name], rate(name, way, given.messages))
-    bare = best["requests.Session"]
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--table", action="store_true")
+    parser.add_argument("--seconds", type=float, default=1.0, help="a cell's loop")
+    parser.add_argument("--at-most", type=float, default=220.0, help="seconds in all")
+    return parser
+
+
+def single(given: argparse.Namespace, peers: bool) -> None:
+    with serving(given.latency) as url, account(url, WORKERS=given.workers):
+        cell = Cell(url, given.workers, given.processes, given.messages)
+        with ways_of(given.workers, given.processes, peers) as ways:
+            best = race(ways, cell, given.rounds)
     print(
-        f"{given.database.partition(':')[0]}, {given.messages} messages, "
-        f"{given.workers} workers, {given.latency * 1000:g} ms"
+        f"{given.messages} messages, {given.workers} workers in each of "
+        f"{given.processes} processes, {given.latency * 1000:g} ms"
     )
+    bare = next(iter(best.values()))
     for name, each in best.items():
-        print(f"  {name:32} {each:8,.0f}/s  {each / bare:.2f}")
+        print(f"  {name:28} {each:8,.0f}/s  {each / bare:.2f}")
 
 
-def rate(name: str, way: Callable[[], None], messages: int) -> float:
-    if name.startswith("dispatch"):
-        fill(messages)
-    started = time.perf_counter()
-    way()
-    return messages / (time.perf_counter() - started)
+def table(given: argparse.Namespace, peers: bool) -> None:
+    """Print a line of ratios for each latency, number of workers and of processes."""
+    ends_at = time.monotonic() + given.at_most
+    heading = ""
+    with contextlib.ExitStack() as stack:
+        urls = {each: stack.enter_context(serving(each)) for each in LATENCIES}
+        for processes in PROCESSES:
+            for workers in WORKERS:
+                with ways_of(workers, processes, peers) as ways:
+                    if not heading:
+                        heading = " ".join(f"{way.name[:15]:>15}" for way in ways)
+                        print(f"{'processes, workers, ms':22} {heading}")
+                    for latency, url in urls.items():
+                        if time.monotonic() > ends_at:
+                            print(f"the rest was left out after {given.at_most:g} s")
+                            return
+                        cell = cell_of(url, workers, processes, latency, given.seconds)
+                        with account(url, WORKERS=workers):
+                            best = race(ways, cell, 1)
+                        print_line(processes, workers, latency, best)
 
 
-def fill(count: int) -> None:
-    from negin_sms import services
-    from negin_sms.models import Message
-
-    Message.objects.all().delete()
-    services.queue_many([{"mobile": "09395213300", "text": "x" * 70}] * count)
-
-
-def dispatch(count: int) -> None:
-    from negin_sms import services
-
-    report = services.dispatch_queue()
-    assert report.accepted == count, report
+def print_line(
+    processes: int, workers: int, latency: float, best: dict[str, float]
+) -> None:
+    bare, *others = best.values()
+    ratios = " ".join(f"{each / bare:15.2f}" for each in others)
+    place = f"{processes:9}, {workers:7}, {latency * 1000:3g}"
+    print(f"{place} {bare:13,.0f}/s {ratios}", flush=True)
 
 
-def together(processes: int) -> None:
-    """Dispatch in several processes, each with the settings of this one."""
-    code = (
-        "import django; django.setup(); from negin_sms import services; "
-        "services.dispatch_queue()"
-    )
-    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
-    assert all(process.wait() == 0 for process in running)
+def cell_of(
+    url: str, workers: int, processes: int, latency: float, seconds: float
+) -> Cell:
+    """Choose as many messages as a bare loop posts in that time, on two cores."""
+    threads = workers * processes
+    rate = min(1200.0, threads / latency) if latency else 1200.0
+    messages = max(int(rate * seconds), 4 * threads)
+    return Cell(url, workers, processes, messages)
 
 
-def loop(post: Callable[[], None], given: argparse.Namespace) -> None:
-    """Post so many messages from so many threads."""
-    jobs: queue.SimpleQueue[int] = queue.SimpleQueue()
-    for number in range(given.messages):
-        jobs.put(number)
-
-    def work() -> None:
-        for _job in until_empty(jobs):
-            post()
-
-    threads = [threading.Thread(target=work) for _ in range(given.workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+@contextlib.contextmanager
+def ways_of(workers: int, processes: int, peers: bool) -> Iterator[list[Way]]:
+    with contextlib.ExitStack() as stack:
+        ways = our_ways()
+        if peers:
+            ways += stack.enter_context(peer_ways(workers, processes))
+        yield ways
 
 
-def until_empty(jobs: queue.SimpleQueue[int]) -> Iterator[int]:
-    while True:
-        try:
-            yield jobs.get_nowait()
-        except queue.Empty:
-            return
-
-
-def session_post(url: str) -> Callable[[], None]:
-    own = threading.local()
-
-    def post() -> None:
-        if not hasattr(own, "session"):
-            own.session = requests.Session()
-        answer = own.session.post(f"{url}/wsSend.ashx", data=FORM, timeout=(5, 20))
-        assert answer.json()["status"] == -1
-
-    return post
-
-
-def urllib3_post(url: str, workers: int) -> Callable[[], None]:
-    pool = urllib3.PoolManager(maxsize=workers)
-    headers = {"Content-Type": "application/x-www-form-urlencoded"}
-
-    def post() -> None:
-        answer = pool.request(
-            "POST", f"{url}/wsSend.ashx", body=urlencode(FORM), headers=headers
-        )
-        assert answer.json()["status"] == -1
-
-    return post
+def race(ways: list[Way], cell: Cell, rounds: int) -> dict[str, float]:
+    """Return each way's best messages a second."""
+    best = {way.name: 0.0 for way in ways}
+    for _round in range(rounds):
+        for way in ways:
+            go = way.prepare(cell)
+            started = time.perf_counter()
+            go()
+            rate = cell.messages / (time.perf_counter() - started)
+            best[way.name] = max(best[way.name], rate)
+    return best
 
 
 if __name__ == "__main__":

@@ -16,20 +16,23 @@ import django
 
 from tests.chaos import fresh_database
 
+KEYS = {"USERNAME": "user", "PASSWORD": "secret", "LINE": "9830003300"}
+
 
 @contextlib.contextmanager
-def project(database: str, base_url: str, **account: Any) -> Iterator[None]:
+def project(
+    database: str, base_url: str, *, settings: str | None = None, **options: Any
+) -> Iterator[None]:
     """Set Django up on a fresh database (a server's URL, or: sqlite)."""
-    keys = {"USERNAME": "user", "PASSWORD": "secret", "LINE": "9830003300"}
     with (
         tempfile.TemporaryDirectory() as folder,
         fresh_database(database, Path(folder)) as url,
     ):
         os.environ["CHAOS_DATABASE_URL"] = url
         os.environ["CHAOS_ACCOUNT"] = json.dumps(
-            {**keys, "BASE_URL": base_url, **account}
+            {**KEYS, "BASE_URL": base_url, **options}
         )
-        os.environ["DJANGO_SETTINGS_MODULE"] = "tests.chaos_settings"
+        os.environ["DJANGO_SETTINGS_MODULE"] = settings or "tests.chaos_settings"
         django.setup()
         from django.core.management import call_command
         from django.db import connection
@@ -39,6 +42,17 @@ def project(database: str, base_url: str, **account: Any) -> Iterator[None]:
             yield
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def account(base_url: str, **options: Any) -> Iterator[None]:
+    """Give the account another gateway, here and in the processes that are started."""
+    from django.test import override_settings
+
+    given = {**KEYS, "BASE_URL": base_url, **options}
+    os.environ["CHAOS_ACCOUNT"] = json.dumps(given)
+    with override_settings(NEGIN_SMS={"default": given}):
+        yield
 
 
 def peak_megabytes() -> float:

@@ -25,6 +25,7 @@ from negin_sms.admin.searching import search_condition
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
 from negin_sms.services import glances
+from negin_sms.services.blanking import rows_to_blank
 from negin_sms.services.counting import day_bounds, day_of
 from negin_sms.services.states import due_rows
 from tests.factories import MOBILE
@@ -152,6 +153,10 @@ class WorkTests(LargeTable):
         assert index_of(ALL().stale()) <= by_status
         overdue = ALL().overdue().order_by("expires_at", "id")[:500]
         assert index_of(overdue) <= by_status
+
+    def test_blanking_reads_sensitive_rows_only(self):
+        rows = rows_to_blank("default").filter(pk__gt=0).order_by("pk")[:500]
+        assert index_of(rows) == {"negin_sms_blanking"}
 
 
 class ListTests(LargeTable):
