@@ -31,7 +31,9 @@ _CLOCKS = {
     # Local time unless asked for UTC; Django's Now() is 3:30 off on a server that
     # runs on Tehran's time.
     "mysql": "UTC_TIMESTAMP(6)",
-    "sqlite": "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f', 'NOW')",
+    # Text, and compared as text: with as many digits as Django writes, or a moment
+    # would be later than itself.
+    "sqlite": "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f000', 'NOW')",
 }
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.utils import timezone
 
 from negin_sms import services, signals
 from negin_sms.choices import State, Status
 from negin_sms.models import Message
+from negin_sms.querysets import DbNow
 from negin_sms.services.announcing import announce_states
 from tests.factories import MOBILE, MessageFactory
 
@@ -58,7 +58,7 @@ def ear() -> Iterator[Ear]:
 
 
 def poll():
-    Message.objects.filter(poll_at__isnull=False).update(poll_at=timezone.now())
+    Message.objects.filter(poll_at__isnull=False).update(poll_at=DbNow())
     return services.poll_states()
 
 
@@ -110,7 +110,7 @@ def test_previous_state_is_told(ear):
 
 
 def test_rescue_tells_of_uncertain_messages(ear):
-    row = MessageFactory(sending=True, claimed_until=timezone.now())
+    row = MessageFactory(sending=True, claimed_until=DbNow())
     services.rescue()
     assert ear.heard == [("message_uncertain", row.pk, None)]
 

@@ -22,6 +22,7 @@ from negin_sms.exceptions import (
 )
 from negin_sms.gateway import get_gateway, memory
 from negin_sms.models import AccountState, Message
+from negin_sms.querysets import DbNow
 from negin_sms.services.states import Asked, end_turn, hold_turn, read_due, write_states
 from tests.factories import MessageFactory
 
@@ -313,7 +314,7 @@ def test_refused_account_is_paused_and_not_asked_again(gateway):
     gateway.error = AccountPaused("password", code=18, effect=Effect.PAUSES)
     services.poll_states()
     assert AccountState.objects.get().is_paused
-    Message.objects.filter(pk=row.pk).update(poll_at=timezone.now())
+    Message.objects.filter(pk=row.pk).update(poll_at=DbNow())
     services.poll_states()
     assert len(gateway.asked) == 1
 
@@ -338,7 +339,7 @@ def test_poller_is_seen(gateway):
 
 
 def test_poller_rescues_what_a_dead_dispatcher_held(gateway):
-    row = MessageFactory(sending=True, claimed_until=timezone.now())
+    row = MessageFactory(sending=True, claimed_until=DbNow())
     services.poll_states()
     row.refresh_from_db()
     assert row.status == Status.UNCERTAIN
@@ -373,7 +374,7 @@ class TestTwoPollers:
     def test_turn_is_over_after_a_run_whatever_its_end(self, gateway):
         MessageFactory(accepted=True)
         for gateway.error in (None, NotSent("down")):
-            Message.objects.update(poll_at=timezone.now(), settled_at=None)
+            Message.objects.update(poll_at=DbNow(), settled_at=None)
             services.poll_states()
             assert AccountState.objects.get().poller == ""
 

@@ -19,6 +19,14 @@ def test_database_clock_is_utc_and_near_ours():
     assert abs(now - timezone.now()) < timedelta(seconds=5)
 
 
+def test_moment_is_not_earlier_than_itself():
+    """Nor what is queued due later than it is: SQLite compares moments as text."""
+    row = MessageFactory()
+    Message.objects.update(due_at=DbNow())
+    row.refresh_from_db()
+    assert Message.objects.filter(due_at__gte=row.due_at).exists()
+
+
 def test_clock_in_a_query_is_the_same_clock():
     row = MessageFactory()
     Message.objects.update(due_at=DbNow(), claimed_until=from_now(90))

@@ -14,6 +14,7 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState, Message
+from negin_sms.querysets import DbNow
 from tests.conftest import LIVE
 from tests.factories import MOBILE
 
@@ -68,7 +69,7 @@ def test_each_has_a_pace_of_its_own(gateways):
 def test_states_are_asked_where_the_message_went(gateways):
     for alias in ("default", "shop"):
         services.send_sms(MOBILE, "x", account=alias)
-    Message.objects.update(poll_at=timezone.now())
+    Message.objects.update(poll_at=DbNow())
     out = StringIO()
     call_command("poll_sms_states", stdout=out)
     assert out.getvalue().startswith("2 asked, 2 answered, 2 changed, 2 settled")

@@ -109,11 +109,11 @@ def _claimed(row: Sequence[Any], alias: str, claim: str, using: str) -> Message:
 
 _NOW = {
     "postgresql": "STATEMENT_TIMESTAMP()",
-    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')",
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
 }
 _AFTER = {
     "postgresql": "STATEMENT_TIMESTAMP() + {} * INTERVAL '1 second'",
-    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', {})",
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', {})",
 }
 
 
