@@ -25,6 +25,7 @@ from .choices import (
     Status,
     state_label,
 )
+from .deletion import unlink
 from .phones import mask_mobile
 from .querysets import HELD_UNTIL, MessageQuerySet
 
@@ -101,7 +102,7 @@ class Message(models.Model):
         verbose_name=_("resend of"),
         null=True,
         blank=True,
-        on_delete=models.SET_NULL,
+        on_delete=unlink,
         related_name="resent_as",
     )
 

@@ -88,6 +88,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Queued, and kept from leaving until a person releases them."""
         return self.filter(status=Status.QUEUED, due_at__gte=HELD_UNTIL)
 
+    def resends_of(self, keys: Iterable[int]) -> MessageQuerySet:
+        """Repeat one of these messages; see ``deletion`` for the range."""
+        return self.filter(resend_of__gt=0, resend_of__in=list(keys))
+
     def stale(self, now: Moment | None = None) -> MessageQuerySet:
         """Claimed by somebody whose lease has run out."""
         moment = DbNow() if now is None else now

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms import conf
@@ -147,6 +148,20 @@ class WorkTests(LargeTable):
         (used,) = index_of(due.order_by("poll_at")[:100])
         assert "poll_at" in used
         assert not sorts(due.order_by("poll_at")[:100])
+
+    def test_what_is_deleted_is_unlinked_by_the_index(self):
+        """Although all links are empty, which SQLite takes for one value."""
+        if is_mysql():
+            self.skipTest("EXPLAIN UPDATE has a form of its own there")
+        with CaptureQueriesContext(connection) as queries:
+            ALL().filter(pk__in=list(ALL().values_list("pk", flat=True)[:100])).delete()
+        (unlink,) = (q["sql"] for q in queries if q["sql"].startswith("UPDATE"))
+        assert '"resend_of_id" = NULL' in unlink
+        explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        with connection.cursor() as cursor:
+            cursor.execute(f"{explain} {unlink}")
+            plan = str(cursor.fetchall())
+        assert re.search(r"INDEX sqlite_autoindex|resend_of_id_key", plan), plan
 
     def test_sweeps_read_what_they_need(self):
         by_status = {"negin_sms_queue", "negin_sms_expiry"}

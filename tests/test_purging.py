@@ -250,6 +250,7 @@ class TestBatches:
     def test_waiting_for_a_turn_is_no_work(self, monkeypatch):
         """As on SQLite, where a busy dispatcher has the database most of the time."""
         monkeypatch.setattr(purging, "_BATCH", 4)
+        monkeypatch.setattr(purging, "_LONG", 0.25)
         for _ in range(10):
             make(OVER[0])
 
@@ -260,7 +261,7 @@ class TestBatches:
 
         sizes: list[int] = []
         with connection.execute_wrapper(wait):
-            done = services.purge_messages(MONTHS, progress=sizes.append)
+            done = services.purge_messages(MONTHS, redact=True, progress=sizes.append)
         assert sizes == [4, 4, 2]
         assert done.longest_seconds < purging._LONG
 

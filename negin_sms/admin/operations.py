@@ -126,7 +126,7 @@ def _resend(order: Order) -> Outcome:
     )
     skipped = {key for key, _reason in report.skipped}
     done = [row.pk for row in order.messages if row.pk not in skipped]
-    rows = Message.objects.using(write_alias()).filter(resend_of__in=done)
+    rows = Message.objects.using(write_alias()).resends_of(done)
     if children := list(rows.defer("text")):
         words = _("Made by sending another message again.")
         outcome.history.append((words, children))

@@ -68,7 +68,7 @@ class ReviewMixin(MessageDisplays, OperationsMixin):
         self, request: HttpRequest, rows: list[Message]
     ) -> list[dict[str, object]]:
         """Return what the page shows of each message."""
-        children = Message.objects.filter(resend_of__in=[row.pk for row in rows])
+        children = Message.objects.resends_of(row.pk for row in rows)
         resent = {child.resend_of_id: child for child in children.defer("text")}
         return [
             {
