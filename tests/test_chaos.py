@@ -243,7 +243,8 @@ def test_server_on_tehran_time(own_server):
     suites = ["querysets", "claims", "sending", "queueing", "dispatching", "polling"]
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "pytest", "-q", "--create-db", "-p", "no:randomly"),
+            *(sys.executable, "-m", "pytest", "-q", "-x", "--create-db"),
+            *("-p", "no:randomly"),
             *(f"tests/test_{suite}.py" for suite in suites),
         ],
         cwd=ROOT,
@@ -251,6 +252,7 @@ def test_server_on_tehran_time(own_server):
         capture_output=True,
         text=True,
         check=False,
+        timeout=3 * PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-3000:]
 
