@@ -745,23 +745,23 @@ class TestKeepAlive:
         self, make: Make, scheme: str
     ):
         # The first drop teaches the limit; what crosses it on the wire before
-        # that cannot be helped, so the first wait is well beyond.
+        # that cannot be helped, so the first wait is beyond what a busy machine takes.
         def send_around_the_limit(seed: int) -> list[int]:
             waits = random.Random(seed)
-            with BadGateway(scheme=scheme, idle_limit=0.1) as server:
+            with BadGateway(scheme=scheme, idle_limit=0.3) as server:
                 gateway = make(server)
                 gateway.send(request())
-                time.sleep(0.14)
-                for _ in range(25):
+                time.sleep(0.45)
+                for _ in range(14):
                     gateway.send(request())
-                    time.sleep(waits.uniform(0.02, 0.13))
+                    time.sleep(waits.uniform(0.0, 0.4))
             return connections_of(server)
 
         with ThreadPoolExecutor(4) as pool:
             seen = list(pool.map(send_around_the_limit, range(4)))
         for used in seen:
-            assert len(used) == 26
-            assert 2 < len(set(used)) < 26
+            assert len(used) == 15
+            assert 2 < len(set(used)) < 15
 
     @pytest.mark.parametrize("scheme", ["http", "https"])
     @pytest.mark.parametrize(
