@@ -84,8 +84,8 @@ def table(given: argparse.Namespace, peers: bool) -> None:
             for workers in WORKERS:
                 with ways_of(workers, processes, peers) as ways:
                     if not heading:
-                        heading = " ".join(f"{way.name[:15]:>15}" for way in ways)
-                        print(f"{'processes, workers, ms':22} {heading}")
+                        heading = " ".join(f"{way.name:>15}" for way in ways)
+                        print(f"processes, workers, ms {heading}")
                     for latency, url in urls.items():
                         if time.monotonic() > ends_at:
                             print(f"the rest was left out after {given.at_most:g} s")

@@ -109,7 +109,7 @@ def copy(span: tuple[int, int], number: int, moments: dict[str, datetime]) -> No
     )
     values["gateway_id"] = f"CASE gateway_id WHEN '' THEN '' ELSE {joined} END"
     adapt = connection.ops.adapt_datetimefield_value
-    given = {**{name: adapt(at) for name, at in moments.items()}}
+    given = {name: adapt(at) for name, at in moments.items()}
     given["gateway_id"] = str(number)
     parameters = [given[name] for name in columns if name in given]
     with connection.cursor() as cursor:

@@ -32,9 +32,9 @@ class Way(NamedTuple):
 
 def our_ways() -> list[Way]:
     return [
-        Way("requests.Session", sessions),
+        Way("Session", sessions),
         Way("urllib3", pools),
-        Way("dispatch_queue", dispatch),
+        Way("ours", dispatch),
     ]
 
 
@@ -44,8 +44,8 @@ def peer_ways(workers: int, processes: int) -> Iterator[list[Way]]:
 
     with peers_celery.Workers(workers, processes) as celery:
         yield [
-            Way("post-office, 100", functools.partial(post_office, batch=100)),
-            Way("post-office, all", functools.partial(post_office, batch=10**6)),
+            Way("post-office 100", functools.partial(post_office, batch=100)),
+            Way("post-office all", functools.partial(post_office, batch=10**6)),
             Way("Celery", functools.partial(by_task, celery)),
         ]
 

@@ -29,6 +29,7 @@ from negin_sms.querysets import DbNow, database_now
 from . import breaker, claims, holding
 from .dispatching import send_rows
 from .exchanges import Ending, exchange, make_job
+from .keys import save_once
 from .queueing import wake
 from .results import record
 from .templating import Templates
@@ -39,7 +40,7 @@ from .transactions import (
     retry_deadlocks,
     write_alias,
 )
-from .wishes import compose, save_once
+from .wishes import compose
 
 logger = logging.getLogger("negin_sms")
 

@@ -26,10 +26,11 @@ from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 
 from . import caps
+from .keys import reuse_keys, save_once
 from .reports import ActionReport
 from .templating import OutboxFields, Templates
 from .transactions import after_commit_once, retry_deadlocks, write_alias
-from .wishes import compose, reuse_keys, save_once
+from .wishes import compose
 
 logger = logging.getLogger("negin_sms")
 
