@@ -156,7 +156,7 @@ def rescue() -> int:
     """
     using = write_alias()
     rescued: list[int] = []
-    stale = Message.objects.using(using).stale().order_by("id")
+    stale = Message.objects.using(using).stale().order_by("claimed_until", "id")
     for pk, claim in list(stale.values_list("pk", "claim")[:_SWEEP]):
         host, _sep, worker = claim.partition(":")
         detail = _(
