@@ -71,6 +71,13 @@ def test_queue_many_refuses_a_key_with_other_content():
         services.queue_many([{"mobile": MOBILE, "text": "y", "idempotency_key": "a"}])
 
 
+def test_queue_many_refuses_a_key_for_two_contents():
+    wishes = [{"mobile": MOBILE, "text": text, "idempotency_key": "a"} for text in "xy"]
+    with pytest.raises(IdempotencyConflict, match="given to several messages"):
+        services.queue_many(wishes)
+    assert Message.objects.count() == 0
+
+
 def test_queue_many_costs_one_insert_a_chunk(django_assert_max_num_queries):
     wishes = [{"mobile": MOBILE, "text": "x"} for _ in range(900)]
     with django_assert_max_num_queries(40):  # SQLite: 999 values a statement

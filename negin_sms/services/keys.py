@@ -96,6 +96,12 @@ def _same_or_conflict(owner: Message, message: Message) -> Message:
     same_key = owner.idempotency_key == message.idempotency_key
     if same_key and owner.is_same_wish(message):
         return owner
+    if owner.pk is None:
+        raise IdempotencyConflict(
+            _(
+                "An idempotency key is given to several messages that say different things."
+            )
+        )
     raise IdempotencyConflict(
         _("The idempotency key belongs to message %(pk)s, which says something else.")
         % {"pk": owner.pk}
