@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.utils.translation import get_language_info, gettext, override
 
 import negin_sms
+from negin_sms.admin.borrowed import BORROWED
 from negin_sms.choices import State, Status
 
 PACKAGE = Path(negin_sms.__file__).parent
@@ -34,6 +35,16 @@ def test_placeholders_agree(catalogue):
         expected = sorted(PLACEHOLDER.findall(entry.msgid_plural or entry.msgid))
         for text in translations(entry):
             assert sorted(PLACEHOLDER.findall(text)) == expected, entry.msgid
+
+
+def test_words_that_django_lacks_are_persian():
+    plain = [word for word in BORROWED if type(word) is str]
+    counted = [word for word in BORROWED if type(word) is not str]
+    assert (len(plain), len(counted)) == (9, 2)
+    with override("fa"):
+        words = [gettext(word) for word in plain] + [str(word % 1) for word in counted]
+    for word in words:
+        assert re.search("[\u0600-\u06ff]", word), word
 
 
 def test_compiled_file_says_the_same(catalogue):
