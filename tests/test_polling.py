@@ -362,7 +362,7 @@ class TestTwoPollers:
 
     def test_turn_of_a_dead_poller_ends_by_itself(self):
         self.hold("dead")
-        AccountState.objects.update(poller_until=timezone.now())
+        AccountState.objects.update(poller_until=timezone.now() - timedelta(seconds=1))
         assert self.hold("next")
 
     def test_poller_that_finds_another_at_it_asks_nothing(self, gateway):
