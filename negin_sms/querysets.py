@@ -58,11 +58,16 @@ def from_now(seconds: float) -> Expression:
     return ExpressionWrapper(DbNow() + delta, output_field=models.DateTimeField())
 
 
+def clock_sql(vendor: str) -> str:
+    """Return the database's time as SQL, for a statement that has parameters."""
+    return _CLOCKS[vendor] % ()
+
+
 def database_now(using: str) -> datetime:
     """Ask the database for its time: aware, in UTC."""
     connection = connections[using]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + _CLOCKS[connection.vendor] % (), [])
+        cursor.execute("SELECT " + clock_sql(connection.vendor), [])
         moment: datetime | str = cursor.fetchone()[0]
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)

@@ -22,6 +22,7 @@ from django.db import connections
 
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
+from negin_sms.querysets import clock_sql
 
 # What a job is made of; what else somebody asks of a claimed message is read then.
 _WANTED = ("id", "mobile", "text", "scenario", "line", "line2", "template", "attempts")
@@ -107,13 +108,11 @@ def _claimed(row: Sequence[Any], alias: str, claim: str, using: str) -> Message:
     return Message.from_db(using, _KNOWN, (*values, status, claim, attempts))
 
 
-_NOW = {
-    "postgresql": "STATEMENT_TIMESTAMP()",
-    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
-}
+_NOW = {vendor: clock_sql(vendor) for vendor in ("postgresql", "sqlite")}
 _AFTER = {
-    "postgresql": "STATEMENT_TIMESTAMP() + {} * INTERVAL '1 second'",
-    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', {})",
+    "postgresql": _NOW["postgresql"] + " + {} * INTERVAL '1 second'",
+    # A moment and what to add to it are arguments of one function there.
+    "sqlite": _NOW["sqlite"].replace("'NOW'", "'NOW', {}"),
 }
 
 
