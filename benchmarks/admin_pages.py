@@ -31,8 +31,8 @@ from django.db import connection
 from django.test import Client
 
 from negin_sms.models import Message
-from negin_sms.services.counting import fold_closed_days
-from negin_sms.services.reporting import LONGEST_REPORT
+from negin_sms.services.statistics.daily_counts import fold_closed_days
+from negin_sms.services.statistics.report import LONGEST_REPORT
 
 LIST = "/admin/negin_sms/message/"
 DAYS = 90

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.models import Message
-from negin_sms.services.counting import fold_closed_days
+from negin_sms.services.statistics.daily_counts import fold_closed_days
 
 SEED = 1000
 DAY = timedelta(days=1)

@@ -376,7 +376,8 @@ class DailyCount(models.Model):
     """How many messages of a day and an account ended how, by one of their traits.
 
     Not by all traits at once: the rows of a day are then a sum, not a product.
-    ``times`` is a histogram of delivery times, in the buckets of ``services.counts``.
+    ``times`` is a histogram of delivery times; ``services.statistics.counts`` has its
+    buckets.
     """
 
     day = models.DateField(db_index=True)

@@ -31,6 +31,6 @@ app.autodiscover_tasks()
 
 @worker_process_init.connect
 def shorten_shifts(**kwargs: object) -> None:
-    from negin_sms.services import stopping
+    from negin_sms.services.operations import shutdown
 
-    stopping._SHIFT = float(os.environ.get("CHAOS_SHIFT", stopping._SHIFT))
+    shutdown._SHIFT = float(os.environ.get("CHAOS_SHIFT", shutdown._SHIFT))

@@ -188,12 +188,13 @@ def no_commit_before_post() -> None:
     """Claim, send and mark in one transaction, as queued mail apps do."""
     from django.db import connection
 
-    from negin_sms.services import claims, dispatching, lanes, results
+    from negin_sms.services.dispatch import dispatcher, producer
+    from negin_sms.services.outbox import claims, results
 
     claims.committed = lambda using: contextlib.nullcontext()
     claims.refuse_transaction = lambda using: None
-    dispatching.refuse_transaction = lambda using: None
-    take, record = lanes.Lane._take_on, results.record
+    dispatcher.refuse_transaction = lambda using: None
+    take, record = producer.Lane._take_on, results.record
 
     def take_without_commit(self: Any, *args: Any) -> int:
         if connection.get_autocommit():
@@ -205,14 +206,14 @@ def no_commit_before_post() -> None:
         connection.commit()
         return unwritten
 
-    lanes.Lane._take_on = take_without_commit
-    lanes.record = record_and_commit
+    producer.Lane._take_on = take_without_commit
+    producer.record = record_and_commit
 
 
 def no_compare_and_set() -> None:
     """Read the queued rows and mark them, without lock and without condition."""
     from negin_sms.models import Message
-    from negin_sms.services import claims
+    from negin_sms.services.outbox import claims
 
     def claim_rows(rows: Any, claim: str, limit: int, *, lease: float, using: str):
         found = list(rows[:limit])
@@ -236,7 +237,7 @@ def lease_back_to_queued() -> None:
     """Take a dead worker's messages for not sent, as most job queues do."""
     from negin_sms import services
     from negin_sms.models import Message
-    from negin_sms.services import claims
+    from negin_sms.services.outbox import claims
 
     def queue_again() -> int:
         stale = Message.objects.stale()
@@ -248,10 +249,10 @@ def lease_back_to_queued() -> None:
 
 def results_at_the_end() -> None:
     """Keep the results of the whole run, and write them when it is over."""
-    from negin_sms.services import dispatching, lanes
+    from negin_sms.services.dispatch import dispatcher, producer
 
     kept: list[Any] = []
-    take, wind_up = lanes.Lane.take, dispatching.Coordinator._wind_up
+    take, wind_up = producer.Lane.take, dispatcher.Coordinator._wind_up
 
     def keep(self: Any, endings: Any) -> int:
         for ending in endings:
@@ -264,8 +265,8 @@ def results_at_the_end() -> None:
             take(lane, [ending])
         wind_up(self)
 
-    lanes.Lane.take = keep
-    dispatching.Coordinator._wind_up = write_and_wind_up
+    producer.Lane.take = keep
+    dispatcher.Coordinator._wind_up = write_and_wind_up
 
 
 MUTANTS = {
@@ -291,9 +292,9 @@ def kill_in_claim() -> Iterator[None]:
 
 
 def kill_after_claim() -> Iterator[None]:
-    from negin_sms.services import holding
+    from negin_sms.services.outbox import gate
 
-    holding.withhold = die
+    gate.withhold = die
     yield
 
 
@@ -344,7 +345,7 @@ def kill_after_answer() -> Iterator[None]:
 
 
 def kill_before_write() -> Iterator[None]:
-    from negin_sms.services import results
+    from negin_sms.services.outbox import results
 
     results._write_at_once = die
     yield
@@ -355,7 +356,7 @@ def kill_in_commit() -> Iterator[None]:
 
 
 def kill_after_commit() -> Iterator[None]:
-    from negin_sms.services import results
+    from negin_sms.services.outbox import results
 
     results._warn_of_codes = die
     yield
@@ -407,11 +408,12 @@ def skew_clock(seconds: float) -> None:
 def scale_time(factor: float) -> None:
     """Let pauses and waits pass so many times faster."""
     from negin_sms import retries
-    from negin_sms.services import breaker, dispatching
+    from negin_sms.services import breaker
+    from negin_sms.services.dispatch import dispatcher
 
     retries._OUTAGE_PAUSE = tuple(s / factor for s in retries._OUTAGE_PAUSE)
     breaker._MARGIN /= factor
-    dispatching._PATIENCE /= 10
+    dispatcher._PATIENCE /= 10
 
 
 def main() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from negin_sms.gateway.sandbox import Sandbox
-from negin_sms.services import results, statements, states
+from negin_sms.services.delivery import states
+from negin_sms.services.outbox import results, statements
 from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
 

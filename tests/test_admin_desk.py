@@ -17,7 +17,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
-from negin_sms.services import glances
+from negin_sms.services.operations import overview
 from tests.test_admin import (
     LIST,
     act,
@@ -415,7 +415,7 @@ class TestIndex:
     def test_costs_four_queries_however_many_wait(
         self, admin_client, django_assert_num_queries, monkeypatch
     ):
-        monkeypatch.setattr(glances, "_CAP", 5)
+        monkeypatch.setattr(overview, "_CAP", 5)
         for _ in range(8):
             make_uncertain()
             make(status=Status.QUEUED)

@@ -20,8 +20,8 @@ from django.utils import timezone, translation
 from negin_sms.admin.charts import draw_bar, draw_columns
 from negin_sms.admin.report_tables import median_words, rate_words
 from negin_sms.choices import Status
-from negin_sms.services.counting import day_of, fold_closed_days
-from negin_sms.services.counts import NO_TIMES, Counts
+from negin_sms.services.statistics.counts import NO_TIMES, Counts
+from negin_sms.services.statistics.daily_counts import day_of, fold_closed_days
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db

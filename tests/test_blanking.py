@@ -13,7 +13,7 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import IdempotencyConflict
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
-from negin_sms.services import blanking
+from negin_sms.services.operations import redaction
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -90,8 +90,8 @@ def test_second_run_changes_nothing():
 
 
 def test_works_in_batches_up_to_its_limit(monkeypatch):
-    monkeypatch.setattr(blanking, "_BATCH", 2)
-    monkeypatch.setattr(blanking, "_BATCHES", 3)
+    monkeypatch.setattr(redaction, "_BATCH", 2)
+    monkeypatch.setattr(redaction, "_BATCHES", 3)
     for _ in range(7):
         make("expired")
     assert services.blank_sensitive_texts() == 6

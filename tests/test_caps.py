@@ -19,7 +19,7 @@ from negin_sms import services
 from negin_sms.exceptions import CapExceeded
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
-from negin_sms.services import caps
+from negin_sms.services.outbox import caps
 from tests.factories import MOBILE, OTHER_MOBILE
 
 MEMORY = "negin_sms.gateway.memory.MemoryGateway"

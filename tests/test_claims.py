@@ -11,7 +11,8 @@ from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.services import breaker, claims, holding
+from negin_sms.services import breaker
+from negin_sms.services.outbox import claims, gate
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
@@ -122,7 +123,7 @@ def test_overdue_rows_expire():
 
 def test_only_to_with_something_that_is_no_number_says_so():
     with pytest.raises(InvalidConfiguration, match="ONLY_TO"):
-        holding.allowed_numbers(frozenset({"021"}), "default")
+        gate.allowed_numbers(frozenset({"021"}), "default")
 
 
 def test_claiming_costs_the_same_for_any_number_of_rows(

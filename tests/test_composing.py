@@ -19,7 +19,7 @@ from negin_sms import services
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
-from negin_sms.services.recipients import LARGEST_INPUT
+from negin_sms.services.submission.recipients import LARGEST_INPUT
 
 pytestmark = pytest.mark.django_db
 

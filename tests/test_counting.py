@@ -13,9 +13,15 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.choices import Status
 from negin_sms.models import CountedDay, DailyCount, Message
-from negin_sms.services import counting, shared_ids
-from negin_sms.services.counting import count_day, day_of, fold_closed_days, fold_day
-from negin_sms.services.states import Asked, set_aside, write_states
+from negin_sms.services.delivery.states import Asked, set_aside, write_states
+from negin_sms.services.outbox import shared_ids
+from negin_sms.services.statistics import daily_counts
+from negin_sms.services.statistics.daily_counts import (
+    count_day,
+    day_of,
+    fold_closed_days,
+    fold_day,
+)
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -131,7 +137,7 @@ class TestCountDay:
         assert count().times[1] == 1
 
     def test_small_groups_of_a_crowd_are_counted_together(self, monkeypatch):
-        monkeypatch.setattr(counting, "GROUPS_A_DAY", 2)
+        monkeypatch.setattr(daily_counts, "GROUPS_A_DAY", 2)
         for size, group in ((3, "b"), (2, "a"), (2, "c"), (1, "d")):
             for _number in range(size):
                 sent(group=group)
@@ -195,7 +201,7 @@ class TestFold:
             raise DatabaseError
 
         sent()
-        monkeypatch.setattr(counting, "count_day", fail)
+        monkeypatch.setattr(daily_counts, "count_day", fail)
         assert services.poll_states().errors == ()
         assert "not kept" in caplog.text
         assert not is_counted()
@@ -211,8 +217,8 @@ class TestFold:
 
         sent()
         fold()
-        counting.reopen_days([LONG_AGO], using="default")
-        monkeypatch.setattr(counting, "count_day", die)
+        daily_counts.reopen_days([LONG_AGO], using="default")
+        monkeypatch.setattr(daily_counts, "count_day", die)
         with pytest.raises(Killed):
             fold()
         assert (kept(), is_counted()) == (1, False)
@@ -260,7 +266,7 @@ class TestTwoProcesses:
         def change():
             with transaction.atomic():
                 Message.objects.filter(pk=row.pk).update(state=1)
-                counting.reopen_days([LONG_AGO], using="default")
+                daily_counts.reopen_days([LONG_AGO], using="default")
                 changed.set()
                 go_on.wait(1)
 
@@ -319,12 +325,12 @@ class TestReopen:
     def test_news_of_the_last_day_cost_nothing(self, django_assert_num_queries):
         moments = [timezone.now() - timedelta(hours=30), None]
         with django_assert_num_queries(0):
-            counting.reopen_days(moments, using="default")
+            daily_counts.reopen_days(moments, using="default")
 
     def test_sealed_day_stays_as_it_was_counted(self, folded):
         fold_day(DAY, using="default", seal=True)
         Message.objects.all().delete()
-        counting.reopen_days([LONG_AGO], using="default")
+        daily_counts.reopen_days([LONG_AGO], using="default")
         assert is_counted()
         assert kept() == 1
         assert fold() == 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from negin_sms.services.counts import NO_TIMES, TIME_EDGES, Counts, add_up
+from negin_sms.services.statistics.counts import NO_TIMES, TIME_EDGES, Counts, add_up
 
 
 def times(**buckets: int) -> tuple[int, ...]:

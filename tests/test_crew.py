@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from negin_sms.services.crew import Crew, Inbox
+from negin_sms.services.worker_pool import Crew, Inbox
 
 
 def test_results_arrive_and_threads_end():

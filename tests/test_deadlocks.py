@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from negin_sms import services
 from negin_sms.models import Message
-from negin_sms.services.transactions import retry_deadlocks
+from negin_sms.services.database import retry_deadlocks
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

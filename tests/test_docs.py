@@ -20,7 +20,7 @@ from negin_sms.gateway import wire
 from negin_sms.gateway.memory import SentMessage
 from negin_sms.gateway.scripts import Scripted
 from negin_sms.models import Message, SmsTemplate
-from negin_sms.services import stopping
+from negin_sms.services.operations import shutdown
 from tests.pages import README, blocks, read, section
 from tests.test_sample import run_tests
 
@@ -210,4 +210,4 @@ def test_settings_of_django_tasks_work():
 @pytest.mark.parametrize("page", ["howto/celery", "howto/django-tasks"])
 def test_a_shift_is_as_long_as_the_guides_say(page):
     words = re.sub(r"\s+", " ", read(page))
-    assert f"no more messages after {stopping._SHIFT:.0f} seconds" in words
+    assert f"no more messages after {shutdown._SHIFT:.0f} seconds" in words

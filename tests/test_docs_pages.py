@@ -17,7 +17,8 @@ import pytest
 
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
-from negin_sms.services import dispatch_queue, status
+from negin_sms.services import dispatch_queue
+from negin_sms.services.operations import health
 from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read
 
 
@@ -202,7 +203,7 @@ def test_runbook_explains_every_line_of_the_log(words):
 
 
 def test_runbook_explains_every_alarm():
-    source = Path(status.__file__).read_text(encoding="utf-8")
+    source = Path(health.__file__).read_text(encoding="utf-8")
     (problems,) = (
         node
         for node in ast.parse(source).body

@@ -21,7 +21,7 @@ from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState
 from negin_sms.querysets import database_now
-from negin_sms.services.findings import Level
+from negin_sms.services.operations.findings import Level
 from tests.badgateway import BadGateway, write_ca
 from tests.factories import MessageFactory
 
@@ -301,7 +301,7 @@ class TestClocks:
         """Nothing turns the database's clock back but this."""
         told = database_now
         monkeypatch.setattr(
-            "negin_sms.services.doctor.database_now",
+            "negin_sms.services.operations.doctor.database_now",
             lambda using: told(using) - timedelta(seconds=60),
         )
         finding = find("database clock")

@@ -13,9 +13,14 @@ from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
-from negin_sms.services import drafting
-from negin_sms.services.drafting import confirm, discard, draft_batch, look_at
-from negin_sms.services.recipients import MOST_RECIPIENTS, Row, Sheet, read_sheet
+from negin_sms.services.submission import batches
+from negin_sms.services.submission.batches import confirm, discard, draft_batch, look_at
+from negin_sms.services.submission.recipients import (
+    MOST_RECIPIENTS,
+    Row,
+    Sheet,
+    read_sheet,
+)
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -32,7 +37,7 @@ def many(count: int) -> Sheet:
     return Sheet(tuple(rows), ("name",))
 
 
-def draft(pasted: str, text: str = "Hello", **fields) -> drafting.Drafted:
+def draft(pasted: str, text: str = "Hello", **fields) -> batches.Drafted:
     return draft_batch(text, [read_sheet(pasted)], **fields)
 
 
@@ -278,7 +283,7 @@ def test_ten_confirmations_at_once_make_one_batch():
 
 class TestDiscardAndPurge:
     def test_discard_deletes_the_drafts_only(self, monkeypatch):
-        monkeypatch.setattr(drafting, "_CHUNK", 2)
+        monkeypatch.setattr(batches, "_CHUNK", 2)
         group = draft_batch("Hello", [many(5)]).group
         kept = MessageFactory(group=group, status=Status.QUEUED)
         assert discard(group) == 5

@@ -19,9 +19,9 @@ from negin_sms.gateway import get_gateway, memory, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
-from negin_sms.services.exchanges import Ending, exchange, make_job
-from negin_sms.services.results import record
-from negin_sms.services.states import Asked, set_aside, write_states
+from negin_sms.services.delivery.states import Asked, set_aside, write_states
+from negin_sms.services.dispatch.exchange import Ending, exchange, make_job
+from negin_sms.services.outbox.results import record
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db

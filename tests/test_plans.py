@@ -25,10 +25,10 @@ from negin_sms.admin.paging import FEW
 from negin_sms.admin.searching import search_condition
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
-from negin_sms.services import glances
-from negin_sms.services.blanking import rows_to_blank
-from negin_sms.services.counting import day_bounds, day_of
-from negin_sms.services.states import due_rows
+from negin_sms.services.delivery.states import due_rows
+from negin_sms.services.operations import overview
+from negin_sms.services.operations.redaction import rows_to_blank
+from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 from tests.factories import MOBILE
 
 pytestmark = pytest.mark.database
@@ -205,7 +205,7 @@ class ListTests(LargeTable):
                 )
 
     def test_what_is_held_is_counted_without_reading_the_queue(self):
-        held = glances.held_rows("default")
+        held = overview.held_rows("default")
         assert index_of(held) == {"negin_sms_queue"}
         if not is_mysql():
             # By all of the index: what comes before the due time is looked up.

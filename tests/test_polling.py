@@ -23,7 +23,13 @@ from negin_sms.exceptions import (
 from negin_sms.gateway import get_gateway, memory
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import DbNow
-from negin_sms.services.states import Asked, end_turn, hold_turn, read_due, write_states
+from negin_sms.services.delivery.states import (
+    Asked,
+    end_turn,
+    hold_turn,
+    read_due,
+    write_states,
+)
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -251,7 +257,7 @@ def test_limit_counts_over_all_looks(gateway):
 
 
 def test_errors_of_an_earlier_look_are_over(gateway, monkeypatch):
-    monkeypatch.setattr("negin_sms.services.turns.POLL_RETRY", 0.01)
+    monkeypatch.setattr("negin_sms.services.delivery.account_poller.POLL_RETRY", 0.01)
     MessageFactory(accepted=True)
     gateway.errors = [NotSent("down")]
     report = services.poll_states(forever=True, interval=0.02, limit=1)

@@ -18,9 +18,9 @@ from negin_sms import conf, services
 from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import CountedDay, DeliveryState, Message
-from negin_sms.services import purging
-from negin_sms.services.counting import day_of
-from negin_sms.services.states import Asked, write_states
+from negin_sms.services.delivery.states import Asked, write_states
+from negin_sms.services.operations import purge
+from negin_sms.services.statistics.daily_counts import day_of
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -86,13 +86,13 @@ class TestDeleting:
 
     def test_what_moves_on_meanwhile_is_left_alone(self, monkeypatch):
         message = make({"status": Status.REJECTED})
-        seal = purging._Purge._seal
+        seal = purge._Purge._seal
 
         def move_on(purge, days):
             seal(purge, days)
             Message.objects.filter(pk=message.pk).update(status=Status.UNCERTAIN)
 
-        monkeypatch.setattr(purging._Purge, "_seal", move_on)
+        monkeypatch.setattr(purge._Purge, "_seal", move_on)
         assert services.purge_messages(MONTHS).messages == 0
         assert keys() == {message.pk}
 
@@ -139,7 +139,7 @@ class TestDeleting:
         assert services.purge_messages(3 * DAY).messages == 0
 
     def test_other_messages_with_the_same_ending_are_not_skipped(self, monkeypatch):
-        monkeypatch.setattr(purging, "_BATCH", 2)
+        monkeypatch.setattr(purge, "_BATCH", 2)
         for at in (LONG_AGO, LONG_AGO, LONG_AGO, LONG_AGO + DAY, LONG_AGO + DAY):
             make(OVER[0], at)
             make({"uncertain": True}, at)
@@ -209,7 +209,7 @@ class TestBatches:
     @pytest.fixture(autouse=True)
     def _patience(self, monkeypatch):
         """Let no busy machine make the batches smaller."""
-        monkeypatch.setattr(purging, "_LONG", 60)
+        monkeypatch.setattr(purge, "_LONG", 60)
 
     def queries(self, messages: int) -> int:
         for _ in range(messages):
@@ -223,14 +223,14 @@ class TestBatches:
         assert self.queries(3) == self.queries(50)
 
     def test_cost_of_one(self, monkeypatch):
-        monkeypatch.setattr(purging, "_BATCH", 10)
+        monkeypatch.setattr(purge, "_BATCH", 10)
         self.queries(1)
         # Its page; what of it is over; begin, lock, look, three deletions, commit.
         assert self.queries(40) - self.queries(30) == 9
 
     def test_batches_that_take_long_become_smaller(self, monkeypatch):
-        monkeypatch.setattr(purging, "_BATCH", 8)
-        monkeypatch.setattr(purging, "_LONG", 0)
+        monkeypatch.setattr(purge, "_BATCH", 8)
+        monkeypatch.setattr(purge, "_LONG", 0)
         for _ in range(20):
             make(OVER[0])
         sizes: list[int] = []
@@ -238,9 +238,9 @@ class TestBatches:
         assert sizes == [8, 4, 2, 1, 1, 1, 1, 1, 1]
 
     def test_batches_that_are_quick_become_larger(self, monkeypatch):
-        monkeypatch.setattr(purging, "_FIRST_BATCH", 2)
-        monkeypatch.setattr(purging, "_BATCH", 8)
-        monkeypatch.setattr(purging, "_SHORT", 60)
+        monkeypatch.setattr(purge, "_FIRST_BATCH", 2)
+        monkeypatch.setattr(purge, "_BATCH", 8)
+        monkeypatch.setattr(purge, "_SHORT", 60)
         for _ in range(20):
             make(OVER[0])
         sizes: list[int] = []
@@ -249,24 +249,24 @@ class TestBatches:
 
     def test_waiting_for_a_turn_is_no_work(self, monkeypatch):
         """As on SQLite, where a busy dispatcher has the database most of the time."""
-        monkeypatch.setattr(purging, "_BATCH", 4)
-        monkeypatch.setattr(purging, "_LONG", 0.25)
+        monkeypatch.setattr(purge, "_BATCH", 4)
+        monkeypatch.setattr(purge, "_LONG", 0.25)
         for _ in range(10):
             make(OVER[0])
 
         def wait(execute: Any, sql: str, *rest: Any) -> Any:
             if sql.startswith("SAVEPOINT"):
-                time.sleep(2 * purging._LONG)
+                time.sleep(2 * purge._LONG)
             return execute(sql, *rest)
 
         sizes: list[int] = []
         with connection.execute_wrapper(wait):
             done = services.purge_messages(MONTHS, redact=True, progress=sizes.append)
         assert sizes == [4, 4, 2]
-        assert done.longest_seconds < purging._LONG
+        assert done.longest_seconds < purge._LONG
 
     def test_stop_ends_after_the_batch_under_way(self, monkeypatch):
-        monkeypatch.setattr(purging, "_BATCH", 2)
+        monkeypatch.setattr(purge, "_BATCH", 2)
         for _ in range(6):
             make(OVER[0])
         stop = threading.Event()

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services import recipients
-from negin_sms.services.recipients import (
+from negin_sms.services.submission import recipients
+from negin_sms.services.submission.recipients import (
     LARGEST_INPUT,
     MOST_RECIPIENTS,
     Row,

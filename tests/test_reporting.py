@@ -12,8 +12,12 @@ from django.utils import timezone
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.services import delivery_report
-from negin_sms.services.counting import day_of, fold_closed_days, fold_day
-from negin_sms.services.reporting import LONGEST_REPORT
+from negin_sms.services.statistics.daily_counts import (
+    day_of,
+    fold_closed_days,
+    fold_day,
+)
+from negin_sms.services.statistics.report import LONGEST_REPORT
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db

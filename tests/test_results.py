@@ -21,8 +21,8 @@ from negin_sms.exceptions import (
 )
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import Message
-from negin_sms.services.exchanges import Ending, Job
-from negin_sms.services.results import insist, record
+from negin_sms.services.dispatch.exchange import Ending, Job
+from negin_sms.services.outbox.results import insist, record
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]

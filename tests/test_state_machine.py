@@ -45,8 +45,9 @@ from negin_sms.exceptions import (
 from negin_sms.gateway import get_gateway, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, database_now, from_now
-from negin_sms.services import claims, holding, results, states
-from negin_sms.services.exchanges import Ending, Job, exchange, make_job
+from negin_sms.services.delivery import states
+from negin_sms.services.dispatch.exchange import Ending, Job, exchange, make_job
+from negin_sms.services.outbox import claims, gate, results
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = [
@@ -315,7 +316,7 @@ class Machine(RuleBasedStateMachine):
         account, claim = conf.get_account(alias), claims.new_claim()
         rows = claims.claim_due(account, claim, 2, lease=account.lease, using=USING)
         now = time.monotonic()
-        for row in holding.withhold(rows, account, claim, USING)[0]:
+        for row in gate.withhold(rows, account, claim, USING)[0]:
             job = make_job(row, account, claimed_at=now, lease=account.lease)
             self.jobs.append(job)
             if posts:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
-from negin_sms.services import status
+from negin_sms.services.operations import health
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -160,25 +160,25 @@ class TestObstacles:
         AccountState.objects.create(
             account="default", dispatcher_seen_at=timezone.now()
         )
-        assert status.obstacles("default") == ()
+        assert health.obstacles("default") == ()
 
     def test_dispatcher_that_was_never_or_long_not_seen(self):
-        (words,) = status.obstacles("default")
+        (words,) = health.obstacles("default")
         long_ago = timezone.now() - timedelta(minutes=6)
         AccountState.objects.update(dispatcher_seen_at=long_ago)
-        assert status.obstacles("default") == (words,)
+        assert health.obstacles("default") == (words,)
         assert "dispatch_sms_queue" in words
 
     def test_waker_starts_the_dispatcher(self, use_account):
         use_account(WAKER="negin_sms.services.dispatch_queue")
-        assert status.obstacles("default") == ()
+        assert health.obstacles("default") == ()
 
     def test_account_that_is_gone(self):
-        assert "gone" in status.obstacles("gone")[0]
+        assert "gone" in health.obstacles("gone")[0]
 
     def test_pause_and_switch(self, use_account):
         services.pause_account("default", reason="credit")
-        assert "credit" in status.obstacles("default")[0]
+        assert "credit" in health.obstacles("default")[0]
         use_account(DISPATCH=False)
-        (words,) = status.obstacles("default")
+        (words,) = health.obstacles("default")
         assert "DISPATCH" in words

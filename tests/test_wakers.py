@@ -23,7 +23,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
-from negin_sms.services import stopping
+from negin_sms.services.operations import shutdown
 from tests.badgateway import BadGateway, wait_until
 from tests.chaos import PATIENCE, Chaos, database_urls, fresh_database, reap
 from tests.settings import NEGIN_SMS
@@ -233,7 +233,7 @@ class TestCelery:
         app = celery_app("memory://")
         for name in ("negin_sms.dispatch", "negin_sms.poll"):
             assert app.tasks[name].ignore_result
-            assert app.tasks[name].time_limit > stopping._SHIFT + 90
+            assert app.tasks[name].time_limit > shutdown._SHIFT + 90
 
     def test_dispatch_sends_what_is_due(self, tasks):
         queue()

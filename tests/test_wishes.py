@@ -15,7 +15,7 @@ from negin_sms.exceptions import (
     InvalidMessage,
 )
 from negin_sms.models import Message
-from negin_sms.services.wishes import compose
+from negin_sms.services.submission.compose import compose
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 MOBILE = "09395213300"

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from negin_sms.services.counts import Counts
+from negin_sms.services.statistics.counts import Counts
 
 _FEWEST_COLUMNS = 14  # fewer would be blocks, not bars
 _GAP = 0.15

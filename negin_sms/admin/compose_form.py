@@ -15,8 +15,8 @@ from negin_sms import conf
 from negin_sms.choices import Priority, Scenario
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
-from negin_sms.services.drafting import Drafted, draft_batch
-from negin_sms.services.recipients import (
+from negin_sms.services.submission.batches import Drafted, draft_batch
+from negin_sms.services.submission.recipients import (
     LARGEST_INPUT,
     Sheet,
     decode_file,

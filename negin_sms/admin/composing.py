@@ -29,9 +29,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.services import drafting
-from negin_sms.services.drafting import Batch, Drafted
-from negin_sms.services.status import obstacles
+from negin_sms.services.operations.health import obstacles
+from negin_sms.services.submission import batches
+from negin_sms.services.submission.batches import Batch, Drafted
 
 from .compose_form import ComposeForm
 from .displays import hidden_text, ltr, message_text
@@ -96,7 +96,7 @@ class ComposingMixin(OperationsMixin):
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         group = request.GET.get("group", "")
-        batch = drafting.look_at(group)
+        batch = batches.look_at(group)
         if batch is None:
             words = _("No draft is left here: it was confirmed or discarded before.")
             self.message_user(request, words, notices.INFO)
@@ -110,13 +110,13 @@ class ComposingMixin(OperationsMixin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         group = request.POST.get("group", "")
-        batch = drafting.look_at(group)
+        batch = batches.look_at(group)
         if batch and request.POST.get("seen") != _fingerprint(batch):
             words = _("Somebody changed these drafts; look at them again.")
             self.message_user(request, words, notices.WARNING)
             return self._to_preview(group)
         try:
-            queued = drafting.confirm(group)
+            queued = batches.confirm(group)
         except InvalidMessage as error:
             self.message_user(request, str(error.reason), notices.ERROR)
             return self._to_preview(group)
@@ -130,7 +130,7 @@ class ComposingMixin(OperationsMixin):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         group = request.POST.get("group", "")
-        gone = drafting.discard(group)
+        gone = batches.discard(group)
         words = ngettext(
             "%(count)s draft was deleted.", "%(count)s drafts were deleted.", gone
         )

@@ -21,7 +21,7 @@ from negin_sms.choices import FINAL_STATES, State, Status
 from negin_sms.dates import day_words
 from negin_sms.models import Message
 from negin_sms.querysets import HELD_UNTIL
-from negin_sms.services.counting import day_bounds, day_of
+from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 
 
 def _is_none_of(codes: Collection[int]) -> Q:

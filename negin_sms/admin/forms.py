@@ -19,9 +19,9 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
-from negin_sms.services.deciding import refuse_unfit_decision
-from negin_sms.services.transactions import write_alias
-from negin_sms.services.wishes import compose
+from negin_sms.services.database import write_alias
+from negin_sms.services.operations.decisions import refuse_unfit_decision
+from negin_sms.services.submission.compose import compose
 
 _LTR = {"dir": "ltr"}
 # What compose() works out beside the fields of the form.

@@ -26,7 +26,7 @@ from negin_sms.services import (
     resolve,
     send_messages,
 )
-from negin_sms.services.transactions import write_alias
+from negin_sms.services.database import write_alias
 
 from .forms import ResolveForm
 from .outcomes import Outcome, tell

@@ -9,7 +9,7 @@ from django.contrib import messages as notices
 from django.utils.translation import ngettext
 
 from negin_sms.models import Message
-from negin_sms.services.transactions import write_alias
+from negin_sms.services.database import write_alias
 
 _NAMED = 5
 

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from negin_sms.choices import Scenario
 from negin_sms.dates import day_words
 from negin_sms.gateway.codes import code_meaning
-from negin_sms.services.counts import Counts
-from negin_sms.services.reporting import DeliveryReport, ReportRow
+from negin_sms.services.statistics.counts import Counts
+from negin_sms.services.statistics.report import DeliveryReport, ReportRow
 
 from .charts import PARTS, Piece, draw_bar, draw_columns
 from .spreadsheets import Rows

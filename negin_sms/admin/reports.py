@@ -17,8 +17,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_safe
 
 from negin_sms import conf
-from negin_sms.services.counting import day_of
-from negin_sms.services.reporting import (
+from negin_sms.services.statistics.daily_counts import day_of
+from negin_sms.services.statistics.report import (
     LONGEST_REPORT,
     DeliveryReport,
     delivery_report,

@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from negin_sms.models import Message
-from negin_sms.services.transactions import write_alias
+from negin_sms.services.database import write_alias
 
 from .operations import (
     CANCEL,

@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
-from negin_sms.services.wishes import WishFields
+from negin_sms.services.submission.compose import WishFields
 
 from .codes import CodeNotSent, code_text, send_code
 

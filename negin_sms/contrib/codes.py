@@ -19,7 +19,7 @@ from negin_sms.choices import Priority
 from negin_sms.exceptions import InvalidMessage, NeginSmsError, OutcomeUnknown
 from negin_sms.models import Message
 from negin_sms.services import send_sms
-from negin_sms.services.wishes import WishFields
+from negin_sms.services.submission.compose import WishFields
 
 logger = logging.getLogger("negin_sms")
 

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 from two_factor.middleware.threadlocals import get_current_request
 
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.services.wishes import WishFields
+from negin_sms.services.submission.compose import WishFields
 
 from .codes import CodeNotSent, code_text, send_code
 

@@ -5,25 +5,41 @@
 ``negin_sms.exceptions`` for what can go wrong and what to do then.
 """
 
+from negin_sms.services.delivery.poller import poll_states, refresh_states
+from negin_sms.services.dispatch.dispatcher import dispatch_queue
+from negin_sms.services.dispatch.sending import send_messages, send_sms
+from negin_sms.services.operations.decisions import resend, resolve
+from negin_sms.services.operations.doctor import examine
+from negin_sms.services.operations.findings import Diagnosis, Finding
+from negin_sms.services.operations.health import (
+    AccountStatus,
+    QueueStatus,
+    dispatcher_is_missing,
+    queue_status,
+)
+from negin_sms.services.operations.holds import (
+    HoldReport,
+    ReleaseReport,
+    hold_queue,
+    release_queue,
+)
+from negin_sms.services.operations.overview import AccountGlance, Glance, glance
+from negin_sms.services.operations.purge import PurgeReport, purge_messages
+from negin_sms.services.operations.redaction import blank_sensitive_texts
+from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
+from negin_sms.services.outbox.claims import rescue
+from negin_sms.services.statistics.report import DeliveryReport, delivery_report
+from negin_sms.services.submission.batches import purge_drafts
+from negin_sms.services.submission.queueing import (
+    cancel,
+    queue_many,
+    queue_messages,
+    queue_sms,
+)
+
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
-from .blanking import blank_sensitive_texts
 from .breaker import pause_account, resume_account
-from .claims import rescue
-from .deciding import resend, resolve
-from .dispatching import dispatch_queue
-from .doctor import examine
-from .drafting import purge_drafts
-from .findings import Diagnosis, Finding
-from .glances import AccountGlance, Glance, glance
-from .polling import poll_states, refresh_states
-from .purging import PurgeReport, purge_messages
-from .queueing import cancel, queue_many, queue_messages, queue_sms
-from .reporting import DeliveryReport, delivery_report
 from .reports import ActionReport, DispatchReport, PollReport
-from .restoring import HoldReport, ReleaseReport, hold_queue, release_queue
-from .sending import send_messages, send_sms
-from .status import AccountStatus, QueueStatus, dispatcher_is_missing, queue_status
-from .stopping import stop_after, stop_on_signals
 
 __all__ = [
     "AccountGlance",

@@ -15,13 +15,19 @@ from asgiref.sync import sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.models import Message
+from negin_sms.services.delivery.account_poller import Turn
+from negin_sms.services.delivery.poller import prepare_refresh
+from negin_sms.services.dispatch.attempts import (
+    Attempt,
+    OnNotSent,
+    conclude,
+    prepare,
+    record_ending,
+)
+from negin_sms.services.submission.queueing import queue_sms
+from negin_sms.services.submission.text_templates import OutboxFields, SendFields
 
-from .attempts import Attempt, OnNotSent, conclude, prepare, record_ending
-from .polling import prepare_refresh
-from .queueing import queue_sms
 from .reports import PollReport
-from .templating import OutboxFields, SendFields
-from .turns import Turn
 
 T = TypeVar("T")
 

@@ -24,9 +24,9 @@ from negin_sms.exceptions import AccountPaused, Effect, GatewayError, NeginSmsEr
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.retries import account_pause, outage_pause, throttle_delay
+from negin_sms.services.submission.compose import User
 
-from .transactions import write_alias
-from .wishes import User
+from .database import write_alias
 
 logger = logging.getLogger("negin_sms")
 

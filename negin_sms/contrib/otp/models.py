@@ -19,7 +19,7 @@ from negin_sms.contrib.codes import EXPIRES_IN, CodeNotSent, code_text, send_cod
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
-from negin_sms.services.transactions import after_commit, write_alias
+from negin_sms.services.database import after_commit, write_alias
 
 from . import conf
 

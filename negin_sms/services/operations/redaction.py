@@ -15,8 +15,7 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
-
-from .transactions import write_alias
+from negin_sms.services.database import write_alias
 
 _BATCH = 500
 _BATCHES = 20  # at a time: the dispatcher's coordinator has other work, too

@@ -19,7 +19,7 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
 from negin_sms.texts import fill, names
 
-from .wishes import QueueFields, WishFields
+from .compose import QueueFields, WishFields
 
 _LISTED = 20
 

@@ -21,9 +21,8 @@ from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.readers import clean
 from negin_sms.models import Message
 from negin_sms.querysets import HELD_UNTIL, DbNow, MessageQuerySet
-
-from .queueing import wake
-from .transactions import write_alias
+from negin_sms.services.database import write_alias
+from negin_sms.services.submission.queueing import wake
 
 logger = logging.getLogger("negin_sms")
 

@@ -13,11 +13,12 @@ from negin_sms.choices import Status
 from negin_sms.gateway import get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
+from negin_sms.services import breaker
+from negin_sms.services.outbox import claims, gate, statements
+from negin_sms.services.outbox.results import insist, record
+from negin_sms.services.worker_pool import Crew, Inbox
 
-from . import breaker, claims, holding, statements
-from .crew import Crew, Inbox
-from .exchanges import Ending, Job, exchange, make_job
-from .results import insist, record
+from .exchange import Ending, Job, exchange, make_job
 
 # Workers finish in bursts, and would wait for the coordinator without a row in hand
 # for each. With answers slower than this that wait does not show (it was a tenth of
@@ -44,7 +45,7 @@ class Lane:
         self.workers = workers or account.workers
         self.lease = lease or account.lease
         conf.refuse_short_lease(account, self.lease)
-        holding.refuse_unreadable_only_to(account)
+        gate.refuse_unreadable_only_to(account)
         self.in_flight: dict[int, Job] = {}
         self.waits_for_rate = False
         self._rate = rate or account.rate
@@ -122,7 +123,7 @@ class Lane:
             messages = self._claim_if_admitted(claim, room)
         if not messages:
             return 0
-        kept, _held = holding.withhold(messages, self.account, claim, self.using)
+        kept, _held = gate.withhold(messages, self.account, claim, self.using)
         if not kept:
             breaker.release_probe(claim, using=self.using)
         for message in kept:

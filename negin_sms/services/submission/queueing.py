@@ -24,13 +24,13 @@ from negin_sms.exceptions import (
 )
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
+from negin_sms.services.database import after_commit_once, retry_deadlocks, write_alias
+from negin_sms.services.outbox import caps
+from negin_sms.services.reports import ActionReport
 
-from . import caps
-from .keys import reuse_keys, save_once
-from .reports import ActionReport
-from .templating import OutboxFields, Templates
-from .transactions import after_commit_once, retry_deadlocks, write_alias
-from .wishes import compose
+from .compose import compose
+from .idempotency import reuse_keys, save_once
+from .text_templates import OutboxFields, Templates
 
 logger = logging.getLogger("negin_sms")
 

@@ -25,11 +25,11 @@ from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
+from negin_sms.services.dispatch.exchange import Ending
+from negin_sms.services.receivers import announce_outcomes, announce_settled
+from negin_sms.services.statistics.daily_counts import reopen_days
 
 from . import statements
-from .announcing import announce_outcomes, announce_settled
-from .counting import reopen_days
-from .exchanges import Ending
 from .shared_ids import flag_shared_ids
 
 logger = logging.getLogger("negin_sms")

@@ -25,9 +25,9 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
-
-from . import counting, drafting
-from .transactions import refuse_transaction, write_alias
+from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.statistics import daily_counts
+from negin_sms.services.submission import batches
 
 _BATCH = 500  # messages at the most
 _FIRST_BATCH = 100
@@ -95,10 +95,10 @@ def purge_messages(
     if dry_run:
         return purge.report(
             messages=purge.old.filter(purge.over).count(),
-            drafts=drafting.count_drafts(older_than) if drafts else 0,
+            drafts=batches.count_drafts(older_than) if drafts else 0,
         )
     refuse_transaction(using)
-    purged = drafting.purge_drafts(older_than) if drafts else 0
+    purged = batches.purge_drafts(older_than) if drafts else 0
     purge.run()
     return purge.report(messages=purge.messages, drafts=purged)
 
@@ -189,7 +189,7 @@ class _Purge:
         if not ended:
             return
         if not self.redact:
-            self._seal({counting.day_of(at) for at in ended if at})
+            self._seal({daily_counts.day_of(at) for at in ended if at})
         with self._transaction():
             # Locked, and looked at again: what was read may have moved on.
             still = list(over.select_for_update().values_list("pk", flat=True))
@@ -204,7 +204,7 @@ class _Purge:
     def _seal(self, days: set[date]) -> None:
         for day in days - self.sealed:
             with self._transaction():
-                counting.fold_day(day, using=self.using, seal=True)
+                daily_counts.fold_day(day, using=self.using, seal=True)
             self.sealed.add(day)
 
     @contextlib.contextmanager

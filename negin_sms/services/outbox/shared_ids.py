@@ -12,8 +12,7 @@ from django.db.models.functions import Coalesce
 from negin_sms.choices import Flag
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
-
-from .counting import reopen_days
+from negin_sms.services.statistics.daily_counts import reopen_days
 
 logger = logging.getLogger("negin_sms")
 

@@ -14,11 +14,10 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now, from_now
-
-from . import breaker
-from .claims import rescue
-from .transactions import write_alias
-from .wishes import find_account
+from negin_sms.services import breaker
+from negin_sms.services.database import write_alias
+from negin_sms.services.outbox.claims import rescue
+from negin_sms.services.submission.compose import find_account
 
 # A dispatcher and a poller leave a sign of life every half minute; cron starts
 # them once a minute.

@@ -27,10 +27,10 @@ from negin_sms.exceptions import (
 from negin_sms.gateway import get_gateway
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now
+from negin_sms.services.database import write_alias
 
 from .findings import Diagnosis, Finding, Level, Looking, judge_clock
-from .status import MISSING_AFTER
-from .transactions import write_alias
+from .health import MISSING_AFTER
 
 _OWN_BACKENDS = "negin_sms.gateway."
 _SOME_ID = "1"  # asked about where no message has an id: any will do
@@ -74,9 +74,9 @@ def _way(account: conf.Account, looking: Looking) -> Generator[Finding, None, bo
     """Look at the way to the gateway; return whether it is open."""
     # Only who looks needs requests (the probe goes the client's way), which takes
     # longer to load than all of the app.
-    from . import ways
+    from . import connectivity
 
-    return (yield from ways.examine(account, looking))
+    return (yield from connectivity.examine(account, looking))
 
 
 def _settings() -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from negin_sms import signals
 from negin_sms.choices import Status
 from negin_sms.models import Message
 
-from .transactions import after_commit, in_transaction
+from .database import after_commit, in_transaction
 
 _OUTCOMES = {
     Status.ACCEPTED: signals.message_accepted,

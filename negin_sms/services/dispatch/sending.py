@@ -12,14 +12,14 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
+from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.reports import ActionReport
+from negin_sms.services.submission.compose import find_account
+from negin_sms.services.submission.queueing import queue_drafts
+from negin_sms.services.submission.text_templates import SendFields
 
 from .attempts import OnNotSent, conclude, prepare, record_ending
-from .dispatching import send_rows
-from .queueing import queue_drafts
-from .reports import ActionReport
-from .templating import SendFields
-from .transactions import refuse_transaction, write_alias
-from .wishes import find_account
+from .dispatcher import send_rows
 
 
 @sensitive_variables()

@@ -24,12 +24,13 @@ from negin_sms.exceptions import Effect, GatewayError, OutcomeUnknown, Rejected
 from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
+from negin_sms.services import breaker
+from negin_sms.services.outbox import claims
+from negin_sms.services.outbox.results import insist
+from negin_sms.services.receivers import announce_settled, announce_states
+from negin_sms.services.reports import PollReport
+from negin_sms.services.worker_pool import Crew, Inbox
 
-from . import breaker, claims
-from .announcing import announce_settled, announce_states
-from .crew import Crew, Inbox
-from .reports import PollReport
-from .results import insist
 from .states import (
     Asked,
     end_turn,

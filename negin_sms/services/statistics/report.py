@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from negin_sms.models import CountedDay, DailyCount
+from negin_sms.services.database import write_alias
 
-from . import counting
-from .counting import Key
+from . import daily_counts
 from .counts import COUNTERS, Counts, add_up
-from .transactions import write_alias
+from .daily_counts import Key
 
 LONGEST_REPORT = 92
 """Days of one report at the most: a quarter."""
@@ -63,7 +63,7 @@ def delivery_report(
     if not 0 <= (last - first).days < LONGEST_REPORT:
         raise ValueError(f"A report covers 1 to {LONGEST_REPORT} days.")
     by_day: dict[date, list[Counts]] = {
-        d: [] for d in counting.days_between(first, last)
+        d: [] for d in daily_counts.days_between(first, last)
     }
     by_trait: dict[str, dict[str, list[Counts]]] = defaultdict(
         lambda: defaultdict(list)
@@ -71,23 +71,23 @@ def delivery_report(
     for day, (alias, trait, value), counts in _counted(by_day, write_alias()):
         if account not in (None, alias):
             continue
-        if trait == counting.DAY:
+        if trait == daily_counts.DAY:
             by_day[day].append(counts)
         else:
             by_trait[trait][value].append(counts)
     days = tuple((day, add_up(counts)) for day, counts in by_day.items())
-    others = add_up(by_trait[counting.OTHER_GROUPS][""])
+    others = add_up(by_trait[daily_counts.OTHER_GROUPS][""])
     return DeliveryReport(
         first=first,
         last=last,
         account=account,
         total=add_up(counts for _day, counts in days),
         days=days,
-        lines=_rows(by_trait[counting.LINE]),
-        scenarios=_rows(by_trait[counting.SCENARIO]),
-        templates=_rows(by_trait[counting.TEMPLATE]),
-        groups=_largest(_rows(by_trait[counting.GROUP]), others),
-        reasons=_rows(by_trait[counting.REASON]),
+        lines=_rows(by_trait[daily_counts.LINE]),
+        scenarios=_rows(by_trait[daily_counts.SCENARIO]),
+        templates=_rows(by_trait[daily_counts.TEMPLATE]),
+        groups=_largest(_rows(by_trait[daily_counts.GROUP]), others),
+        reasons=_rows(by_trait[daily_counts.REASON]),
     )
 
 
@@ -106,7 +106,7 @@ def _counted(days: Iterable[date], using: str) -> Iterator[tuple[date, Key, Coun
         yield day, (alias, trait, value), Counts(**named, times=tuple(times))
     for day in wanted:
         if day not in kept:
-            for key, counts in counting.count_day(day, using=using).items():
+            for key, counts in daily_counts.count_day(day, using=using).items():
                 yield day, key, counts
 
 

@@ -8,7 +8,10 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from . import blanking, breaker, caps, claims
+from negin_sms.services import breaker
+from negin_sms.services.outbox import caps, claims
+
+from . import redaction
 
 _SWEEP_EVERY = 5.0
 _SIGN_OF_LIFE = 30.0
@@ -39,7 +42,7 @@ class Housekeeping:
             caps.forget_old(self._using)
         if now - self._seen_at >= _SIGN_OF_LIFE:
             self._seen_at = now
-            blanking.blank_sensitive_texts()
+            redaction.blank_sensitive_texts()
             for alias in self._aliases:
                 breaker.note_life(alias, self._sign, using=self._using)
         return done

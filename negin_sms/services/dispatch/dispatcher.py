@@ -18,14 +18,14 @@ from typing import TypeVar
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
+from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.operations.maintenance import Housekeeping
+from negin_sms.services.outbox.results import insist
+from negin_sms.services.reports import DispatchReport
+from negin_sms.services.worker_pool import Inbox
 
-from .crew import Inbox
-from .exchanges import Ending
-from .housekeeping import Housekeeping
-from .lanes import Lane
-from .reports import DispatchReport
-from .results import insist
-from .transactions import refuse_transaction, write_alias
+from .exchange import Ending
+from .producer import Lane
 
 T = TypeVar("T")
 

@@ -9,9 +9,8 @@ from django.utils.translation import gettext_lazy as _
 
 from negin_sms.exceptions import CapExceeded, IdempotencyConflict
 from negin_sms.models import Message
-
-from . import caps
-from .transactions import retry_deadlocks
+from negin_sms.services.database import retry_deadlocks
+from negin_sms.services.outbox import caps
 
 _Key = tuple[str, str | None]
 _KEYS_ASKED = 500  # a statement; SQLite takes so many thousand values and no more

@@ -24,9 +24,8 @@ from negin_sms.choices import FINAL_STATES, Flag, ReportSource, State, state_ran
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
-
-from . import breaker
-from .counting import reopen_days
+from negin_sms.services import breaker
+from negin_sms.services.statistics.daily_counts import reopen_days
 
 logger = logging.getLogger("negin_sms")
 

@@ -22,12 +22,12 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now, from_now
+from negin_sms.services.database import write_alias
 from negin_sms.texts import fill, names
 
+from .compose import QueueFields, compose, find_account
 from .queueing import queue_drafts, wake
 from .recipients import MOST_RECIPIENTS, Row, Sheet
-from .transactions import write_alias
-from .wishes import QueueFields, compose, find_account
 
 _CHUNK = 500
 _SAMPLES = 5

@@ -19,14 +19,13 @@ from negin_sms.gateway.readers import clean
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
-
-from .announcing import announce_outcomes, announce_settled
-from .counting import reopen_days
-from .queueing import wake
-from .reports import ActionReport
-from .shared_ids import flag_shared_ids
-from .transactions import write_alias
-from .wishes import User, find_account
+from negin_sms.services.database import write_alias
+from negin_sms.services.outbox.shared_ids import flag_shared_ids
+from negin_sms.services.receivers import announce_outcomes, announce_settled
+from negin_sms.services.reports import ActionReport
+from negin_sms.services.statistics.daily_counts import reopen_days
+from negin_sms.services.submission.compose import User, find_account
+from negin_sms.services.submission.queueing import wake
 
 logger = logging.getLogger("negin_sms")
 

@@ -25,22 +25,23 @@ from negin_sms.exceptions import GatewayError, NeginSmsError, NotSent, Vetoed
 from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, database_now
-
-from . import breaker, claims, holding
-from .dispatching import send_rows
-from .exchanges import Ending, exchange, make_job
-from .keys import save_once
-from .queueing import wake
-from .results import record
-from .templating import Templates
-from .transactions import (
+from negin_sms.services import breaker
+from negin_sms.services.database import (
     after_commit,
     committed,
     in_transaction,
     retry_deadlocks,
     write_alias,
 )
-from .wishes import compose
+from negin_sms.services.outbox import claims, gate
+from negin_sms.services.outbox.results import record
+from negin_sms.services.submission.compose import compose
+from negin_sms.services.submission.idempotency import save_once
+from negin_sms.services.submission.queueing import wake
+from negin_sms.services.submission.text_templates import Templates
+
+from .dispatcher import send_rows
+from .exchange import Ending, exchange, make_job
 
 logger = logging.getLogger("negin_sms")
 
@@ -112,7 +113,7 @@ def _claim(attempt: Attempt, account: conf.Account) -> None:
     using = attempt.using
     # Settings that cannot work have to show before the row is claimed.
     gateway = get_gateway(account.alias)
-    holding.refuse_unreadable_only_to(account)
+    gate.refuse_unreadable_only_to(account)
     claim = claims.new_claim()
     admission = attempt.admission = breaker.admit(account, claim, using=using)
     if admission.refused:
@@ -141,7 +142,7 @@ def _take_on(
     if not created:
         message.refresh_from_db(using=using)
         return
-    kept, held = holding.withhold([message], account, claim, using)
+    kept, held = gate.withhold([message], account, claim, using)
     if not kept:
         attempt.error = held[message.pk]
         message.refresh_from_db(using=using)

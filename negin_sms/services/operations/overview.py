@@ -15,9 +15,9 @@ from negin_sms import conf
 from negin_sms.choices import Priority, Status
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now
+from negin_sms.services.database import write_alias
 
-from .status import MISSING_AFTER
-from .transactions import write_alias
+from .health import MISSING_AFTER
 
 _CAP = 1_000
 

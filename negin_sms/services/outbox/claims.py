@@ -22,10 +22,10 @@ from negin_sms import conf
 from negin_sms.choices import Priority, Status
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
+from negin_sms.services.database import committed, refuse_transaction, write_alias
+from negin_sms.services.receivers import announce_outcomes
 
 from . import statements
-from .announcing import announce_outcomes
-from .transactions import committed, refuse_transaction, write_alias
 
 logger = logging.getLogger("negin_sms")
 

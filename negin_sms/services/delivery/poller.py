@@ -22,14 +22,14 @@ from negin_sms import conf
 from negin_sms.choices import Flag, ReportSource, Status
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
+from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.operations.maintenance import Housekeeping
+from negin_sms.services.reports import PollReport
+from negin_sms.services.statistics import daily_counts
+from negin_sms.services.submission.compose import find_account
 
-from . import counting
-from .housekeeping import Housekeeping
-from .reports import PollReport
+from .account_poller import Progress, Tally, Turn
 from .states import Asked, due_rows
-from .transactions import refuse_transaction, write_alias
-from .turns import Progress, Tally, Turn
-from .wishes import find_account
 
 _FOLD_EVERY = 3600.0  # days close once a day
 
@@ -167,7 +167,7 @@ class _Poller:
         now = time.monotonic()
         if now - self.folded_at >= _FOLD_EVERY and not self.stop.is_set():
             self.folded_at = now
-            counting.fold_closed_days(using=self.using)
+            daily_counts.fold_closed_days(using=self.using)
 
     def _go_round(self, left: int | None) -> None:
         most = left
