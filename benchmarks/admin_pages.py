@@ -31,7 +31,7 @@ from django.db import connection
 from django.test import Client
 
 from negin_sms.models import Message
-from negin_sms.services.statistics.daily_counts import fold_closed_days
+from negin_sms.services.statistics.daily_counts import rollup_closed_days
 from negin_sms.services.statistics.report import LONGEST_REPORT
 
 LIST = "/admin/negin_sms/message/"
@@ -182,7 +182,7 @@ def main() -> None:
         fill(given.messages)
         print(f"filled in {time.monotonic() - started:.0f} s")
     started = time.monotonic()
-    while folded := fold_closed_days(using="default"):
+    while folded := rollup_closed_days(using="default"):
         print(f"{folded} days counted after {time.monotonic() - started:.1f} s")
     user = get_user_model().objects.filter(is_superuser=True).first()
     client = Client(raise_request_exception=True)

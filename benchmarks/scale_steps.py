@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.models import Message
-from negin_sms.services.statistics.daily_counts import fold_closed_days
+from negin_sms.services.statistics.daily_counts import rollup_closed_days
 
 SEED = 1000
 DAY = timedelta(days=1)
@@ -70,7 +70,7 @@ def fill(count: int) -> int:
     for number in range(1, count // SEED):
         for kind, span in zip(KINDS, spans, strict=True):
             copy(span, number, kind.moments(now, number * SEED / count))
-    while fold_closed_days(using="default"):
+    while rollup_closed_days(using="default"):
         pass  # as pollers have done it by now
     with connection.cursor() as cursor:
         table = "TABLE " if connection.vendor == "mysql" else ""

@@ -37,9 +37,9 @@ class Effect(enum.Enum):
     The breaker reads nothing else, so a new ending only has to choose one.
     """
 
-    HEALS = "heals"  # a valid answer of the gateway: whatever was wrong is over
-    NOTHING = "nothing"  # our own doing: says nothing of the gateway
-    COUNTS = "counts"  # no valid answer: five in a row pause the account
+    SUCCESS = "success"  # a valid answer of the gateway: whatever was wrong is over
+    IGNORED = "ignored"  # our own doing: says nothing of the gateway
+    FAILURE = "failure"  # no valid answer: five in a row pause the account
     TRIPS = "trips"  # no use in trying on: pauses at once, like five in a row
     THROTTLES = "throttles"  # a short pause, or what Retry-After says
     PAUSES = "pauses"  # credit, password, …: a person has to act first
@@ -133,7 +133,7 @@ class GatewayError(NeginSmsError):
         *,
         code: int | None = None,
         detail: str = "",
-        effect: Effect = Effect.COUNTS,
+        effect: Effect = Effect.FAILURE,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(reason)

@@ -132,7 +132,7 @@ class Message(models.Model):
     state_at = models.DateTimeField(_("state since"), null=True, blank=True)
     poll_at = models.DateTimeField(_("next poll"), null=True, blank=True, db_index=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
-    blanked_at = models.DateTimeField(_("text blanked at"), null=True, blank=True)
+    redacted_at = models.DateTimeField(_("text blanked at"), null=True, blank=True)
 
     objects = MessageQuerySet.as_manager()
 
@@ -158,8 +158,8 @@ class Message(models.Model):
             ),
             # Whatever somebody does to a row by hand, no empty text goes out.
             models.CheckConstraint(
-                condition=Q(blanked_at__isnull=True) | ~Q(status__in=_UNSENT),
-                name="negin_sms_blanked_is_over",
+                condition=Q(redacted_at__isnull=True) | ~Q(status__in=_UNSENT),
+                name="negin_sms_redacted_is_over",
             ),
         ]
         indexes = [
@@ -169,7 +169,7 @@ class Message(models.Model):
             ),
             models.Index(fields=["status", "expires_at"], name="negin_sms_expiry"),
             models.Index(
-                fields=["sensitive", "blanked_at", "id"], name="negin_sms_blanking"
+                fields=["sensitive", "redacted_at", "id"], name="negin_sms_redaction"
             ),
             # Not by db_index: PostgreSQL would add a second one to each, for LIKE.
             models.Index(fields=["mobile"], name="negin_sms_mobile"),
@@ -236,7 +236,7 @@ class Message(models.Model):
         number that a purge has redacted.
         """
         unknown = set()
-        if self.blanked_at is not None or other.blanked_at is not None:
+        if self.redacted_at is not None or other.redacted_at is not None:
             unknown.add("text")
         if not (self.mobile and other.mobile):
             unknown.add("mobile")
@@ -358,12 +358,12 @@ class AccountState(models.Model):
 class CountedDay(models.Model):
     """A day of the report: whether its counts stand, and whether they stand for good.
 
-    ``sealed`` days have lost messages since, so they are never counted anew.
+    ``frozen`` days have lost messages since, so they are never counted anew.
     """
 
     day = models.DateField(primary_key=True)
     counted_at = models.DateTimeField(null=True)
-    sealed = models.BooleanField(default=False)
+    frozen = models.BooleanField(default=False)
 
     class Meta:
         default_permissions = ()
@@ -373,16 +373,16 @@ class CountedDay(models.Model):
 
 
 class DailyCount(models.Model):
-    """How many messages of a day and an account ended how, by one of their traits.
+    """How many messages of a day and an account ended how, by one of their dimensions.
 
-    Not by all traits at once: the rows of a day are then a sum, not a product.
+    Not by all dimensions at once: the rows of a day are then a sum, not a product.
     ``times`` is a histogram of delivery times; ``services.statistics.counts`` has its
     buckets.
     """
 
     day = models.DateField(db_index=True)
     account = models.CharField(max_length=64)
-    trait = models.CharField(max_length=12)
+    dimension = models.CharField(max_length=12)
     value = models.CharField(max_length=64, blank=True)
     delivered = models.PositiveIntegerField()
     undelivered = models.PositiveIntegerField()
@@ -400,7 +400,7 @@ class DailyCount(models.Model):
         default_permissions = ()
 
     def __str__(self) -> str:
-        return f"{self.day:%Y-%m-%d} {self.account} {self.trait}"
+        return f"{self.day:%Y-%m-%d} {self.account} {self.dimension}"
 
 
 class SmsTemplate(models.Model):

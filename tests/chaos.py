@@ -210,9 +210,9 @@ class Chaos:
         process.communicate()
 
     def settle(self, *, mutant: str = "") -> list[dict[str, Any]]:
-        """Let every lease run out, rescue, send what came back; give the rows."""
+        """Let every lease run out, send what came back; give the rows."""
         time.sleep(self.account["LEASE"] + 0.2)
-        self.do("dispatch", env={"CHAOS_MUTANT": mutant})  # rescues first
+        self.do("dispatch", env={"CHAOS_MUTANT": mutant})  # expires claims first
         rows: list[dict[str, Any]] = self.do("dump")
         return rows
 

@@ -92,13 +92,13 @@ def die_sending(plan: list[tuple[str, int]]) -> list[int]:
 def queue_and_dispatch(count: int) -> dict[str, Any]:
     """Do all of the main job by one clock."""
     queue(count)
-    return {**dispatch(), "stale": rescue()}
+    return {**dispatch(), "stale": expire_claims()}
 
 
-def rescue() -> int:
+def expire_claims() -> int:
     from negin_sms import services
 
-    return services.rescue()
+    return services.expire_claims()
 
 
 def dump() -> list[dict[str, Any]]:
@@ -175,7 +175,7 @@ COMMANDS = {
     f.__name__: f
     for f in (
         *(migrate, queue, queue_each, wake, dispatch, queue_and_dispatch),
-        *(send_row, die_sending, rescue, dump),
+        *(send_row, die_sending, expire_claims, dump),
         *(accept, poll, dump_states, hammer),
     )
 }
@@ -194,7 +194,7 @@ def no_commit_before_post() -> None:
     claims.committed = lambda using: contextlib.nullcontext()
     claims.refuse_transaction = lambda using: None
     dispatcher.refuse_transaction = lambda using: None
-    take, record = producer.Lane._take_on, results.record
+    take, record = producer.Producer._take_on, results.record
 
     def take_without_commit(self: Any, *args: Any) -> int:
         if connection.get_autocommit():
@@ -206,7 +206,7 @@ def no_commit_before_post() -> None:
         connection.commit()
         return unwritten
 
-    producer.Lane._take_on = take_without_commit
+    producer.Producer._take_on = take_without_commit
     producer.record = record_and_commit
 
 
@@ -244,7 +244,7 @@ def lease_back_to_queued() -> None:
         return stale.update(status="queued", claim="", claimed_until=None)
 
     # Both names: a storm may be over before a dispatcher looks for the dead itself.
-    claims.rescue = services.rescue = queue_again
+    claims.expire_claims = services.expire_claims = queue_again
 
 
 def results_at_the_end() -> None:
@@ -252,7 +252,7 @@ def results_at_the_end() -> None:
     from negin_sms.services.dispatch import dispatcher, producer
 
     kept: list[Any] = []
-    take, wind_up = producer.Lane.take, dispatcher.Coordinator._wind_up
+    take, wind_up = producer.Producer.take, dispatcher.Dispatcher._wind_up
 
     def keep(self: Any, endings: Any) -> int:
         for ending in endings:
@@ -265,8 +265,8 @@ def results_at_the_end() -> None:
             take(lane, [ending])
         wind_up(self)
 
-    producer.Lane.take = keep
-    dispatcher.Coordinator._wind_up = write_and_wind_up
+    producer.Producer.take = keep
+    dispatcher.Dispatcher._wind_up = write_and_wind_up
 
 
 MUTANTS = {

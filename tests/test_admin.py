@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.admin.operations import AT_ONCE
+from negin_sms.admin.actions import AT_ONCE
 from negin_sms.choices import Flag, Status
 from negin_sms.exceptions import OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import MemoryGateway, outbox
@@ -612,21 +612,21 @@ class TestPermissions:
         "editor": (["view", "add", "change", "delete"], set()),
     }
 
-    @pytest.mark.parametrize("operation", ["send", "refresh"])
+    @pytest.mark.parametrize("action", ["send", "refresh"])
     @pytest.mark.parametrize("role", ROLES)
-    def test_matrix(self, role, operation):
+    def test_matrix(self, role, action):
         names, allowed = self.ROLES[role]
         client = log_in(*names)
-        row = make() if operation == "send" else make_accepted()
+        row = make() if action == "send" else make_accepted()
         before = len(outbox)
-        expected = 302 if operation in allowed else 403
-        urls = [f"{LIST}{row.pk}/{operation}/", f"{LIST}{operation}/"]
+        expected = 302 if action in allowed else 403
+        urls = [f"{LIST}{row.pk}/{action}/", f"{LIST}{action}/"]
         for url in urls:
             assert client.post(url, {"ids": row.pk}).status_code == expected
-        sent = operation == "send" and expected == 302
+        sent = action == "send" and expected == 302
         assert len(outbox) - before == sent
         row.refresh_from_db()
-        assert (row.state == 1) is (operation == "refresh" and expected == 302)
+        assert (row.state == 1) is (action == "refresh" and expected == 302)
 
     @pytest.mark.parametrize("role", ["send", "refresh", "view", "editor"])
     def test_pages_offer_what_is_allowed(self, role):

@@ -43,8 +43,8 @@ def make_uncertain(**fields) -> Message:
     return make(**{"status": Status.UNCERTAIN, "finished_at": at} | fields)
 
 
-def url(message: Message, operation: str) -> str:
-    return f"{LIST}{message.pk}/{operation}/"
+def url(message: Message, action: str) -> str:
+    return f"{LIST}{message.pk}/{action}/"
 
 
 def history(message: Message) -> str:
@@ -301,22 +301,22 @@ class TestReview:
         assert url(old, "resolve") in html
         assert url(old, "resend") not in html
 
-    @pytest.mark.parametrize("operation", ["resolve", "resend"])
-    def test_work_through_it_leads_back_to_it(self, admin_client, operation):
+    @pytest.mark.parametrize("action", ["resolve", "resend"])
+    def test_work_through_it_leads_back_to_it(self, admin_client, action):
         message = make_uncertain()
         asked = find(
-            f'href="({url(message, operation)}[^"]*)"', page(admin_client, REVIEW)
+            f'href="({url(message, action)}[^"]*)"', page(admin_client, REVIEW)
         )
         question = page(admin_client, asked)
         assert f'href="{REVIEW}"' in question
         wrong = admin_client.post(asked, DECISION | {"why": ""}).text
-        form = (wrong if operation == "resolve" else question).split('id="content"')[1]
+        form = (wrong if action == "resolve" else question).split('id="content"')[1]
         response = admin_client.post(find('action="([^"]*)"', form), DECISION)
         assert response.url == REVIEW
         assert "No message is waiting" in page(admin_client, REVIEW)
-        # Asked elsewhere it leads back to the message.
+        # PollTarget elsewhere it leads back to the message.
         message = make_uncertain()
-        response = admin_client.post(url(message, operation), DECISION)
+        response = admin_client.post(url(message, action), DECISION)
         assert response.url == change_url(message)
 
     def test_offers_what_the_user_may_do(self):

@@ -94,12 +94,10 @@ def test_message_is_inert_on_every_page(admin_client, name, status):
     assert open_boxes(response.text, OVERRIDE[0]) == []
 
 
-@pytest.mark.parametrize(
-    "operation", ["send", "refresh", "cancel", "resend", "resolve"]
-)
-def test_message_is_inert_in_the_question_for_many(admin_client, operation):
+@pytest.mark.parametrize("action", ["send", "refresh", "cancel", "resend", "resolve"])
+def test_message_is_inert_in_the_question_for_many(admin_client, action):
     rows = [make_hostile(), make_hostile()]
-    html = act(admin_client, f"{operation}_selected", rows).text
+    html = act(admin_client, f"{action}_selected", rows).text
     assert 'name="ids"' in html
     assert_inert(html)
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms.admin import paging
-from negin_sms.admin.operations import OPERATIONS
+from negin_sms.admin.actions import ACTIONS
 from negin_sms.choices import Flag
 from tests.factories import MessageFactory
 
@@ -106,7 +106,7 @@ def test_number_of_queries_does_not_grow(admin_client, django_assert_num_queries
 
 def test_count_reaches_as_far_as_every_action():
     """Or "Select all" would name a smaller number than the action takes."""
-    assert max(each.limit for each in OPERATIONS) <= paging.COUNT_LIMIT
+    assert max(each.limit for each in ACTIONS) <= paging.COUNT_LIMIT
 
 
 class TestSentFilter:

@@ -185,7 +185,7 @@ class TestReveal:
 
     def test_blanked_text_is_said_to_be_gone(self, client, message):
         Message.objects.update(status=Status.EXPIRED)
-        services.blank_sensitive_texts()
+        services.redact_sensitive_texts()
         html = page(client, change_url(message))
         assert "Blanked on" in html
         assert self.url(message) not in html
@@ -199,6 +199,6 @@ class TestReveal:
 
 def test_blanked_message_offers_no_resend(admin_client):
     message = make(
-        text="", status=Status.REJECTED, sensitive=True, blanked_at=timezone.now()
+        text="", status=Status.REJECTED, sensitive=True, redacted_at=timezone.now()
     )
     assert f"{message.pk}/resend/" not in page(admin_client, change_url(message))

@@ -21,7 +21,7 @@ from negin_sms.admin.charts import draw_bar, draw_columns
 from negin_sms.admin.report_tables import median_words, rate_words
 from negin_sms.choices import Status
 from negin_sms.services.statistics.counts import NO_TIMES, Counts
-from negin_sms.services.statistics.daily_counts import day_of, fold_closed_days
+from negin_sms.services.statistics.daily_counts import day_of, rollup_closed_days
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -231,7 +231,7 @@ def test_costs_the_same_queries_however_much_there_is(admin_client):
 
 def test_folded_days_cost_no_query_each(admin_client):
     MessageFactory(accepted=True, finished_at=NOW - timedelta(days=20))
-    fold_closed_days(using="default")
+    rollup_closed_days(using="default")
     first = TODAY - timedelta(days=80)
     with CaptureQueriesContext(connection) as queries:
         page(admin_client, first=TODAY - timedelta(days=20), last=TODAY)

@@ -94,8 +94,8 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "smstemplate_delete": ("delete_smstemplate", "delete_smstemplate", {"post": "yes"}),
     "smstemplate_history": ("view_smstemplate", "", {}),
 }
-OPERATIONS = ("send", "refresh", "cancel", "resend", "resolve")
-for _name in OPERATIONS:
+ACTIONS = ("send", "refresh", "cancel", "resend", "resolve")
+for _name in ACTIONS:
     _right, _post, _data = PAGES[f"message_{_name}"]
     PAGES[f"message_{_name}_selected"] = (_right, _post, _data)
 # Shown alike whatever the method; a POST does nothing.
@@ -108,7 +108,7 @@ ALONE: tuple[str, ...] = (
     *("_compose", "_preview", "_confirm", "_discard"),
 )
 
-# The status of the message that an operation would do something to.
+# The status of the message that an action would do something to.
 STATUS = {
     "message_refresh": Status.ACCEPTED,
     "message_resend": Status.UNCERTAIN,
@@ -236,22 +236,20 @@ def test_post_from_another_site_is_refused(page):
     assert (everything(), outbox) == (before, [])
 
 
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("where", ["list", "object"])
-def test_forged_action_asks_those_with_the_right_and_does_nothing(
-    role, operation, where
-):
-    row = target(f"message_{operation}")
+def test_forged_action_asks_those_with_the_right_and_does_nothing(role, action, where):
+    row = target(f"message_{action}")
     client = log_in(role)
     before = everything()
     prefix = "CHANGE_FORM-" if where == "object" else ""
-    data = {f"{prefix}action": f"{operation}_selected", "_selected_action": row.pk}
+    data = {f"{prefix}action": f"{action}_selected", "_selected_action": row.pk}
     page = "message_changelist" if where == "list" else "message_change"
     response = client.post(address(page, row), data)
     asked = b'name="ids"' in response.content
     native = where == "list" or django.VERSION >= (6, 1)
-    allowed = role != "anonymous" and may(role, f"{operation}_message", "message")
+    allowed = role != "anonymous" and may(role, f"{action}_message", "message")
     assert asked is (allowed and native)
     assert (everything(), outbox) == (before, [])
 
@@ -270,8 +268,8 @@ def test_forged_bulk_deletion_takes_templates_from_those_with_the_right_only(
     assert model.objects.filter(pk=row.pk).exists() is not may_delete
 
 
-@pytest.mark.parametrize("operation", [*OPERATIONS, "reveal"])
-def test_rights_are_asked_again_for_each_row(operation, monkeypatch):
+@pytest.mark.parametrize("action", [*ACTIONS, "reveal"])
+def test_rights_are_asked_again_for_each_row(action, monkeypatch):
     """A project may hide single messages from some of its staff."""
     ours = site.get_model_admin(Message)
     monkeypatch.setattr(ours, "has_change_permission", lambda request, obj=None: False)
@@ -281,14 +279,14 @@ def test_rights_are_asked_again_for_each_row(operation, monkeypatch):
         lambda request, obj=None: obj is None or obj.group != "board",
     )
     client = log_in("superuser")
-    rows = [target(f"message_{operation}") for _ in range(2)]
+    rows = [target(f"message_{action}") for _ in range(2)]
     Message.objects.filter(pk=rows[1].pk).update(group="board")
     before = everything()
-    _get, _right, data = PAGES[f"message_{operation}"]
+    _get, _right, data = PAGES[f"message_{action}"]
     both = data | {"ids": f"{rows[0].pk},{rows[1].pk}"}
-    page = f"message_{operation}"
+    page = f"message_{action}"
     assert client.post(address(page, rows[1]), data).status_code == 403
-    if operation != "reveal":
+    if action != "reveal":
         url = address(f"{page}_selected", rows[1])
         assert client.post(url, both).status_code == 403
     assert client.get(address(page, rows[1])).status_code == 403

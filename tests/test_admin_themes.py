@@ -30,7 +30,7 @@ FITTING = {
     Status.UNCERTAIN: {"resolve", "resend"},
     Status.REJECTED: {"resend"},
 }
-OPERATIONS = ("send", "refresh", "cancel", "resend", "resolve")
+ACTIONS = ("send", "refresh", "cancel", "resend", "resolve")
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +45,9 @@ def _theme(settings, monkeypatch):
 
 
 def links(html: str, message: Message) -> set[str]:
-    """Return the operations of a message whose page is linked."""
+    """Return the actions of a message whose page is linked."""
     found = re.findall(rf'href="{LIST}{message.pk}/(\w+)/["?]', html)
-    return set(found) & set(OPERATIONS)
+    return set(found) & set(ACTIONS)
 
 
 @pytest.mark.parametrize("status", FITTING)
@@ -59,7 +59,7 @@ def test_operations_are_linked_in_a_field(admin_client, status):
     assert links(field, message) == FITTING[status]
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, "reveal"])
+@pytest.mark.parametrize("name", [*ACTIONS, "reveal"])
 def test_page_of_each_operation_asks(admin_client, name):
     message = make(status=Status.UNCERTAIN, sensitive=True)
     html = page(admin_client, f"{LIST}{message.pk}/{name}/")

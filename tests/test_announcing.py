@@ -111,7 +111,7 @@ def test_previous_state_is_told(ear):
 
 def test_rescue_tells_of_uncertain_messages(ear):
     row = MessageFactory(sending=True, claimed_until=DbNow())
-    services.rescue()
+    services.expire_claims()
     assert ear.heard == [("message_uncertain", row.pk, None)]
 
 

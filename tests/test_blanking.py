@@ -33,60 +33,60 @@ def make(status: str, *, age: timedelta = JUST_NOW, **fields) -> Message:
 
 def is_blank(message: Message) -> bool:
     message.refresh_from_db()
-    assert (message.text == "") is (message.blanked_at is not None)
+    assert (message.text == "") is (message.redacted_at is not None)
     return message.text == ""
 
 
 @pytest.mark.parametrize("status", ["rejected", "cancelled", "expired"])
 def test_text_goes_when_its_message_has_ended(status):
     message = make(status)
-    assert services.blank_sensitive_texts() == 1
+    assert services.redact_sensitive_texts() == 1
     assert is_blank(message)
 
 
 def test_text_goes_when_its_message_has_settled():
     settled = make("accepted", settled_at=timezone.now())
     awaited = make("accepted", poll_at=timezone.now())
-    assert services.blank_sensitive_texts() == 1
+    assert services.redact_sensitive_texts() == 1
     assert (is_blank(settled), is_blank(awaited)) == (True, False)
 
 
 @pytest.mark.parametrize("status", ["accepted", "uncertain"])
 def test_text_goes_after_its_time_without_a_last_word(status):
     young, old = make(status), make(status, age=LONG_AGO)
-    services.blank_sensitive_texts()
+    services.redact_sensitive_texts()
     assert (is_blank(young), is_blank(old)) == (False, True)
 
 
 @pytest.mark.parametrize("status", ["draft", "queued", "sending"])
 def test_text_stays_as_long_as_it_may_be_sent(status):
     message = make(status, age=10 * DAY)
-    assert services.blank_sensitive_texts() == 0
+    assert services.redact_sensitive_texts() == 0
     assert not is_blank(message)
 
 
 def test_ordinary_texts_stay():
     message = make("rejected", sensitive=False, age=10 * DAY)
-    assert services.blank_sensitive_texts() == 0
+    assert services.redact_sensitive_texts() == 0
     assert not is_blank(message)
 
 
 def test_time_is_the_account_s_own(settings):
     default = settings.NEGIN_SMS["default"]
-    long, short = default | {"BLANK_AFTER": 3 * DAY}, default | {"BLANK_AFTER": 0}
+    long, short = default | {"REDACT_AFTER": 3 * DAY}, default | {"REDACT_AFTER": 0}
     settings.NEGIN_SMS = {"long": long, "short": short}
     rows = [make("uncertain", age=2 * DAY, account=a) for a in ("long", "short")]
     gone = [make("uncertain", age=n * DAY, account="gone") for n in (2, 4)]
-    services.blank_sensitive_texts()
+    services.redact_sensitive_texts()
     assert [is_blank(row) for row in rows + gone] == [False, True, False, True]
 
 
 def test_second_run_changes_nothing():
     message = make("rejected")
-    services.blank_sensitive_texts()
+    services.redact_sensitive_texts()
     message.refresh_from_db()
-    assert services.blank_sensitive_texts() == 0
-    assert Message.objects.get().blanked_at == message.blanked_at
+    assert services.redact_sensitive_texts() == 0
+    assert Message.objects.get().redacted_at == message.redacted_at
 
 
 def test_works_in_batches_up_to_its_limit(monkeypatch):
@@ -94,30 +94,30 @@ def test_works_in_batches_up_to_its_limit(monkeypatch):
     monkeypatch.setattr(redaction, "_BATCHES", 3)
     for _ in range(7):
         make("expired")
-    assert services.blank_sensitive_texts() == 6
-    assert services.blank_sensitive_texts() == 1
+    assert services.redact_sensitive_texts() == 6
+    assert services.redact_sensitive_texts() == 1
 
 
 def test_nothing_to_do_costs_one_query(django_assert_num_queries):
     make("queued")
     with django_assert_num_queries(1):
-        services.blank_sensitive_texts()
+        services.redact_sensitive_texts()
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="reads SQLite's plan")
 def test_candidates_are_found_by_index():
     with CaptureQueriesContext(connection) as queries:
-        services.blank_sensitive_texts()
+        services.redact_sensitive_texts()
     with connection.cursor() as cursor:
         cursor.execute("EXPLAIN QUERY PLAN " + queries[0]["sql"])
         plan = " ".join(str(row) for row in cursor.fetchall())
-    assert "negin_sms_blanking" in plan
+    assert "negin_sms_redaction" in plan
     assert "TEMP B-TREE" not in plan
 
 
 def test_blanked_message_is_not_sent_again():
     message = make("rejected")
-    services.blank_sensitive_texts()
+    services.redact_sensitive_texts()
     report = services.resend([message], by=None)
     assert report.done == 0
     assert "text was blanked" in report.skipped[0][1]
@@ -127,7 +127,7 @@ def test_blanked_message_is_not_sent_again():
 @pytest.mark.parametrize("status", ["draft", "queued", "sending"])
 def test_no_empty_text_can_be_put_back_into_the_queue(status):
     message = make("rejected")
-    services.blank_sensitive_texts()
+    services.redact_sensitive_texts()
     with pytest.raises(IntegrityError), transaction.atomic():
         Message.objects.filter(pk=message.pk).update(status=status)
 
@@ -140,7 +140,7 @@ class TestIdempotency:
     def _blanked(self):
         self.message = services.send_sms(*self.WISH, **self.KEY)
         Message.objects.update(settled_at=timezone.now())
-        assert services.blank_sensitive_texts() == 1
+        assert services.redact_sensitive_texts() == 1
 
     @pytest.mark.parametrize("text", [SECRET, "code 9999"])
     def test_key_still_belongs_to_the_blanked_row(self, text):

@@ -44,27 +44,27 @@ def let_pause_run_out():
 
 
 def test_four_failures_in_a_row_pause_nothing():
-    assert not tell(*[Effect.COUNTS] * 4).is_paused
-    assert admit().is_open
+    assert not tell(*[Effect.FAILURE] * 4).is_paused
+    assert admit().allowed
 
 
 def test_the_fifth_failure_in_a_row_pauses_for_half_a_minute():
-    tell(*[Effect.COUNTS] * 4)
-    state = tell(Effect.COUNTS)
+    tell(*[Effect.FAILURE] * 4)
+    state = tell(Effect.FAILURE)
     assert seconds_left(state) == pytest.approx(30, abs=3)
     assert (state.reason, state.failures) == ("down", 0)
     assert admit().refused
 
 
 def test_valid_answer_begins_the_count_anew():
-    tell(*[Effect.COUNTS] * 4)
-    assert tell(Effect.HEALS).failures == 0
-    assert not tell(*[Effect.COUNTS] * 4).is_paused
+    tell(*[Effect.FAILURE] * 4)
+    assert tell(Effect.SUCCESS).failures == 0
+    assert not tell(*[Effect.FAILURE] * 4).is_paused
 
 
 def test_our_own_delay_counts_neither_way():
-    tell(*[Effect.COUNTS] * 4)
-    assert tell(Effect.NOTHING).failures == 4
+    tell(*[Effect.FAILURE] * 4)
+    assert tell(Effect.IGNORED).failures == 4
 
 
 def test_certificate_trouble_pauses_at_once():
@@ -87,8 +87,8 @@ def test_account_refusal_pauses_for_a_quarter_of_an_hour():
 
 
 def test_those_in_flight_do_not_make_a_pause_longer():
-    before = tell(*[Effect.COUNTS] * 5)
-    after = tell(*[Effect.COUNTS] * 11)
+    before = tell(*[Effect.FAILURE] * 5)
+    after = tell(*[Effect.FAILURE] * 11)
     assert after.paused_until == before.paused_until
     assert after.pauses == 1
 
@@ -103,7 +103,7 @@ def test_pause_that_ran_out_lets_one_probe_through():
     tell(Effect.TRIPS)
     let_pause_run_out()
     first, second = admit("one"), admit("two")
-    assert (first.probe, first.is_open) == ("one", False)
+    assert (first.probe, first.allowed) == ("one", False)
     assert second.refused
 
 
@@ -111,7 +111,7 @@ def test_good_probe_ends_the_pause(caplog):
     tell(Effect.TRIPS)
     let_pause_run_out()
     with caplog.at_level(logging.WARNING, "negin_sms"):
-        state = tell(Effect.HEALS, error=None, admission=admit("one"))
+        state = tell(Effect.SUCCESS, error=None, admission=admit("one"))
     assert (state.is_paused, state.pauses, state.probe) == (False, 0, "")
     assert "no longer paused" in caplog.text
 
@@ -119,7 +119,7 @@ def test_good_probe_ends_the_pause(caplog):
 def test_bad_probe_doubles_the_pause():
     tell(Effect.TRIPS)
     let_pause_run_out()
-    state = tell(Effect.COUNTS, admission=admit("one"))
+    state = tell(Effect.FAILURE, admission=admit("one"))
     assert seconds_left(state) == pytest.approx(60, abs=3)
     assert state.probe == ""
 
@@ -127,7 +127,7 @@ def test_bad_probe_doubles_the_pause():
 def test_success_of_an_old_request_does_not_end_a_pause():
     open_before = admit()
     tell(Effect.TRIPS)
-    assert tell(Effect.HEALS, Effect.COUNTS, admission=open_before).is_paused
+    assert tell(Effect.SUCCESS, Effect.FAILURE, admission=open_before).is_paused
 
 
 def test_probe_given_back_is_free_again():
@@ -150,7 +150,7 @@ def test_pause_by_hand_lasts_until_resumed():
     assert not tell(*[Effect.TRIPS] * 3).paused_until
     assert admit().refused
     services.resume_account("default")
-    assert admit().is_open
+    assert admit().allowed
 
 
 def test_pause_by_hand_needs_a_reason_and_a_known_account():
@@ -169,4 +169,4 @@ def test_pause_is_an_alarm_in_the_log(caplog):
 def test_healthy_account_costs_one_query(django_assert_num_queries):
     admit()
     with django_assert_num_queries(1):
-        breaker.note(admit(), [(Effect.HEALS, None)] * 8, using="default")
+        breaker.note(admit(), [(Effect.SUCCESS, None)] * 8, using="default")

@@ -92,7 +92,7 @@ def test_kill_points(database, gateway):
     ends = chaos.do("die_sending", plan=[(point, pk) for pk, point in plan.items()])
     assert set(ends) == {signal.SIGKILL}
     time.sleep(chaos.account["LEASE"] + 0.2)
-    chaos.do("rescue")
+    chaos.do("expire_claims")
     wrong = {
         plan[row["pk"]]: row["status"]
         for row in chaos.do("dump")
@@ -152,7 +152,7 @@ def test_stopped_worker_heals_its_own_rows(database, gateway):
         wait_until(lambda: len(gateway.whole) == len(processes), PATIENCE)
         processes[-1].send_signal(signal.SIGSTOP)
     time.sleep(2 * chaos.account["LEASE"])
-    assert chaos.do("rescue") == len(keys)
+    assert chaos.do("expire_claims") == len(keys)
     assert {row["status"] for row in chaos.do("dump")} == {"uncertain"}
     chaos.do("dispatch")
     for process in processes:

@@ -85,7 +85,7 @@ def test_claims_are_unique_and_name_host_and_process():
 def test_given_back_rows_are_queued_as_they_were():
     row = MessageFactory()
     claim()
-    assert claims.give_back([row.pk], "me", "default") == 1
+    assert claims.release([row.pk], "me", "default") == 1
     row.refresh_from_db()
     assert (row.status, row.claim, row.attempts) == (Status.QUEUED, "", 0)
     assert row.claimed_until is None
@@ -94,8 +94,8 @@ def test_given_back_rows_are_queued_as_they_were():
 def test_only_the_holder_gives_back():
     row = MessageFactory()
     claim()
-    assert claims.give_back([row.pk], "other", "default") == 0
-    assert claims.disown("me", "default") == 1
+    assert claims.release([row.pk], "other", "default") == 0
+    assert claims.release_all("me", "default") == 1
 
 
 def test_rescue_makes_stale_claims_uncertain_and_never_queued(caplog):
@@ -103,7 +103,7 @@ def test_rescue_makes_stale_claims_uncertain_and_never_queued(caplog):
     row = MessageFactory(sending=True, claim="web7:4242:abc", claimed_until=past)
     MessageFactory(sending=True)
     with caplog.at_level(logging.ERROR, "negin_sms"):
-        assert services.rescue() == 1
+        assert services.expire_claims() == 1
     row.refresh_from_db()
     assert (row.status, row.claim) == (Status.UNCERTAIN, "web7:4242:abc")
     assert "web7" in row.detail

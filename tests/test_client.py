@@ -171,20 +171,20 @@ def _print_one(server: BadGateway) -> None:
 
 # --- what each mode must end in --------------------------------------------------
 
-Ending = tuple[type, Effect | None]
+SendResult = tuple[type, Effect | None]
 
-NOT_SENT: Ending = (NotSent, Effect.COUNTS)
-INSECURE: Ending = (NotSent, Effect.TRIPS)
-FRONT_DOOR: Ending = (AccountPaused, Effect.TRIPS)
-PAUSED: Ending = (AccountPaused, Effect.PAUSES)
-THROTTLED: Ending = (Throttled, Effect.THROTTLES)
-REJECTED: Ending = (Rejected, Effect.HEALS)
-UNKNOWN: Ending = (OutcomeUnknown, Effect.COUNTS)
-MOVED: Ending = (OutcomeUnknown, Effect.TRIPS)
-ACCEPTED: Ending = (SendReply, None)
+NOT_SENT: SendResult = (NotSent, Effect.FAILURE)
+INSECURE: SendResult = (NotSent, Effect.TRIPS)
+FRONT_DOOR: SendResult = (AccountPaused, Effect.TRIPS)
+PAUSED: SendResult = (AccountPaused, Effect.PAUSES)
+THROTTLED: SendResult = (Throttled, Effect.THROTTLES)
+REJECTED: SendResult = (Rejected, Effect.SUCCESS)
+UNKNOWN: SendResult = (OutcomeUnknown, Effect.FAILURE)
+MOVED: SendResult = (OutcomeUnknown, Effect.TRIPS)
+ACCEPTED: SendResult = (SendReply, None)
 
 # A mode's name: what it ends in, over http and https alike or one after the other.
-EXPECTED: dict[str, tuple[set[Ending], ...]] = {
+EXPECTED: dict[str, tuple[set[SendResult], ...]] = {
     "refused": ({NOT_SENT},),
     "connect_hang": ({NOT_SENT},),
     # Over http the request is on its way before the close is seen.
@@ -245,7 +245,7 @@ REFUSED_AT_THE_DOOR = {401, 403, 404, 405, 411, 413, 414, 415, 431}
 SAID_NO = {"rejected": REJECTED, "refusal": REJECTED, "no_credit": PAUSED}
 
 
-def _expect_statuses() -> Iterator[tuple[str, Ending]]:
+def _expect_statuses() -> Iterator[tuple[str, SendResult]]:
     for status in badgateway.ERRORS:
         bare = FRONT_DOOR if status in REFUSED_AT_THE_DOOR else UNKNOWN
         bare = THROTTLED if status == 429 else bare
@@ -259,7 +259,7 @@ def _expect_statuses() -> Iterator[tuple[str, Ending]]:
             yield f"status_{status}_{name}", UNKNOWN
 
 
-def _expect_echoes() -> Iterator[tuple[str, Ending]]:
+def _expect_echoes() -> Iterator[tuple[str, SendResult]]:
     for spelling in badgateway.SPELLINGS:
         for status, ending in ((200, UNKNOWN), (400, UNKNOWN), (500, UNKNOWN)):
             yield f"echo_{spelling}_{status}", ending
@@ -281,7 +281,7 @@ EXPECTED |= {
 }
 
 
-def expected(mode: str, scheme: str) -> set[Ending]:
+def expected(mode: str, scheme: str) -> set[SendResult]:
     over_http, *over_https = EXPECTED[mode]
     return over_https[0] if over_https and scheme == "https" else over_http
 
@@ -630,7 +630,7 @@ class TestStartBy:
             gateway = make(server)
             with pytest.raises(NotSent) as caught:
                 gateway.send(request(), start_by=time.monotonic() - 0.001)
-        assert caught.value.effect is Effect.NOTHING
+        assert caught.value.effect is Effect.IGNORED
         assert server.journal == []
 
     def test_past_sends_nothing_on_a_kept_connection_either(self, make: Make):
@@ -647,7 +647,7 @@ class TestStartBy:
             gateway, start_by = make(server), time.monotonic() + 0.1
             with pytest.raises(NotSent) as caught:
                 gateway.send(request(), start_by=start_by)
-        assert caught.value.effect is Effect.NOTHING
+        assert caught.value.effect is Effect.IGNORED
         assert server.journal == []
 
     def test_deadline_holds_while_connecting(self, make: Make):
@@ -989,7 +989,7 @@ class TestEnvironment:
             environment(proxy)
             with pytest.raises(NotSent, match=said) as caught:
                 make(far, trust_env=True).send(request())
-        assert caught.value.effect is Effect.COUNTS
+        assert caught.value.effect is Effect.FAILURE
         assert far.connections == 0
         assert all(b"user" not in entry.body for entry in proxy.journal)
 

@@ -72,7 +72,7 @@ def test_defaults_are_those_of_the_design(read):
             *(10, 30, 60, 120, 300, 900),
             *(HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 23 * HOUR),
         ),
-        "blank_after": 24 * HOUR,
+        "redact_after": 24 * HOUR,
         "dispatch": True,
         "only_to": None,
         "waker": None,
@@ -241,7 +241,7 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     text = complain(PASSWROD=SECRET)
     assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
-                         "BLANK_AFTER, DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
+                         "REDACT_AFTER, DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
                          "ACCOUNT_CAPS, QUIET_HOURS, SERVICE_TEXTS.")  # fmt: skip
 
 

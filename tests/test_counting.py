@@ -13,14 +13,14 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.choices import Status
 from negin_sms.models import CountedDay, DailyCount, Message
-from negin_sms.services.delivery.states import Asked, set_aside, write_states
+from negin_sms.services.delivery.states import PollTarget, set_aside, write_states
 from negin_sms.services.outbox import shared_ids
 from negin_sms.services.statistics import daily_counts
 from negin_sms.services.statistics.daily_counts import (
     count_day,
     day_of,
-    fold_closed_days,
-    fold_day,
+    rollup_closed_days,
+    rollup_day,
 )
 from tests.factories import MessageFactory
 
@@ -46,16 +46,16 @@ def sent(state: int | None = 1, seconds: float = 12, **fields: Any) -> Message:
     )
 
 
-def count(trait: str = "day", value: str = "", day: date = DAY, account="default"):
-    return count_day(day, using="default")[account, trait, value]
+def count(dimension: str = "day", value: str = "", day: date = DAY, account="default"):
+    return count_day(day, using="default")[account, dimension, value]
 
 
 def kept(day: date = DAY) -> int:
-    return DailyCount.objects.filter(day=day, trait="day").count()
+    return DailyCount.objects.filter(day=day, dimension="day").count()
 
 
 def fold() -> int:
-    return fold_closed_days(using="default")
+    return rollup_closed_days(using="default")
 
 
 def is_counted(day: date = DAY) -> bool:
@@ -168,7 +168,7 @@ class TestFold:
         fold()
         before = list(DailyCount.objects.order_by("pk").values())
         assert fold() == 0
-        assert not fold_day(DAY, using="default")
+        assert not rollup_day(DAY, using="default")
         assert list(DailyCount.objects.order_by("pk").values()) == before
 
     def test_nothing_to_do_costs_three_queries(self, django_assert_num_queries):
@@ -179,7 +179,7 @@ class TestFold:
 
     def test_backlog_is_worked_off_the_latest_days_first(self):
         sent()
-        assert fold_closed_days(using="default", limit=3) == 3
+        assert rollup_closed_days(using="default", limit=3) == 3
         assert CountedDay.objects.get(day=day_of(timezone.now()) - timedelta(days=3))
         assert not is_counted()
         assert fold() == DAYS_TO_FOLD - 3
@@ -217,7 +217,7 @@ class TestFold:
 
         sent()
         fold()
-        daily_counts.reopen_days([LONG_AGO], using="default")
+        daily_counts.invalidate_days([LONG_AGO], using="default")
         monkeypatch.setattr(daily_counts, "count_day", die)
         with pytest.raises(Killed):
             fold()
@@ -254,7 +254,7 @@ class TestTwoProcesses:
 
     def test_two_fold_a_day_once(self):
         sent()
-        done = self.run(*[lambda: fold_day(DAY, using="default")] * 4)
+        done = self.run(*[lambda: rollup_day(DAY, using="default")] * 4)
         assert sorted(done) == [False, False, False, True]
         assert kept() == 1
 
@@ -266,17 +266,17 @@ class TestTwoProcesses:
         def change():
             with transaction.atomic():
                 Message.objects.filter(pk=row.pk).update(state=1)
-                daily_counts.reopen_days([LONG_AGO], using="default")
+                daily_counts.invalidate_days([LONG_AGO], using="default")
                 changed.set()
                 go_on.wait(1)
 
         def fold_beside():
             changed.wait(5)
-            fold_day(DAY, using="default")
+            rollup_day(DAY, using="default")
 
         self.run(change, fold_beside)
         assert is_counted()
-        assert DailyCount.objects.get(day=DAY, trait="day").delivered == 1
+        assert DailyCount.objects.get(day=DAY, dimension="day").delivered == 1
 
 
 class TestReopen:
@@ -288,25 +288,25 @@ class TestReopen:
         return row
 
     def test_explicit_refresh_reopens_the_day(self, folded):
-        asked = [Asked(folded.pk, "70001", LONG_AGO)]
+        asked = [PollTarget(folded.pk, "70001", LONG_AGO)]
         write_states(asked, {"70001": 1}, conf.get_account(), using="default")
         assert not is_counted()
         assert fold() == 1
-        assert DailyCount.objects.get(day=DAY, trait="day").delivered == 1
+        assert DailyCount.objects.get(day=DAY, dimension="day").delivered == 1
 
     def test_refresh_that_tells_nothing_new_does_not(self, folded):
-        asked = [Asked(folded.pk, "70001", LONG_AGO)]
+        asked = [PollTarget(folded.pk, "70001", LONG_AGO)]
         write_states(asked, {"70001": 2}, conf.get_account(), using="default")
         assert is_counted()
 
     def test_late_end_of_polling_reopens_the_day(self, folded):
         row = sent(None, settled_at=None, poll_at=LONG_AGO)
-        asked = [Asked(row.pk, row.gateway_id, LONG_AGO, row.poll_at)]
+        asked = [PollTarget(row.pk, row.gateway_id, LONG_AGO, row.poll_at)]
         write_states(asked, {}, conf.get_account(), using="default")
         assert not is_counted()
 
     def test_id_that_is_set_aside_for_good_reopens_the_day(self, folded):
-        asked = Asked(folded.pk, "70001", LONG_AGO)
+        asked = PollTarget(folded.pk, "70001", LONG_AGO)
         set_aside(asked, conf.get_account(), "default")
         assert not is_counted()
 
@@ -325,18 +325,18 @@ class TestReopen:
     def test_news_of_the_last_day_cost_nothing(self, django_assert_num_queries):
         moments = [timezone.now() - timedelta(hours=30), None]
         with django_assert_num_queries(0):
-            daily_counts.reopen_days(moments, using="default")
+            daily_counts.invalidate_days(moments, using="default")
 
     def test_sealed_day_stays_as_it_was_counted(self, folded):
-        fold_day(DAY, using="default", seal=True)
+        rollup_day(DAY, using="default", freeze=True)
         Message.objects.all().delete()
-        daily_counts.reopen_days([LONG_AGO], using="default")
+        daily_counts.invalidate_days([LONG_AGO], using="default")
         assert is_counted()
         assert kept() == 1
         assert fold() == 0
 
     def test_seal_counts_a_day_that_was_not(self):
         sent()
-        assert fold_day(DAY, using="default", seal=True)
-        assert CountedDay.objects.get(day=DAY).sealed
+        assert rollup_day(DAY, using="default", freeze=True)
+        assert CountedDay.objects.get(day=DAY).frozen
         assert kept() == 1

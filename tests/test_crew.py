@@ -3,12 +3,14 @@ from __future__ import annotations
 import threading
 import time
 
-from negin_sms.services.worker_pool import Crew, Inbox
+from negin_sms.services.worker_pool import ResultQueue, WorkerPool
 
 
 def test_results_arrive_and_threads_end():
-    results: Inbox[int] = Inbox()
-    crew: Crew[int, int] = Crew(3, lambda job: job * 2, results, name="doubling")
+    results: ResultQueue[int] = ResultQueue()
+    crew: WorkerPool[int, int] = WorkerPool(
+        3, lambda job: job * 2, results, name="doubling"
+    )
     for job in range(10):
         crew.submit(job)
     assert sorted(results.collect(enough=10, patience=5)) == list(range(0, 20, 2))
@@ -17,14 +19,14 @@ def test_results_arrive_and_threads_end():
 
 
 def test_what_no_thread_has_begun_is_taken_back():
-    results: Inbox[int] = Inbox()
+    results: ResultQueue[int] = ResultQueue()
     go = threading.Event()
 
     def work(job: int) -> int:
         go.wait(5)
         return job
 
-    crew: Crew[int, int] = Crew(1, work, results)
+    crew: WorkerPool[int, int] = WorkerPool(1, work, results)
     for job in range(4):
         crew.submit(job)
     time.sleep(0.1)
@@ -36,20 +38,20 @@ def test_what_no_thread_has_begun_is_taken_back():
 
 def test_waiting_ends_with_its_patience():
     started = time.monotonic()
-    results: Inbox[int] = Inbox()
+    results: ResultQueue[int] = ResultQueue()
     assert results.collect(enough=2, patience=0.1) == []
     assert 0.1 <= time.monotonic() - started < 2
 
 
 def test_more_than_enough_is_taken_along():
-    results: Inbox[int] = Inbox()
+    results: ResultQueue[int] = ResultQueue()
     for number in range(5):
         results.put(number)
     assert results.collect(enough=1, patience=1) == [0, 1, 2, 3, 4]
 
 
 def test_collector_is_woken_once_there_are_enough():
-    results: Inbox[int] = Inbox()
+    results: ResultQueue[int] = ResultQueue()
     threads = [threading.Timer(0.05 * n, results.put, [n]) for n in range(1, 4)]
     for thread in threads:
         thread.start()

@@ -364,7 +364,7 @@ def test_stale_claims_are_rescued_first(live):
     past = timezone.now() - timedelta(seconds=1)
     MessageFactory(sending=True, claimed_until=past)
     report = services.dispatch_queue()
-    assert (report.rescued, report.sent) == (1, 0)
+    assert (report.expired_claims, report.sent) == (1, 0)
     assert live.taken == []
 
 

@@ -13,7 +13,7 @@ from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
 from negin_sms import conf, services, signals
-from negin_sms.admin.operations import OPERATIONS
+from negin_sms.admin.actions import ACTIONS
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
@@ -129,7 +129,7 @@ def test_operations_table_is_the_admin_s():
         read("reference/admin"),
         re.M,
     )
-    assert rows == [(str(each.label), each.name) for each in OPERATIONS]
+    assert rows == [(str(each.label), each.name) for each in ACTIONS]
 
 
 def test_named_services_exist():

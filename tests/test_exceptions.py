@@ -102,7 +102,7 @@ def test_gateway_error_without_words_is_its_reason():
 
 @pytest.mark.parametrize("error_class", GATEWAY_ERRORS)
 def test_error_counts_against_the_account_unless_told_otherwise(error_class):
-    assert error_class("reason").effect is Effect.COUNTS
+    assert error_class("reason").effect is Effect.FAILURE
 
 
 @pytest.mark.parametrize("error_class", GATEWAY_ERRORS)

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.utils.translation import get_language_info, gettext, override
 
 import negin_sms
-from negin_sms.admin.borrowed import BORROWED
+from negin_sms.admin.django_strings import DJANGO_STRINGS
 from negin_sms.choices import State, Status
 
 PACKAGE = Path(negin_sms.__file__).parent
@@ -38,8 +38,8 @@ def test_placeholders_agree(catalogue):
 
 
 def test_words_that_django_lacks_are_persian():
-    plain = [word for word in BORROWED if type(word) is str]
-    counted = [word for word in BORROWED if type(word) is not str]
+    plain = [word for word in DJANGO_STRINGS if type(word) is str]
+    counted = [word for word in DJANGO_STRINGS if type(word) is not str]
     assert (len(plain), len(counted)) == (9, 2)
     with override("fa"):
         words = [gettext(word) for word in plain] + [str(word % 1) for word in counted]

@@ -16,7 +16,7 @@ from django.utils.translation import override
 
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account
-from tests import desk
+from tests import admin_site
 from tests.browser import assert_fits
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -34,17 +34,17 @@ if SCREENSHOTS:
 def visit(page: Any) -> Iterator[str]:
     """Open one page of ours after the other; give each one's name."""
     page.goto(LIST + "compose/")
-    page.fill("[name=recipients]", desk.RECIPIENTS)
-    page.fill("[name=text]", desk.TEXT)
-    page.fill("[name=group]", desk.ORDERS)
+    page.fill("[name=recipients]", admin_site.RECIPIENTS)
+    page.fill("[name=text]", admin_site.TEXT)
+    page.fill("[name=group]", admin_site.ORDERS)
     yield "compose"
-    page.fill("[name=recipients]", desk.RECIPIENTS + "0939,\n")
+    page.fill("[name=recipients]", admin_site.RECIPIENTS + "0939,\n")
     press(page, ".negin-sms-refused")
     yield "refused"
     page.fill("[name=recipients]", "")
     press(page, ".negin-sms-totals")
     yield "preview"
-    message, doubt = desk.followed(), desk.undecided()
+    message, doubt = admin_site.followed(), admin_site.undecided()
     for name, address in {
         "list": LIST,
         "message": f"{LIST}{message.pk}/change/",
@@ -53,8 +53,8 @@ def visit(page: Any) -> Iterator[str]:
         "review": f"{LIST}review/",
         "resolve": f"{LIST}{doubt.pk}/resolve/",
         "resend": f"{LIST}{doubt.pk}/resend/",
-        "reveal": f"{LIST}{desk.sensitive().pk}/reveal/",
-        "send": f"{LIST}{desk.queued().pk}/send/",
+        "reveal": f"{LIST}{admin_site.sensitive().pk}/reveal/",
+        "send": f"{LIST}{admin_site.queued().pk}/send/",
         "report": f"{LIST}report/",
         "index": "/admin/negin_sms/",
         "accounts": ACCOUNT,
@@ -75,7 +75,7 @@ def press(page: Any, expected: str) -> None:
 @pytest.mark.parametrize(("language", "scheme"), MODES)
 def test_every_page_fits(open_browser, language, scheme):
     with override(language):
-        desk.set_up()
+        admin_site.set_up()
     page = open_browser(at=LIST, language=language, color_scheme=scheme, width=WIDTH)
     page.click("#toggle-nav-sidebar")
     direction = "rtl" if language == "fa" else "ltr"

@@ -19,8 +19,8 @@ from negin_sms.gateway import get_gateway, memory, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
-from negin_sms.services.delivery.states import Asked, set_aside, write_states
-from negin_sms.services.dispatch.exchange import Ending, exchange, make_job
+from negin_sms.services.delivery.states import PollTarget, set_aside, write_states
+from negin_sms.services.dispatch.exchange import SendResult, exchange, make_job
 from negin_sms.services.outbox.results import record
 from tests.factories import MessageFactory
 
@@ -152,7 +152,7 @@ def account(use_account) -> conf.Account:
     return conf.get_account()
 
 
-def ending_of(number: int, account: conf.Account) -> Ending:
+def ending_of(number: int, account: conf.Account) -> SendResult:
     row = MessageFactory(sending=True, text=str(number))
     job = make_job(row, account, claimed_at=0.0, lease=account.lease)
     return exchange(get_gateway(), job)
@@ -205,7 +205,7 @@ def test_odd_states_are_written_or_ignored(number, account):
     names = ["6062", "6063", str(2**63), str(10**31)]
     rows = [MessageFactory(accepted=True, gateway_id=name) for name in names]
     now = database_now("default")
-    asked = [Asked(row.pk, row.gateway_id, now) for row in rows]
+    asked = [PollTarget(row.pk, row.gateway_id, now) for row in rows]
     try:
         reports = wire.decode_states(body.encode("utf-8", "surrogatepass"))
     except GatewayError:

@@ -27,7 +27,7 @@ from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
 from negin_sms.services.operations import overview
-from negin_sms.services.operations.redaction import rows_to_blank
+from negin_sms.services.operations.redaction import rows_to_redact
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 from tests.factories import MOBILE
 
@@ -171,8 +171,8 @@ class WorkTests(LargeTable):
         assert index_of(overdue) <= by_status
 
     def test_blanking_reads_sensitive_rows_only(self):
-        rows = rows_to_blank("default").filter(pk__gt=0).order_by("pk")[:500]
-        assert index_of(rows) == {"negin_sms_blanking"}
+        rows = rows_to_redact("default").filter(pk__gt=0).order_by("pk")[:500]
+        assert index_of(rows) == {"negin_sms_redaction"}
 
 
 class ListTests(LargeTable):

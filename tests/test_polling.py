@@ -24,10 +24,10 @@ from negin_sms.gateway import get_gateway, memory
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import DbNow
 from negin_sms.services.delivery.states import (
-    Asked,
+    PollTarget,
     end_turn,
-    hold_turn,
     read_due,
+    take_turn,
     write_states,
 )
 from tests.factories import MessageFactory
@@ -57,7 +57,7 @@ class Scripted(memory.MemoryGateway):
         if self.error is not None:
             raise self.error
         if self.poison & set(ids):
-            raise Rejected("id", code=24, effect=Effect.HEALS)
+            raise Rejected("id", code=24, effect=Effect.SUCCESS)
         known = {key: self.codes[key] for key in ids if key in self.codes}
         return known | self.strays.get(ids[-1], {})
 
@@ -357,7 +357,7 @@ class TestTwoPollers:
         return read_due(conf.get_account(), limit, by=now, since=None, using="default")
 
     def hold(self, name):
-        return hold_turn(conf.get_account(), name, "default")
+        return take_turn(conf.get_account(), name, "default")
 
     def test_one_at_a_time_asks_for_an_account(self):
         assert (self.hold("one"), self.hold("other"), self.hold("one")) == (1, 0, 1)
@@ -395,7 +395,7 @@ class TestTwoPollers:
 
     def test_writing_twice_doubles_no_history(self, gateway):
         row = MessageFactory(accepted=True)
-        asked = [Asked(row.pk, row.gateway_id, row.created_at)]
+        asked = [PollTarget(row.pk, row.gateway_id, row.created_at)]
         for _ in range(2):
             write_states(
                 asked, {row.gateway_id: 8}, conf.get_account(), using="default"
@@ -406,7 +406,7 @@ class TestTwoPollers:
 def test_writing_costs_the_same_whatever_the_states(gateway, django_assert_num_queries):
     rows = MessageFactory.create_batch(60, accepted=True)
     codes = [1, 2, 8, 16, 0, -1, 77]
-    asked = [Asked(row.pk, row.gateway_id, row.created_at) for row in rows]
+    asked = [PollTarget(row.pk, row.gateway_id, row.created_at) for row in rows]
     answers = {row.gateway_id: codes[n % 7] for n, row in enumerate(rows)}
     with django_assert_num_queries(7):  # two savepoints; time, rows, history; 2 writes
         write_states(asked, answers, conf.get_account(), using="default")

@@ -18,7 +18,7 @@ from negin_sms import conf, services
 from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import CountedDay, DeliveryState, Message
-from negin_sms.services.delivery.states import Asked, write_states
+from negin_sms.services.delivery.states import PollTarget, write_states
 from negin_sms.services.operations import purge
 from negin_sms.services.statistics.daily_counts import day_of
 from tests.factories import MOBILE, MessageFactory
@@ -63,7 +63,7 @@ def keys() -> set[int]:
 
 def report():
     day = day_of(LONG_AGO)
-    return services.delivery_report(day - DAY, day + DAY)
+    return services.delivery_statistics(day - DAY, day + DAY)
 
 
 def run(*args: str, **options: Any) -> str:
@@ -86,13 +86,13 @@ class TestDeleting:
 
     def test_what_moves_on_meanwhile_is_left_alone(self, monkeypatch):
         message = make({"status": Status.REJECTED})
-        seal = purge._Purge._seal
+        freeze = purge._Purge._freeze
 
         def move_on(purge, days):
-            seal(purge, days)
+            freeze(purge, days)
             Message.objects.filter(pk=message.pk).update(status=Status.UNCERTAIN)
 
-        monkeypatch.setattr(purge._Purge, "_seal", move_on)
+        monkeypatch.setattr(purge._Purge, "_freeze", move_on)
         assert services.purge_messages(MONTHS).messages == 0
         assert keys() == {message.pk}
 
@@ -119,13 +119,13 @@ class TestDeleting:
         services.purge_messages(MONTHS)
         late = make(OVER[3])
         write_states(
-            [Asked(late.pk, late.gateway_id, LONG_AGO)],
+            [PollTarget(late.pk, late.gateway_id, LONG_AGO)],
             {},
             conf.get_account(),
             using="default",
         )
         assert report() == before
-        assert CountedDay.objects.get().sealed
+        assert CountedDay.objects.get().frozen
 
     def test_days_that_lose_nothing_are_not_sealed(self):
         make({"uncertain": True})
@@ -154,7 +154,7 @@ class TestRedacting:
         for message in Message.objects.filter(pk__in=over):
             assert (message.mobile, message.text) == ("", "")
             assert message.masked_mobile == "•••"
-            assert message.blanked_at
+            assert message.redacted_at
         assert not Message.objects.filter(pk__in=unfinished, mobile="").exists()
 
     def test_second_run_finds_nothing(self):
@@ -164,11 +164,11 @@ class TestRedacting:
 
     def test_takes_the_number_of_what_was_blanked_already(self):
         message = make(
-            OVER[0] | {"sensitive": True, "text": "", "blanked_at": LONG_AGO}
+            OVER[0] | {"sensitive": True, "text": "", "redacted_at": LONG_AGO}
         )
         services.purge_messages(MONTHS, redact=True)
         message.refresh_from_db()
-        assert (message.mobile, message.blanked_at) == ("", LONG_AGO)
+        assert (message.mobile, message.redacted_at) == ("", LONG_AGO)
 
     def test_report_is_the_same_and_no_day_is_sealed(self):
         make_all()

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from negin_sms.choices import Status
 from negin_sms.models import Message
-from negin_sms.services import delivery_report
+from negin_sms.services import delivery_statistics
 from negin_sms.services.statistics.daily_counts import (
     day_of,
-    fold_closed_days,
-    fold_day,
+    rollup_closed_days,
+    rollup_day,
 )
 from negin_sms.services.statistics.report import LONGEST_REPORT
 from tests.factories import MessageFactory
@@ -65,16 +65,16 @@ def fill(number: int = 120) -> None:
 
 
 def report(**options):
-    return delivery_report(FIRST, TODAY, **options)
+    return delivery_statistics(FIRST, TODAY, **options)
 
 
 @pytest.mark.parametrize("account", [None, "bulk"])
 def test_report_is_the_same_whether_days_were_folded_or_not(account):
     fill()
     fresh = report(account=account)
-    fold_closed_days(using="default", limit=3)
+    rollup_closed_days(using="default", limit=3)
     assert report(account=account) == fresh
-    fold_closed_days(using="default")
+    rollup_closed_days(using="default")
     assert report(account=account) == fresh
     assert fresh.total.total == sum(c.total for _day, c in fresh.days) > 0
 
@@ -84,7 +84,7 @@ def test_purged_days_are_reported_still():
     fresh = report()
     for number in range(9, 2, -1):
         day = TODAY - timedelta(days=number)
-        fold_day(day, using="default", seal=True)
+        rollup_day(day, using="default", freeze=True)
         Message.objects.filter(finished_at__lt=NOW - timedelta(days=number)).delete()
     assert Message.objects.count() < fresh.total.total
     assert report() == fresh
@@ -131,15 +131,15 @@ def test_median_is_near_the_middle_of_the_times():
 
 def test_settled_days_cost_two_queries_all_together(django_assert_num_queries):
     fill(40)
-    fold_closed_days(using="default")
+    rollup_closed_days(using="default")
     # Not from FIRST on: at some hours of the day no message falls on it.
     oldest = Message.objects.earliest("finished_at").finished_at
     assert oldest is not None
     with django_assert_num_queries(2):
-        delivery_report(day_of(oldest), TODAY - timedelta(days=3))
+        delivery_statistics(day_of(oldest), TODAY - timedelta(days=3))
 
 
 @pytest.mark.parametrize("days", [-1, LONGEST_REPORT])
 def test_range_is_bounded(days):
     with pytest.raises(ValueError, match="1 to 92 days"):
-        delivery_report(TODAY - timedelta(days=days), TODAY)
+        delivery_statistics(TODAY - timedelta(days=days), TODAY)

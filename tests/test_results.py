@@ -1,4 +1,4 @@
-"""The write after the exchange: what each ending leaves on its row."""
+"""The write after the exchange: what each result leaves on its row."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from negin_sms.exceptions import (
 )
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import Message
-from negin_sms.services.dispatch.exchange import Ending, Job
-from negin_sms.services.outbox.results import insist, record
+from negin_sms.services.dispatch.exchange import Job, SendResult
+from negin_sms.services.outbox.results import record, retry_on_disconnect
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
@@ -34,18 +34,18 @@ def job_of(row) -> Job:
     return Job(row.pk, "host:1:abc", row.attempts, account, request, 0.0)
 
 
-def ending(row, *, error=None, **reply) -> Ending:
+def result(row, *, error=None, **reply) -> SendResult:
     values: dict[str, Any] = {
         "gateway_id": "7001",
         "used_line": "98",
         "mobile": "989395213300",
     }
     values |= {"code": -1, "msg": "success", **reply}
-    return Ending(job_of(row), None if error else SendReply(**values), error)
+    return SendResult(job_of(row), None if error else SendReply(**values), error)
 
 
 def written(row, **how):
-    record([ending(row, **how)], using="default")
+    record([result(row, **how)], using="default")
     row.refresh_from_db()
     return row
 
@@ -64,7 +64,7 @@ def test_accepted_row_will_be_asked_about():
 
 
 def test_rejected_row_keeps_code_and_words():
-    error = Rejected("opted out", code=27, detail="blacklist", effect=Effect.HEALS)
+    error = Rejected("opted out", code=27, detail="blacklist", effect=Effect.SUCCESS)
     row = written(MessageFactory(sending=True), error=error)
     assert (row.status, row.code, row.poll_at) == (Status.REJECTED, 27, None)
     assert row.detail == "opted out (blacklist)"
@@ -77,7 +77,7 @@ def test_uncertain_row_keeps_its_claim():
 
 def test_exchange_s_length_is_kept_where_it_was_not_accepted():
     row = MessageFactory(sending=True)
-    lost = Ending(job_of(row), None, OutcomeUnknown("lost"), seconds=2.00049)
+    lost = SendResult(job_of(row), None, OutcomeUnknown("lost"), seconds=2.00049)
     record([lost], using="default")
     row.refresh_from_db()
     assert row.exchange_seconds == 2.0
@@ -130,7 +130,7 @@ def test_shared_id_is_flagged_on_both_and_asked_about_no_more():
 
 def test_id_given_twice_at_once_is_flagged_on_both():
     rows = [MessageFactory(sending=True) for _ in range(2)]
-    record([ending(row) for row in rows], using="default")
+    record([result(row) for row in rows], using="default")
     for row in rows:
         row.refresh_from_db()
         assert (row.status, row.flag) == (Status.ACCEPTED, Flag.SHARED_ID)
@@ -149,8 +149,8 @@ def test_mixed_results_are_written_each_in_its_way():
         {"error": OutcomeUnknown("lost")},
         {"gateway_id": "7003", "used_line": "9830003301"},
     ]
-    endings = [ending(row, **how) for row, how in zip(rows, ways, strict=True)]
-    assert record(endings, using="default") == 0
+    results = [result(row, **how) for row, how in zip(rows, ways, strict=True)]
+    assert record(results, using="default") == 0
     found = Message.objects.order_by("pk").values_list("status", "gateway_id")
     assert list(found) == [
         ("accepted", "7001"),
@@ -211,7 +211,7 @@ class TestAwayDatabase:
                 raise OperationalError("gone")
             return "done"
 
-        assert insist(flaky, using="default", seconds=5) == "done"
+        assert retry_on_disconnect(flaky, using="default", seconds=5) == "done"
         assert tries[1:] == [True, True] or connection.vendor == "sqlite"
 
     def test_that_stays_away_is_given_up(self):
@@ -219,7 +219,7 @@ class TestAwayDatabase:
             raise OperationalError("gone")
 
         with pytest.raises(OperationalError):
-            insist(broken, using="default", seconds=0.1)
+            retry_on_disconnect(broken, using="default", seconds=0.1)
 
     def test_leaves_a_line_to_repair_the_row_from(self, caplog, settings):
         settings.NEGIN_SMS = {
@@ -236,7 +236,7 @@ class TestAwayDatabase:
             caplog.at_level(logging.CRITICAL, "negin_sms"),
             connection.execute_wrapper(refuse),
         ):
-            assert record([ending(row)], using="default") == 1
+            assert record([result(row)], using="default") == 1
         line = f"message={row.pk} claim=host:1:abc status=accepted gateway_id=7001"
         assert line in caplog.text
         assert MOBILE[3:] not in caplog.text

@@ -46,7 +46,7 @@ from negin_sms.gateway import get_gateway, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.services.delivery import states
-from negin_sms.services.dispatch.exchange import Ending, Job, exchange, make_job
+from negin_sms.services.dispatch.exchange import Job, SendResult, exchange, make_job
 from negin_sms.services.outbox import claims, gate, results
 from tests.factories import MOBILE, MessageFactory
 
@@ -201,7 +201,7 @@ class Scripted:
 
     def send(self, request, *, start_by=math.inf):
         if time.monotonic() >= start_by:
-            raise NotSent("too late", effect=Effect.NOTHING)
+            raise NotSent("too late", effect=Effect.IGNORED)
         return script.send(self._account.alias, request.text)
 
     def states(self, ids):
@@ -229,8 +229,8 @@ class Machine(RuleBasedStateMachine):
         script.__init__()  # type: ignore[misc]
         self.numbers = itertools.count(1)
         self.jobs: list[Job] = []  # held by workers that hang, or are dead
-        self.endings: list[Ending] = []  # known to workers that hang, or are dead
-        self.asked: list[states.Asked] = []  # held by a poller that hangs
+        self.endings: list[SendResult] = []  # known to workers that hang, or are dead
+        self.asked: list[states.PollTarget] = []  # held by a poller that hangs
         self.entered: dict[int, str] = {}  # gateway ids that a person has typed
         self.decided: set[int] = set()  # rows that a person decided in this step
         self.known: dict[int, Message] = {}
@@ -337,7 +337,7 @@ class Machine(RuleBasedStateMachine):
         if self.jobs:
             job = self.jobs.pop(index % len(self.jobs))
             if how == "gives back":
-                claims.give_back([job.pk], job.claim, USING)
+                claims.release([job.pk], job.claim, USING)
                 return
             self.post(job, acts)
         if self.endings:
@@ -358,7 +358,7 @@ class Machine(RuleBasedStateMachine):
             for job in self.jobs
         ]
         if seconds:
-            services.rescue()
+            services.expire_claims()
             claims.expire_overdue(using=USING)
         else:
             self.leases_run_out()
@@ -509,14 +509,14 @@ class Machine(RuleBasedStateMachine):
         script.acts = acts
         self.endings.append(exchange(get_gateway(job.account.alias), job))
 
-    def record(self, endings: list[Ending]) -> None:
+    def record(self, endings: list[SendResult]) -> None:
         """Write results; evidence has to beat a claim that was taken for dead."""
         assert results.record(endings, using=USING) == 0
         heard = {e.job.pk for e in endings if e.status in (ACCEPTED, REJECTED)}
         doubted = Message.objects.of(heard).filter(status__in=[SENDING, UNCERTAIN])
         assert not doubted.filter(claim=endings[0].job.claim, resent_as=None).exists()
 
-    def repair(self, ending: Ending) -> None:
+    def repair(self, ending: SendResult) -> None:
         """Write down by hand what a line of the log says."""
         if ending.status not in (ACCEPTED, REJECTED):
             return
@@ -530,7 +530,7 @@ class Machine(RuleBasedStateMachine):
                 gateway_id=ending.reply.gateway_id if ending.reply else "",
             )
 
-    def take_states(self) -> list[states.Asked]:
+    def take_states(self) -> list[states.PollTarget]:
         by = database_now(USING)
         return states.read_due(conf.get_account(), 3, by=by, since=None, using=USING)
 
@@ -543,7 +543,7 @@ class Machine(RuleBasedStateMachine):
     def leases_run_out(self) -> None:
         """Let a clock jump, or everybody die."""
         Message.objects.filter(status=SENDING).update(claimed_until=from_now(-1))
-        services.rescue()
+        services.expire_claims()
         assert not Message.objects.filter(status=SENDING).exists()
 
     @contextlib.contextmanager

@@ -108,7 +108,7 @@ def test_status_and_report_tell_them_apart(gateways):
     assert status == {"default": {"accepted": 1}, "shop": {"accepted": 2}}
     today: date = timezone.localdate()
     sent = {
-        account: services.delivery_report(today, today, account=account).total.sent
+        account: services.delivery_statistics(today, today, account=account).total.sent
         for account in ("default", "shop", None)
     }
     assert sent == {"default": 1, "shop": 2, None: 3}

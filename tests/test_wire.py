@@ -298,7 +298,7 @@ def test_id_is_kept_as_canonical_text(message_id, gateway_id):
 def test_success_without_a_usable_id_is_uncertain(message_id):
     error = refuse_send(raw_send("-1", message_id))
     assert type(error) is OutcomeUnknown
-    assert error.effect is Effect.COUNTS
+    assert error.effect is Effect.FAILURE
     assert str(error) == "Accepted without a usable message id. (words)"
 
 
@@ -372,14 +372,14 @@ def test_code_that_asks_for_patience_throttles(code):
 def test_refusal_of_the_message_is_final_and_says_the_gateway_works(code):
     error = refuse_send(send_answer(code, message_id=3403))
     assert type(error) is Rejected
-    assert (error.code, error.effect) == (code, Effect.HEALS)
+    assert (error.code, error.effect) == (code, Effect.SUCCESS)
 
 
 @pytest.mark.parametrize("code", sorted(UNSURE))
 def test_code_that_proves_nothing_is_uncertain(code):
     error = refuse_send(send_answer(code, message_id=3403))
     assert type(error) is OutcomeUnknown
-    assert (error.code, error.effect) == (code, Effect.COUNTS)
+    assert (error.code, error.effect) == (code, Effect.FAILURE)
 
 
 @pytest.mark.parametrize("code", [5, 7, 21, 26, 99, 111, 500, 3403])
@@ -460,7 +460,7 @@ PERSIAN = SENT.decode().replace("success", "موفق")
 def test_unreadable_body_is_uncertain(body):
     error = refuse_send(body)
     assert (type(error), error.code) == (OutcomeUnknown, None)
-    assert error.effect is Effect.COUNTS
+    assert error.effect is Effect.FAILURE
     assert str(error.reason) == "The gateway's answer cannot be read."
 
 
@@ -579,7 +579,7 @@ def test_success_without_lists_says_nothing(data):
 )
 def test_lists_that_do_not_match_are_refused_whole(ids, states):
     error = refuse_states(states_answer(ids, states))
-    assert (type(error), error.effect) == (Rejected, Effect.HEALS)
+    assert (type(error), error.effect) == (Rejected, Effect.SUCCESS)
     assert str(error.reason) == "The answer's ids and states do not match."
 
 
@@ -674,13 +674,13 @@ def test_states_are_throttled(code):
 def test_code_about_the_ids_refuses_the_request(code):
     error = refuse_states(send_answer(code))
     assert type(error) is Rejected
-    assert (error.code, error.effect) == (code, Effect.HEALS)
+    assert (error.code, error.effect) == (code, Effect.SUCCESS)
 
 
 @pytest.mark.parametrize("status", [0, 15, None, True, "x"])
 def test_error_inside_the_gateway_says_nothing_of_the_ids(status):
     error = refuse_states(send_answer(status))
-    assert (type(error), error.effect) == (OutcomeUnknown, Effect.COUNTS)
+    assert (type(error), error.effect) == (OutcomeUnknown, Effect.FAILURE)
 
 
 def test_only_minus_one_is_success_of_a_states_request():
@@ -763,14 +763,14 @@ def test_4xx_in_which_the_gateway_may_have_accepted_is_uncertain(status, body):
 )
 def test_other_4xx_is_uncertain(status, body):
     error = decode_http(status, "", body)
-    assert (type(error), error and error.effect) == (OutcomeUnknown, Effect.COUNTS)
+    assert (type(error), error and error.effect) == (OutcomeUnknown, Effect.FAILURE)
 
 
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 599])
 @pytest.mark.parametrize("body", [b"", NO_CREDIT, SENT])
 def test_5xx_is_uncertain_whatever_its_body(status, body):
     error = decode_http(status, "60", body)
-    assert (type(error), error and error.effect) == (OutcomeUnknown, Effect.COUNTS)
+    assert (type(error), error and error.effect) == (OutcomeUnknown, Effect.FAILURE)
     assert f"HTTP {status}" in str(error)
 
 

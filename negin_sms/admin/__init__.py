@@ -1,7 +1,7 @@
 """The admin: what stands where, drafts, and the services at the press of a button.
 
 ``messages`` is the page, ``forms`` the drafts, ``displays`` and ``filters`` what is
-shown of a row, ``privacy`` who sees it. A new button is one Operation in
+shown of a row, ``privacy`` who sees it. A new button is one MessageAction in
 ``operations``, a permission of its name, and a row in that module's table; ``views``
 does the rest. ``review`` is the page of the uncertain messages,
 ``text_templates`` the texts that staff keep.

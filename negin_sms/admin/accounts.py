@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
-from .moments import AccountMoments
+from .datetime_columns import AccountMoments
 from .pages import AdminPart
 
 _SHOWN = (

@@ -33,16 +33,16 @@ from negin_sms.services.operations.health import obstacles
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch, Drafted
 
+from .action_views import ActionViewsMixin
 from .compose_form import ComposeForm
 from .displays import hidden_text, ltr, message_text
-from .views import OperationsMixin
 
 _LONGEST_OBJECT_REPR = 200
 _LISTED = 200
 _LEAVE_OUT = "_leave_out"
 
 
-class ComposingMixin(OperationsMixin):
+class ComposingMixin(ActionViewsMixin):
     """The pages that write to many, and the buttons on them."""
 
     def get_urls(self) -> list[Any]:

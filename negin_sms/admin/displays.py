@@ -20,7 +20,7 @@ from negin_sms.dates import moment_words
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
 
-from .moments import MessageMoments, ReportMoments
+from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
 
 HIDDEN_TEXT = "•••"
@@ -57,16 +57,16 @@ def state_badge(message: Message) -> SafeString | None:
 
 def message_text(message: Message) -> SafeString:
     """Return the text of a message, for those who may see it."""
-    if message.blanked_at is not None:
+    if message.redacted_at is not None:
         return hidden_text(message)
     return format_html('<div class="negin-sms-text" dir="auto">{}</div>', message.text)
 
 
 def hidden_text(message: Message) -> SafeString:
     """Return what stands in the place of a text that is not to be seen."""
-    if message.blanked_at is None:
+    if message.redacted_at is None:
         return format_html("{}", HIDDEN_TEXT)
-    words = {"moment": moment_words(message.blanked_at)}
+    words = {"moment": moment_words(message.redacted_at)}
     return format_html("{}", _("Blanked on %(moment)s") % words)
 
 
@@ -88,7 +88,7 @@ def duration(seconds: float | None) -> str:
 
 
 def offer(message: Message, buttons: list[dict[str, Any]]) -> None:
-    """Keep, for one request, the operations that its user is offered on a message."""
+    """Keep, for one request, the actions that its user is offered on a message."""
     setattr(message, _OFFERED, buttons)
 
 
@@ -120,8 +120,8 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return whether the text is one to be forgotten."""
         return message.sensitive
 
-    @admin.display(description=_("operations"))
-    def operation_links(self, message: Message) -> str:
+    @admin.display(description=_("actions"))
+    def action_links(self, message: Message) -> str:
         """Return links to the pages of what can be done with this message."""
         buttons = getattr(message, _OFFERED, [])
         links = ((button["page_url"], button["label"]) for button in buttons)

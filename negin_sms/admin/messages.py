@@ -18,12 +18,12 @@ from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import dispatcher_is_missing
 
+from .actions import ACTIONS, SEND
 from .composing import ComposingMixin
 from .displays import ReportDisplays, offer
 from .exports import ExportMixin
 from .filters import AccountFilter, GroupFilter, HeldFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
-from .operations import OPERATIONS, SEND
 from .paging import FEW, CappedPaginator, KeyedChangeList
 from .reports import ReportMixin
 from .review import ReviewMixin
@@ -105,10 +105,10 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
     """The list, the drafts, and the page of a message, for any ``ModelAdmin``.
 
     ``class SmsAdmin(MessageAdminMixin, unfold.admin.ModelAdmin)`` puts them into a
-    theme that does not draw our buttons: the operations stand in a field then.
+    theme that does not draw our buttons: the actions stand in a field then.
     """
 
-    shows_operation_links = True
+    shows_action_links = True
     form = DraftForm
     inlines = [DeliveryHistory]
     list_display = [
@@ -175,13 +175,13 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         if obj is None:
             return _DRAFT_FIELDSETS
         if self.has_change_permission(request, obj):
-            links = ["operation_links"] if self.shows_operation_links else []
+            links = ["action_links"] if self.shows_action_links else []
             origin = (_("Origin"), {"fields": [_DRAFT_FACTS, *links]})
             return [*_DRAFT_FIELDSETS, origin]
         number = self.may_read_number(request, obj)
         text = self.may_read_text(request, obj)
         seen = [
-            *(["operation_links"] if self.shows_operation_links else []),
+            *(["action_links"] if self.shows_action_links else []),
             "full_mobile" if number else "masked_mobile",
             "shown_text" if text else "hidden_text",
         ]
@@ -192,7 +192,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         if obj is None:
             return []
         if self.has_change_permission(request, obj):
-            return [*_DRAFT_FACTS, "operation_links"]
+            return [*_DRAFT_FACTS, "action_links"]
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
@@ -225,8 +225,8 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         obj: Any = None,
     ) -> HttpResponse:
         """Offer the buttons that fit the message and the user."""
-        buttons = self.operation_buttons(request, obj) if obj else []
-        context["operation_buttons"] = buttons
+        buttons = self.action_buttons(request, obj) if obj else []
+        context["action_buttons"] = buttons
         context["action_form"] = _without_ours(context.get("action_form"))
         if obj:
             offer(obj, buttons)
@@ -273,24 +273,24 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
             return None
         words = _("Saved as a draft; it was not sent yet.")
         self.message_user(request, str(words), notices.INFO)
-        return HttpResponseRedirect(self.operation_url(request, SEND, obj))
+        return HttpResponseRedirect(self.confirmation_url(request, SEND, obj))
 
 
 @admin.register(Message)
 class MessageAdmin(MessageAdminMixin, admin.ModelAdmin):
     """Messages in Django's own admin, with buttons above a message's page."""
 
-    shows_operation_links = False
+    shows_action_links = False
 
 
 def _without_ours(action_form: Any) -> Any:
-    """Take our operations out of Django 6.1's choice of actions for one object.
+    """Take our actions out of Django 6.1's choice of actions for one object.
 
     They stand beside it as buttons, those that fit. What a project adds stays.
     """
     if action_form is None:
         return None
-    ours = {f"{operation.name}_selected" for operation in OPERATIONS}
+    ours = {f"{action.name}_selected" for action in ACTIONS}
     action = action_form.fields["action"]
     action.choices = [choice for choice in action.choices if choice[0] not in ours]
     return action_form if any(name for name, _label in action.choices) else None

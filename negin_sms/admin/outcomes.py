@@ -1,4 +1,4 @@
-"""What came of an operation: in words for the user, and for the history."""
+"""What came of an action: in words for the user, and for the history."""
 
 from __future__ import annotations
 

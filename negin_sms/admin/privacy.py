@@ -60,7 +60,7 @@ class PrivacyMixin(PagesMixin):
 
     def may_reveal(self, request: HttpRequest, message: Message) -> bool:
         """Return whether there is a hidden text, and the user may ask for it."""
-        hidden = message.sensitive and message.blanked_at is None
+        hidden = message.sensitive and message.redacted_at is None
         hidden = hidden and not self.may_read_text(request, message)
         return hidden and self.has_view_sensitive_permission(request)
 

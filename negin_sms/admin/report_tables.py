@@ -16,7 +16,7 @@ from negin_sms.choices import Scenario
 from negin_sms.dates import day_words
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.services.statistics.counts import Counts
-from negin_sms.services.statistics.report import DeliveryReport, ReportRow
+from negin_sms.services.statistics.report import DeliveryStatistics, ReportRow
 
 from .charts import PARTS, Piece, draw_bar, draw_columns
 from .spreadsheets import Rows
@@ -60,7 +60,7 @@ class Table:
     lines: tuple[Line, ...]
 
 
-def draw_report(report: DeliveryReport, changelist: str) -> dict[str, Any]:
+def draw_report(report: DeliveryStatistics, changelist: str) -> dict[str, Any]:
     """Return what the template shows of a report, its CSV's address included."""
     mirrored = get_language_bidi()
     columns = [
@@ -98,7 +98,7 @@ class _Tables:
 
     def __init__(
         self,
-        report: DeliveryReport,
+        report: DeliveryStatistics,
         columns: list[str],
         changelist: str,
         *,
@@ -201,7 +201,7 @@ def _day_title(day: date, counts: Counts) -> str:
     }
 
 
-def file_rows(report: DeliveryReport) -> Rows:
+def file_rows(report: DeliveryStatistics) -> Rows:
     """Yield the header and the rows of all the report's tables."""
     seconds, percent = _("Median seconds to delivery"), _("Delivery rate (%)")
     head = pgettext("column of a table", "By"), pgettext("column of a table", "Value")

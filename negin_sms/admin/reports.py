@@ -20,8 +20,8 @@ from negin_sms import conf
 from negin_sms.services.statistics.daily_counts import day_of
 from negin_sms.services.statistics.report import (
     LONGEST_REPORT,
-    DeliveryReport,
-    delivery_report,
+    DeliveryStatistics,
+    delivery_statistics,
 )
 
 from .pages import PagesMixin
@@ -97,18 +97,18 @@ class ReportMixin(PagesMixin):
         if form.is_valid():
             wish = form.cleaned_data
             account = wish["account"] or None
-            report = delivery_report(wish["first"], wish["last"], account=account)
+            report = delivery_statistics(wish["first"], wish["last"], account=account)
         if report and request.GET.get("format") == _CSV:
             return self._report_file(request, report)
         return self._report_page(request, form, report)
 
-    def _report_file(self, request: HttpRequest, report: DeliveryReport) -> Any:
+    def _report_file(self, request: HttpRequest, report: DeliveryStatistics) -> Any:
         if not request.user.has_perm(f"{self.opts.app_label}.export_message"):
             raise PermissionDenied
         return csv_response(f"report-{report.first}-{report.last}", file_rows(report))
 
     def _report_page(
-        self, request: HttpRequest, form: PeriodForm, report: DeliveryReport | None
+        self, request: HttpRequest, form: PeriodForm, report: DeliveryStatistics | None
     ) -> HttpResponse:
         context: dict[str, Any] = {
             "title": _("Delivery report"),

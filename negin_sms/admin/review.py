@@ -13,16 +13,16 @@ from django.utils.translation import gettext as _
 from negin_sms.choices import Status
 from negin_sms.models import Message
 
+from .action_views import ActionViewsMixin
+from .actions import RESEND, RESOLVE
+from .confirmation import REVIEWING
 from .displays import MessageDisplays, duration, status_badge
-from .operations import RESEND, RESOLVE
-from .questions import REVIEWING
-from .views import OperationsMixin
 
 _PAGE = 50
 _LONGEST_KEY = 18
 
 
-class ReviewMixin(MessageDisplays, OperationsMixin):
+class ReviewMixin(MessageDisplays, ActionViewsMixin):
     """A page of the uncertain messages, newest first, by primary key."""
 
     def get_urls(self) -> list[Any]:

@@ -80,7 +80,7 @@ class Account:
         readers.schedule,
     )
     # A sensitive text outlives its send by so much where no final word comes.
-    blank_after: float = _key(24 * HOUR, readers.seconds)
+    redact_after: float = _key(24 * HOUR, readers.seconds)
     dispatch: bool = _key(True, readers.flag)
     only_to: frozenset[str] | None = _key(None, readers.numbers, secret=True)
     waker: str | None = _key(None, readers.optional_text)

@@ -45,7 +45,7 @@ def outcome(
         )
     if _find(error, TooLate):
         reason = _("Its time was over before it could be sent.")
-        return NotSent(reason, effect=Effect.NOTHING)
+        return NotSent(reason, effect=Effect.IGNORED)
     detail = _cause(error, account.host)
     if _find(error, ssl.SSLCertVerificationError):
         reason = _(

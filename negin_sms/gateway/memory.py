@@ -73,7 +73,7 @@ class MemoryGateway:
         form = wire.encode_send(request)
         if time.monotonic() > start_by:
             reason = _("Its time was over before it could be sent.")
-            raise NotSent(reason, effect=Effect.NOTHING)
+            raise NotSent(reason, effect=Effect.IGNORED)
         order = outbox.next_order(request.mobile)
         code = order.code if order else 0
         if not request.text.strip():

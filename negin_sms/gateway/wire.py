@@ -205,7 +205,7 @@ def decode_states(body: bytes) -> dict[str, int]:
     if ids is None or states is None or len(ids) != len(states):
         # Zipping them would give a message another one's state.
         reason = _("The answer's ids and states do not match.")
-        raise Rejected(reason, detail=msg, effect=Effect.HEALS)
+        raise Rejected(reason, detail=msg, effect=Effect.SUCCESS)
     return _pair(ids, states)
 
 
@@ -246,7 +246,7 @@ def refusal(status: int | None, msg: str = "") -> GatewayError:
         return AccountPaused(meaning, code=status, detail=msg, effect=Effect.PAUSES)
     if known.verdict is Verdict.PATIENCE:
         return Throttled(meaning, code=status, detail=msg, effect=Effect.THROTTLES)
-    return Rejected(meaning, code=status, detail=msg, effect=Effect.HEALS)
+    return Rejected(meaning, code=status, detail=msg, effect=Effect.SUCCESS)
 
 
 def _throttled(status: int, retry_after: str) -> GatewayError | None:
@@ -288,12 +288,12 @@ def _states_refusal(status: int | None, msg: str) -> GatewayError:
     if isinstance(error, OutcomeUnknown) and not inside:
         # A read leaves nothing uncertain: the code (24, or one nobody knows) is
         # about the ids that were asked for.
-        return Rejected(error.reason, code=status, detail=msg, effect=Effect.HEALS)
+        return Rejected(error.reason, code=status, detail=msg, effect=Effect.SUCCESS)
     return error
 
 
 def _unsure(reason: object, status: int | None, msg: str) -> OutcomeUnknown:
-    return OutcomeUnknown(reason, code=status, detail=msg, effect=Effect.COUNTS)
+    return OutcomeUnknown(reason, code=status, detail=msg, effect=Effect.FAILURE)
 
 
 def _decode_object(body: bytes) -> dict[str, Any]:

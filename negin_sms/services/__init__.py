@@ -25,10 +25,10 @@ from negin_sms.services.operations.holds import (
 )
 from negin_sms.services.operations.overview import AccountGlance, Glance, glance
 from negin_sms.services.operations.purge import PurgeReport, purge_messages
-from negin_sms.services.operations.redaction import blank_sensitive_texts
+from negin_sms.services.operations.redaction import redact_sensitive_texts
 from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
-from negin_sms.services.outbox.claims import rescue
-from negin_sms.services.statistics.report import DeliveryReport, delivery_report
+from negin_sms.services.outbox.claims import expire_claims
+from negin_sms.services.statistics.report import DeliveryStatistics, delivery_statistics
 from negin_sms.services.submission.batches import purge_drafts
 from negin_sms.services.submission.queueing import (
     cancel,
@@ -45,7 +45,7 @@ __all__ = [
     "AccountGlance",
     "AccountStatus",
     "ActionReport",
-    "DeliveryReport",
+    "DeliveryStatistics",
     "Diagnosis",
     "DispatchReport",
     "Finding",
@@ -58,12 +58,12 @@ __all__ = [
     "aqueue_sms",
     "arefresh_states",
     "asend_sms",
-    "blank_sensitive_texts",
     "cancel",
-    "delivery_report",
+    "delivery_statistics",
     "dispatch_queue",
     "dispatcher_is_missing",
     "examine",
+    "expire_claims",
     "glance",
     "hold_queue",
     "pause_account",
@@ -74,9 +74,9 @@ __all__ = [
     "queue_messages",
     "queue_sms",
     "queue_status",
+    "redact_sensitive_texts",
     "refresh_states",
     "release_queue",
-    "rescue",
     "resend",
     "resolve",
     "resume_account",

@@ -15,14 +15,14 @@ from asgiref.sync import sync_to_async
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.models import Message
-from negin_sms.services.delivery.account_poller import Turn
+from negin_sms.services.delivery.account_poller import AccountPoller
 from negin_sms.services.delivery.poller import prepare_refresh
 from negin_sms.services.dispatch.attempts import (
     Attempt,
     OnNotSent,
     conclude,
     prepare,
-    record_ending,
+    record_result,
 )
 from negin_sms.services.submission.queueing import queue_sms
 from negin_sms.services.submission.text_templates import OutboxFields, SendFields
@@ -68,8 +68,8 @@ async def _send(
 ) -> Attempt:
     attempt = await sync_to_async(prepare)(mobile, text, on_not_sent, fields)
     if attempt.exchange is not None:
-        ending = await asyncio.to_thread(attempt.exchange)
-        await sync_to_async(record_ending)(attempt, ending)
+        result = await asyncio.to_thread(attempt.exchange)
+        await sync_to_async(record_result)(attempt, result)
     return attempt
 
 
@@ -84,7 +84,7 @@ async def _refresh(messages: list[Message]) -> PollReport:
     return refresh.report()
 
 
-async def _answers_of(turn: Turn) -> None:
+async def _answers_of(turn: AccountPoller) -> None:
     while turn.is_under_way:
         answers = await asyncio.to_thread(turn.wait)
         await sync_to_async(turn.take)(answers)

@@ -1,6 +1,6 @@
 """One breaker per account: a broken night costs a handful of uncertain messages.
 
-Five endings in a row without a valid answer pause the account, as do certificate
+Five results in a row without a valid answer pause the account, as do certificate
 trouble and a front door that refuses (at once), throttling (for a moment) and a
 refusal of the account itself (until somebody pays). A pause that has run out lets
 one message through as a probe; its valid answer ends the pause. A person's pause
@@ -31,32 +31,32 @@ from .database import write_alias
 logger = logging.getLogger("negin_sms")
 
 FAILURES_IN_A_ROW = 5
-_UNHEALTHY = (Effect.COUNTS, Effect.TRIPS)
+_UNHEALTHY = (Effect.FAILURE, Effect.TRIPS)
 # A pause gives way only to one that ends markedly later.
 _MARGIN = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Admission:
+class Permit:
     """Whether an account may claim now: freely, one message as a probe, or not."""
 
     state: AccountState
-    is_open: bool
+    allowed: bool
     probe: str = ""
 
     @property
     def refused(self) -> bool:
         """Return whether nothing may be claimed."""
-        return not self.is_open and not self.probe
+        return not self.allowed and not self.probe
 
-    def without_probe(self) -> Admission:
+    def without_probe(self) -> Permit:
         """Return the same for a request that is not the probe."""
         return dataclasses.replace(self, probe="") if self.probe else self
 
     @property
     def is_clean(self) -> bool:
         """Return whether nothing is wrong: no pause, and no failure lately."""
-        return self.is_open and not self.state.failures
+        return self.allowed and not self.state.failures
 
 
 def get_state(alias: str, using: str) -> AccountState:
@@ -64,13 +64,13 @@ def get_state(alias: str, using: str) -> AccountState:
     return AccountState.objects.using(using).get_or_create(account=alias)[0]
 
 
-def note_life(alias: str, column: str, *, using: str) -> None:
+def heartbeat(alias: str, column: str, *, using: str) -> None:
     """Note that a dispatcher or a poller is alive: ``dispatcher_seen_at`` or so."""
     state = get_state(alias, using)
     AccountState.objects.using(using).filter(pk=state.pk).update(**{column: DbNow()})
 
 
-def admit(account: conf.Account, claim: str, *, using: str) -> Admission:
+def admit(account: conf.Account, claim: str, *, using: str) -> Permit:
     """Ask whether an account may claim; take its probe when the pause has run out.
 
     A probe that is taken has to be given back by ``note`` or ``release_probe``;
@@ -78,14 +78,14 @@ def admit(account: conf.Account, claim: str, *, using: str) -> Admission:
     """
     state = get_state(account.alias, using)
     if not state.is_paused:
-        return Admission(state, is_open=True)
+        return Permit(state, allowed=True)
     free = Q(probe_until__isnull=True) | Q(probe_until__lte=DbNow())
     taken = (
         AccountState.objects.using(using)
         .filter(free, pk=state.pk, paused_until__lte=DbNow())
         .update(probe=claim, probe_until=from_now(account.lease))
     )
-    return Admission(state, is_open=False, probe=claim if taken else "")
+    return Permit(state, allowed=False, probe=claim if taken else "")
 
 
 def release_probe(probe: str, *, using: str) -> None:
@@ -101,32 +101,32 @@ def paused_error(state: AccountState) -> AccountPaused:
     reason = _("The account “%(account)s” is paused: %(reason)s")
     return AccountPaused(
         reason % {"account": state.account, "reason": state.reason or _("by hand")},
-        effect=Effect.NOTHING,
+        effect=Effect.IGNORED,
     )
 
 
 def note(
-    admission: Admission,
-    endings: Iterable[tuple[Effect, GatewayError | None]],
+    permit: Permit,
+    results: Iterable[tuple[Effect, GatewayError | None]],
     *,
     using: str,
 ) -> None:
     """Tell the breaker how exchanges ended, in their order.
 
-    Costs no query while all is well: the admission says how the account stood.
+    Costs no query while all is well: the permit says how the account stood.
     """
-    effects = list(endings)
-    good = all(e in (Effect.HEALS, Effect.NOTHING) for e, _error in effects)
-    if admission.is_clean and good:
+    effects = list(results)
+    good = all(e in (Effect.SUCCESS, Effect.IGNORED) for e, _error in effects)
+    if permit.is_clean and good:
         return
     with transaction.atomic(using=using):
         state = (
             AccountState.objects.using(using)
             .select_for_update()
-            .get(pk=admission.state.pk)
+            .get(pk=permit.state.pk)
         )
         now = database_now(using)
-        is_probe = bool(admission.probe) and state.probe == admission.probe
+        is_probe = bool(permit.probe) and state.probe == permit.probe
         for effect, error in effects:
             _apply(state, effect, error, now, is_probe=is_probe)
         if is_probe:
@@ -194,7 +194,7 @@ def _apply(
     # Those still in flight when a pause began do not make it longer.
     fresh = is_probe or not state.is_paused
     level = state.pauses if fresh else max(state.pauses - 1, 0)
-    if effect is Effect.HEALS:
+    if effect is Effect.SUCCESS:
         state.failures = 0
         if is_probe:
             _resume(state)

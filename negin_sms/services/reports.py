@@ -31,7 +31,7 @@ class DispatchReport:
     not_sent: int = 0
     cancelled: int = 0
     expired: int = 0
-    rescued: int = 0
+    expired_claims: int = 0
     unwritten: int = 0
     paused: dict[str, str] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
-class Inbox(Generic[R]):
+class ResultQueue(Generic[R]):
     """Where workers leave results for one thread that collects them.
 
     It is woken when there are enough, not for each: every waking is a turn in which
@@ -40,18 +40,18 @@ class Inbox(Generic[R]):
         return [self._results.popleft() for _ in range(len(self._results))]
 
 
-class Crew(Generic[J, R]):
+class WorkerPool(Generic[J, R]):
     """Some threads that do one kind of work.
 
     Results arrive in ``results`` in the order in which they are ready; several
-    crews may share that inbox. ``work`` must not raise.
+    pools may share that inbox. ``work`` must not raise.
     """
 
     def __init__(
         self,
         size: int,
         work: Callable[[J], R],
-        results: Inbox[R],
+        results: ResultQueue[R],
         *,
         name: str = "negin-sms-worker",
     ) -> None:

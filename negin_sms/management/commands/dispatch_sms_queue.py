@@ -57,7 +57,7 @@ def _summary(report: services.DispatchReport) -> str:
     rare = {
         "cancelled": report.cancelled,
         "expired": report.expired,
-        "uncertain because their worker died": report.rescued,
+        "uncertain because their worker died": report.expired_claims,
         "not written (see the log)": report.unwritten,
     }
     return ", ".join([text, *(f"{n} {what}" for what, n in rare.items() if n)]) + "."

@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if row is None:
             raise CommandError(f"There is no message {message}.")
         with plain_errors():
-            services.rescue()
+            services.expire_claims()
             row = services.resolve(
                 row,
                 status,

@@ -26,18 +26,18 @@ from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 from negin_sms.services import breaker
 from negin_sms.services.outbox import claims
-from negin_sms.services.outbox.results import insist
+from negin_sms.services.outbox.results import retry_on_disconnect
 from negin_sms.services.receivers import announce_settled, announce_states
 from negin_sms.services.reports import PollReport
-from negin_sms.services.worker_pool import Crew, Inbox
+from negin_sms.services.worker_pool import ResultQueue, WorkerPool
 
 from .states import (
-    Asked,
+    PollTarget,
     end_turn,
-    hold_turn,
     put_off,
     read_due,
     set_aside,
+    take_turn,
     write_states,
 )
 
@@ -70,10 +70,10 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PollResult:
     """What one request brought: states by gateway id, or an error."""
 
-    asked: Sequence[Asked]
+    asked: Sequence[PollTarget]
     states: dict[str, int] = field(default_factory=dict)
     error: GatewayError | None = None
 
@@ -84,7 +84,7 @@ class Answer:
                 yield one.gateway_id, self.states[one.gateway_id]
 
 
-class Turn:
+class AccountPoller:
     """What the poller keeps of one account while it asks."""
 
     def __init__(
@@ -105,14 +105,14 @@ class Turn:
         self._batch_size = batch_size or account.states_batch_size
         self._source = source
         self._progress = progress
-        self._results: Inbox[Answer] = Inbox()
+        self._results: ResultQueue[PollResult] = ResultQueue()
         ask = functools.partial(_ask, get_gateway(account.alias))
-        self._crew: Crew[Sequence[Asked], Answer] = Crew(
+        self._pool: WorkerPool[Sequence[PollTarget], PollResult] = WorkerPool(
             self._workers, ask, self._results, name="negin-sms-poller"
         )
         self._name = claims.new_claim()
         self._state = breaker.get_state(account.alias, using)
-        self._waiting: deque[Sequence[Asked]] = deque()
+        self._waiting: deque[Sequence[PollTarget]] = deque()
         self._in_flight = 0
         self._failed = self._is_closing = False
 
@@ -131,7 +131,7 @@ class Turn:
         """
         self._persist(between)
         now = self._persist(lambda: database_now(self._using))
-        if self._is_blocked(now) or not self._hold():
+        if self._is_blocked(now) or not self._take_turn():
             return
         left = float("inf") if limit is None else limit
         try:
@@ -141,14 +141,14 @@ class Turn:
                 while self.is_under_way and not stop.is_set():
                     self._persist(between)
                     self.take(self.wait())
-                    self._hold()
+                    self._take_turn()
                 if stop.is_set() or self._failed:
                     break
         finally:
             self.finish()
             self._persist(lambda: end_turn(self._name, self._using))
 
-    def run(self, asked: Sequence[Asked]) -> None:
+    def run(self, asked: Sequence[PollTarget]) -> None:
         """Ask about these messages."""
         try:
             self.submit(asked)
@@ -162,18 +162,18 @@ class Turn:
         """Return whether answers are to come."""
         return bool(self._in_flight or self._waiting) and not self._failed
 
-    def submit(self, asked: Sequence[Asked]) -> None:
+    def submit(self, asked: Sequence[PollTarget]) -> None:
         """Ask about these messages, in chunks, a few at a time."""
         for start in range(0, len(asked), self._batch_size):
             self._waiting.append(asked[start : start + self._batch_size])
         self._feed()
 
-    def wait(self) -> list[Answer]:
+    def wait(self) -> list[PollResult]:
         """Wait a moment for answers; touches no database."""
         enough = max(1, self._in_flight // 2)
         return self._results.collect(enough=enough, patience=_PATIENCE)
 
-    def take(self, answers: Sequence[Answer]) -> None:
+    def take(self, answers: Sequence[PollResult]) -> None:
         """Write the answers down; ask again for the halves of a refused chunk."""
         self._in_flight -= len(answers)
         self._feed()
@@ -190,10 +190,10 @@ class Turn:
         """Let go of what was not begun, write what is under way, end the threads."""
         # What is not asked about now stays due.
         self._is_closing = True
-        self._in_flight -= len(self._crew.withdraw())
+        self._in_flight -= len(self._pool.withdraw())
         while self._in_flight:
             self.take(self.wait())
-        self._crew.close()
+        self._pool.close()
 
     def _feed(self) -> None:
         """Keep twice the workers' number of chunks in flight."""
@@ -202,7 +202,7 @@ class Turn:
             and not self._is_closing
             and self._in_flight < 2 * self._workers
         ):
-            self._crew.submit(self._waiting.popleft())
+            self._pool.submit(self._waiting.popleft())
             self._in_flight += 1
 
     def _is_blocked(self, now: datetime) -> bool:
@@ -213,18 +213,18 @@ class Turn:
         until = self._state.paused_until
         return until is not None and until > now
 
-    def _hold(self) -> bool:
-        return self._persist(lambda: hold_turn(self._account, self._name, self._using))
+    def _take_turn(self) -> bool:
+        return self._persist(lambda: take_turn(self._account, self._name, self._using))
 
     def _read(
         self, left: float, *, by: datetime, since: datetime | None
-    ) -> list[Asked]:
+    ) -> list[PollTarget]:
         """Read the next due messages; those read before are all answered for."""
         most = int(min(left, _READ_AT_ONCE))
         read = functools.partial(read_due, self._account, most, using=self._using)
         return self._persist(lambda: read(by=by, since=since))
 
-    def _write(self, answers: Sequence[Answer]) -> None:
+    def _write(self, answers: Sequence[PollResult]) -> None:
         asked = [one for answer in answers for one in answer.asked]
         states = {k: code for answer in answers for k, code in answer.own_states()}
         write = functools.partial(write_states, source=self._source, using=self._using)
@@ -242,7 +242,7 @@ class Turn:
         announce_settled(written.settled, self._using)
         self._show_progress()
 
-    def _halve(self, asked: Sequence[Asked]) -> None:
+    def _halve(self, asked: Sequence[PollTarget]) -> None:
         """Ask again for each half, down to the one id that is at fault."""
         if len(asked) == 1:
             self._set_aside(asked[0])
@@ -251,7 +251,7 @@ class Turn:
         self._waiting.extendleft((asked[:middle], asked[middle:]))
         self._feed()
 
-    def _set_aside(self, one: Asked) -> None:
+    def _set_aside(self, one: PollTarget) -> None:
         is_settled = self._persist(lambda: set_aside(one, self._account, self._using))
         self._tally.counts.update(
             asked=1, settled=int(is_settled), no_report=int(is_settled)
@@ -260,7 +260,7 @@ class Turn:
             announce_settled([one.pk], self._using)
         self._show_progress()
 
-    def _fail(self, asked: Sequence[Asked], error: GatewayError) -> None:
+    def _fail(self, asked: Sequence[PollTarget], error: GatewayError) -> None:
         """Leave the account for the next run: nothing changed, nothing is lost."""
         self._failed = True
         self._put_off(asked)
@@ -269,26 +269,28 @@ class Turn:
         self._tally.errors[alias] = f"{alias}: {error}"
         logger.warning("SMS account %r could not be asked for states: %s", alias, error)
 
-    def _put_off(self, asked: Sequence[Asked]) -> None:
+    def _put_off(self, asked: Sequence[PollTarget]) -> None:
         self._tally.counts.update(put_off=len(asked))
         self._persist(lambda: put_off(asked, POLL_RETRY, self._using))
 
     def _note(self, error: GatewayError | None) -> None:
-        admission = breaker.Admission(self._state, is_open=not self._state.is_paused)
-        effect = Effect.HEALS if error is None else error.effect
-        breaker.note(admission, [(effect, error)], using=self._using)
+        permit = breaker.Permit(self._state, allowed=not self._state.is_paused)
+        effect = Effect.SUCCESS if error is None else error.effect
+        breaker.note(permit, [(effect, error)], using=self._using)
 
     def _show_progress(self) -> None:
         if self._progress:
             self._progress(self._tally.counts["asked"], self._tally.states)
 
     def _persist(self, action: Callable[[], T]) -> T:
-        return insist(action, using=self._using, seconds=self._account.result_retry)
+        return retry_on_disconnect(
+            action, using=self._using, seconds=self._account.result_retry
+        )
 
 
-def _batches(answers: Iterable[Answer]) -> Iterator[list[Answer]]:
+def _batches(answers: Iterable[PollResult]) -> Iterator[list[PollResult]]:
     """Put answers together that are written in one go."""
-    batch: list[Answer] = []
+    batch: list[PollResult] = []
     messages = 0
     for answer in answers:
         if batch and messages + len(answer.asked) > _WRITTEN_AT_ONCE:
@@ -300,14 +302,14 @@ def _batches(answers: Iterable[Answer]) -> Iterator[list[Answer]]:
         yield batch
 
 
-def _ask(gateway: Gateway, asked: Sequence[Asked]) -> Answer:
+def _ask(gateway: Gateway, asked: Sequence[PollTarget]) -> PollResult:
     try:
         states = gateway.states([one.gateway_id for one in asked])
     except GatewayError as error:
-        return Answer(asked, error=error.with_traceback(None))
+        return PollResult(asked, error=error.with_traceback(None))
     except Exception as error:
         # A gateway class of somebody else's: the run ends, the rows stay due.
         kind = type(error).__name__
         reason = _("The program failed while asking for states.")
-        return Answer(asked, error=OutcomeUnknown(reason, detail=kind))
-    return Answer(asked, states)
+        return PollResult(asked, error=OutcomeUnknown(reason, detail=kind))
+    return PollResult(asked, states)

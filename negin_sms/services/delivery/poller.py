@@ -23,13 +23,13 @@ from negin_sms.choices import Flag, ReportSource, Status
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services.database import refuse_transaction, write_alias
-from negin_sms.services.operations.maintenance import Housekeeping
+from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.reports import PollReport
 from negin_sms.services.statistics import daily_counts
 from negin_sms.services.submission.compose import find_account
 
-from .account_poller import Progress, Tally, Turn
-from .states import Asked, due_rows
+from .account_poller import AccountPoller, Progress, Tally
+from .states import PollTarget, due_rows
 
 _FOLD_EVERY = 3600.0  # days close once a day
 
@@ -90,7 +90,7 @@ def refresh_states(messages: Iterable[Message]) -> PollReport:
 class Refresh:
     """A refresh before its exchanges: a turn for each account, and who is left out."""
 
-    turns: list[tuple[Turn, list[Asked]]]
+    turns: list[tuple[AccountPoller, list[PollTarget]]]
     skipped: dict[int, str]
     tally: Tally
 
@@ -105,18 +105,18 @@ def prepare_refresh(messages: Iterable[Message]) -> Refresh:
     refuse_transaction(using)
     keys = [message.pk for message in messages]
     rows = Message.objects.using(using).filter(pk__in=keys).order_by("pk")
-    asked: dict[str, list[Asked]] = {}
+    asked: dict[str, list[PollTarget]] = {}
     skipped = {key: _("There is no such message any more.") for key in keys}
     for row in rows.defer("text"):
         skipped[row.pk] = _why_not_asked(row)
         if not skipped[row.pk]:
-            one = Asked(row.pk, row.gateway_id, row.finished_at or row.created_at)
+            one = PollTarget(row.pk, row.gateway_id, row.finished_at or row.created_at)
             asked.setdefault(row.account, []).append(one)
     tally = Tally()
     tally.counts["due"] = sum(map(len, asked.values()))
     source = ReportSource.REFRESH
     turns = [
-        (Turn(find_account(alias), tally, using=using, source=source), ours)
+        (AccountPoller(find_account(alias), tally, using=using, source=source), ours)
         for alias, ours in asked.items()
     ]
     return Refresh(turns, {key: why for key, why in skipped.items() if why}, tally)
@@ -134,12 +134,12 @@ class _Poller:
     stop: threading.Event
     using: str
     tally: Tally
-    house: Housekeeping = field(init=False)
+    maintenance: Maintenance = field(init=False)
     folded_at: float = -math.inf
 
     def __post_init__(self) -> None:
         aliases = [each.alias for each in self.accounts]
-        self.house = Housekeeping(aliases, "poller_seen_at", using=self.using)
+        self.maintenance = Maintenance(aliases, "poller_seen_at", using=self.using)
 
     def count_due(self) -> None:
         """Count what is due, for the report."""
@@ -167,13 +167,13 @@ class _Poller:
         now = time.monotonic()
         if now - self.folded_at >= _FOLD_EVERY and not self.stop.is_set():
             self.folded_at = now
-            daily_counts.fold_closed_days(using=self.using)
+            daily_counts.rollup_closed_days(using=self.using)
 
     def _go_round(self, left: int | None) -> None:
         most = left
         for each in self.accounts:
             before = self.tally.counts["asked"]
-            turn = Turn(
+            turn = AccountPoller(
                 each,
                 self.tally,
                 using=self.using,
@@ -182,7 +182,7 @@ class _Poller:
                 progress=self.progress,
             )
             turn.run_due(
-                most, since=self.since, stop=self.stop, between=self.house.keep
+                most, since=self.since, stop=self.stop, between=self.maintenance.run
             )
             if most is not None:
                 most -= self.tally.counts["asked"] - before

@@ -25,7 +25,7 @@ from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 from negin_sms.services import breaker
-from negin_sms.services.statistics.daily_counts import reopen_days
+from negin_sms.services.statistics.daily_counts import invalidate_days
 
 logger = logging.getLogger("negin_sms")
 
@@ -33,7 +33,7 @@ _warned_states: set[int] = set()
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PollTarget:
     """A message while it is asked about; ``due_at`` is its ``poll_at`` as it was read.
 
     Without one it is a refresh: the report is written whatever it is now.
@@ -59,7 +59,7 @@ class Written:
     reports: list[tuple[int, int]] = field(default_factory=list)
 
 
-def hold_turn(account: conf.Account, poller: str, using: str) -> bool:
+def take_turn(account: conf.Account, poller: str, using: str) -> bool:
     """Let one poller at a time ask for an account; return whether it is this one.
 
     Held for as long as a few requests may take, and to be renewed while they go on;
@@ -85,7 +85,7 @@ def read_due(
     by: datetime,
     since: datetime | None,
     using: str,
-) -> list[Asked]:
+) -> list[PollTarget]:
     """Return up to ``limit`` messages that were due by then, the longest due first.
 
     Nothing marks them as taken, for that would cost as much as their answer: the
@@ -94,7 +94,7 @@ def read_due(
     """
     due = due_rows(account, by=by, since=since, using=using).order_by("poll_at")
     columns = due.values_list("pk", "gateway_id", "finished_at", "poll_at")
-    return [Asked(pk, gid, at or by, due) for pk, gid, at, due in columns[:limit]]
+    return [PollTarget(pk, gid, at or by, due) for pk, gid, at, due in columns[:limit]]
 
 
 def due_rows(
@@ -106,7 +106,7 @@ def due_rows(
 
 
 def write_states(
-    asked: Sequence[Asked],
+    asked: Sequence[PollTarget],
     reports: Mapping[str, int],
     account: conf.Account,
     *,
@@ -127,19 +127,19 @@ def write_states(
         for row in rows:
             plan.add(row, reports.get(row.gateway_id), last.get(row.pk))
         plan.carry_out(source, using)
-        reopen_days(plan.ended_at, using=using)
+        invalidate_days(plan.ended_at, using=using)
     _warn_of_states(reports.values())
     return plan.written
 
 
-def put_off(asked: Iterable[Asked], seconds: float, using: str) -> None:
+def put_off(asked: Iterable[PollTarget], seconds: float, using: str) -> None:
     """Let messages whose request failed be due again in a moment."""
     keys = [one.pk for one in asked if one.due_at is not None]
     rows = Message.objects.using(using).due_for_poll().filter(pk__in=keys)
     rows.update(poll_at=from_now(seconds))
 
 
-def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
+def set_aside(asked: PollTarget, account: conf.Account, using: str) -> bool:
     """Leave a message alone whose id the gateway cannot answer for.
 
     It is asked about once more when the window closes, and settled then; return
@@ -155,7 +155,7 @@ def set_aside(asked: Asked, account: conf.Account, using: str) -> bool:
     if is_over:
         settled = {"poll_at": None, "settled_at": Coalesce("settled_at", now)}
         with transaction.atomic(using=using):
-            reopen_days([asked.accepted_at], using=using)
+            invalidate_days([asked.accepted_at], using=using)
             return bool(row.update(**settled, detail=note))
     row.filter(poll_at__isnull=False).update(
         poll_at=asked.accepted_at + last_age, detail=note
@@ -271,7 +271,7 @@ def _value(value: Any) -> Any:
     return value if hasattr(value, "resolve_expression") else Value(value)
 
 
-def _held_rows(asked: Sequence[Asked], using: str) -> list[_Row]:
+def _held_rows(asked: Sequence[PollTarget], using: str) -> list[_Row]:
     """Lock the messages that are still ours to write."""
     due = {one.pk: one.due_at for one in asked}
     rows = Message.objects.using(using).filter(pk__in=due)

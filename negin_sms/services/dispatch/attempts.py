@@ -1,6 +1,6 @@
 """One message sent at once, in three steps: prepare, exchange, record.
 
-``prepare`` and ``record_ending`` work on the database and belong into its thread;
+``prepare`` and ``record_result`` work on the database and belong into its thread;
 the exchange between them does not, so that the async twin can leave it. The row is
 committed as ``sending`` before ``prepare`` returns an exchange.
 """
@@ -41,7 +41,7 @@ from negin_sms.services.submission.queueing import wake
 from negin_sms.services.submission.text_templates import Templates
 
 from .dispatcher import send_rows
-from .exchange import Ending, exchange, make_job
+from .exchange import SendResult, exchange, make_job
 
 logger = logging.getLogger("negin_sms")
 
@@ -55,8 +55,8 @@ class Attempt:
     message: Message
     using: str
     on_not_sent: OnNotSent
-    exchange: Callable[[], Ending] | None = field(default=None, repr=False)
-    admission: breaker.Admission | None = None
+    exchange: Callable[[], SendResult] | None = field(default=None, repr=False)
+    permit: breaker.Permit | None = None
     error: NeginSmsError | None = None
 
 
@@ -80,17 +80,17 @@ def prepare(
     return attempt
 
 
-def record_ending(attempt: Attempt, ending: Ending) -> None:
+def record_result(attempt: Attempt, result: SendResult) -> None:
     """Write down how the exchange ended."""
-    attempt.error = ending.error
+    attempt.error = result.error
     message, using = attempt.message, attempt.using
-    if record([ending], using=using):
+    if record([result], using=using):
         # The database is away: tell the caller what is known all the same.
-        message.status = ending.status
-        message.gateway_id = ending.reply.gateway_id if ending.reply else ""
+        message.status = result.status
+        message.gateway_id = result.reply.gateway_id if result.reply else ""
         return
-    if attempt.admission is not None:
-        breaker.note(attempt.admission, [(ending.effect, ending.error)], using=using)
+    if attempt.permit is not None:
+        breaker.note(attempt.permit, [(result.effect, result.error)], using=using)
     message.refresh_from_db(using=using)
 
 
@@ -115,17 +115,17 @@ def _claim(attempt: Attempt, account: conf.Account) -> None:
     gateway = get_gateway(account.alias)
     gate.refuse_unreadable_only_to(account)
     claim = claims.new_claim()
-    admission = attempt.admission = breaker.admit(account, claim, using=using)
-    if admission.refused:
+    permit = attempt.permit = breaker.admit(account, claim, using=using)
+    if permit.refused:
         attempt.message, created = save_once(attempt.message, using)
-        attempt.error = breaker.paused_error(admission.state) if created else None
+        attempt.error = breaker.paused_error(permit.state) if created else None
         return
     try:
         _take_on(attempt, account, claim, gateway)
     finally:
         # A conflict of keys, a veto: a probe that is kept would prolong the pause.
         if attempt.exchange is None:
-            breaker.release_probe(admission.probe, using=using)
+            breaker.release_probe(permit.probe, using=using)
 
 
 def _take_on(

@@ -19,13 +19,13 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import refuse_transaction, write_alias
-from negin_sms.services.operations.maintenance import Housekeeping
-from negin_sms.services.outbox.results import insist
+from negin_sms.services.operations.maintenance import Maintenance
+from negin_sms.services.outbox.results import retry_on_disconnect
 from negin_sms.services.reports import DispatchReport
-from negin_sms.services.worker_pool import Inbox
+from negin_sms.services.worker_pool import ResultQueue
 
-from .exchange import Ending
-from .producer import Lane
+from .exchange import SendResult
+from .producer import Producer
 
 T = TypeVar("T")
 
@@ -57,29 +57,29 @@ def dispatch_queue(
     number of messages each time some have ended.
     """
     aliases = [account] if account else [a.alias for a in conf.get_accounts()]
-    coordinator = Coordinator(
+    dispatcher = Dispatcher(
         [conf.get_account(alias) for alias in aliases],
         workers=workers,
         rate=rate,
         lease=lease,
         progress=progress,
     )
-    coordinator.run(
+    dispatcher.run(
         limit=limit,
         idle_for=interval if forever else None,
         stop=stop or threading.Event(),
     )
-    return coordinator.report()
+    return dispatcher.report()
 
 
 def send_rows(account: conf.Account, rows: MessageQuerySet) -> DispatchReport:
     """Send these queued rows of an account now, due or not; no others."""
-    coordinator = Coordinator([account], only=rows)
-    coordinator.run(limit=None, idle_for=None, stop=threading.Event())
-    return coordinator.report()
+    dispatcher = Dispatcher([account], only=rows)
+    dispatcher.run(limit=None, idle_for=None, stop=threading.Event())
+    return dispatcher.report()
 
 
-class Coordinator:
+class Dispatcher:
     """The thread that owns the database, for one run over some accounts."""
 
     def __init__(
@@ -93,9 +93,9 @@ class Coordinator:
         progress: Progress | None = None,
     ) -> None:
         self.using = write_alias()
-        self._results: Inbox[Ending] = Inbox()
-        self._lanes = [
-            Lane(
+        self._results: ResultQueue[SendResult] = ResultQueue()
+        self._producers = [
+            Producer(
                 account,
                 self._results,
                 using=self.using,
@@ -107,8 +107,8 @@ class Coordinator:
             for account in accounts
         ]
         aliases = [account.alias for account in accounts]
-        self._house = Housekeeping(aliases, "dispatcher_seen_at", using=self.using)
-        self._keeps_house = only is None
+        self._maintenance = Maintenance(aliases, "dispatcher_seen_at", using=self.using)
+        self._maintains = only is None
         self._progress = progress or (lambda count: None)
         self._counts: Counter[str] = Counter()
 
@@ -120,11 +120,13 @@ class Coordinator:
         left = math.inf if limit is None else limit
         try:
             while not stop.is_set():
-                self._persist(self._keep_house)
+                self._persist(self._maintain)
                 left -= self._top_up(left)
                 if self._in_flight():
                     self._collect()
-                elif left > 0 and any(lane.waits_for_rate for lane in self._lanes):
+                elif left > 0 and any(
+                    producer.waits_for_rate for producer in self._producers
+                ):
                     stop.wait(_PATIENCE)
                 elif left > 0 and idle_for is not None:
                     stop.wait(idle_for)
@@ -135,7 +137,9 @@ class Coordinator:
 
     def report(self) -> DispatchReport:
         """Return the counts of the run."""
-        pauses = {lane.account.alias: lane.pause for lane in self._lanes}
+        pauses = {
+            producer.account.alias: producer.pause for producer in self._producers
+        }
         return DispatchReport(
             paused={alias: why for alias, why in pauses.items() if why is not None},
             **self._counts,
@@ -143,44 +147,46 @@ class Coordinator:
 
     def _top_up(self, left: float) -> int:
         taken = 0
-        for lane in self._lanes:
-            most = int(min(left - taken, 2 * lane.workers))
-            taken += self._persist(functools.partial(lane.top_up, most))
+        for producer in self._producers:
+            most = int(min(left - taken, 2 * producer.workers))
+            taken += self._persist(functools.partial(producer.top_up, most))
         return taken
 
     def _collect(self) -> None:
-        busy = min(self._in_flight(), sum(lane.workers for lane in self._lanes))
+        busy = min(
+            self._in_flight(), sum(producer.workers for producer in self._producers)
+        )
         enough = max(1, busy // 2)
-        endings = self._results.collect(enough=enough, patience=_PATIENCE)
-        for lane in self._lanes:
-            mine = [e for e in endings if e.job.account is lane.account]
-            self._counts["unwritten"] += lane.take(mine)
-        for ending in endings:
-            self._counts[_count_name(ending)] += 1
-        if endings:
-            self._progress(len(endings))
+        results = self._results.collect(enough=enough, patience=_PATIENCE)
+        for producer in self._producers:
+            mine = [e for e in results if e.job.account is producer.account]
+            self._counts["unwritten"] += producer.take(mine)
+        for result in results:
+            self._counts[_count_name(result)] += 1
+        if results:
+            self._progress(len(results))
 
     def _wind_up(self) -> None:
         """Write down what is in flight; give back what no worker has begun."""
-        withdrawn = [lane.withdraw() for lane in self._lanes]
+        withdrawn = [producer.withdraw() for producer in self._producers]
         while self._in_flight():
             self._collect()
-        for lane, jobs in zip(self._lanes, withdrawn, strict=True):
-            lane.close()
-            self._persist(functools.partial(lane.give_back, jobs))
+        for producer, jobs in zip(self._producers, withdrawn, strict=True):
+            producer.close()
+            self._persist(functools.partial(producer.release, jobs))
 
-    def _keep_house(self) -> None:
-        if self._keeps_house:
-            self._counts.update(self._house.keep())
+    def _maintain(self) -> None:
+        if self._maintains:
+            self._counts.update(self._maintenance.run())
 
     def _persist(self, action: Callable[[], T]) -> T:
         """Do database work in spite of a server that is away for a moment."""
-        seconds = max(lane.account.result_retry for lane in self._lanes)
-        return insist(action, using=self.using, seconds=seconds)
+        seconds = max(producer.account.result_retry for producer in self._producers)
+        return retry_on_disconnect(action, using=self.using, seconds=seconds)
 
     def _in_flight(self) -> int:
-        return sum(len(lane.in_flight) for lane in self._lanes)
+        return sum(len(producer.in_flight) for producer in self._producers)
 
 
-def _count_name(ending: Ending) -> str:
-    return "not_sent" if ending.status == Status.QUEUED else ending.status.value
+def _count_name(result: SendResult) -> str:
+    return "not_sent" if result.status == Status.QUEUED else result.status.value

@@ -1,4 +1,4 @@
-"""The part of a send that leaves the database thread: one job out, one ending back.
+"""The part of a send that leaves the database thread: one job out, one result back.
 
 Plain values in, plain values out; nothing here touches the database. Every way an
 exchange can end becomes one of four statuses, and an Effect on the account.
@@ -45,7 +45,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class SendResult:
     """How the exchange of one job ended: a reply, or the error that says why not."""
 
     job: Job
@@ -67,7 +67,7 @@ class Ending:
     @property
     def effect(self) -> Effect:
         """Return what this means for the account."""
-        return Effect.HEALS if self.error is None else self.error.effect
+        return Effect.SUCCESS if self.error is None else self.error.effect
 
 
 @sensitive_variables()
@@ -96,7 +96,7 @@ def make_job(
     )
 
 
-def exchange(gateway: Gateway, job: Job) -> Ending:
+def exchange(gateway: Gateway, job: Job) -> SendResult:
     """Ask the gateway to send one message; never raise."""
     started = time.monotonic()
     reply, error = _send(gateway, job)
@@ -105,7 +105,7 @@ def exchange(gateway: Gateway, job: Job) -> Ending:
         error = AccountPaused(
             error.reason, code=error.code, detail=error.detail, effect=Effect.PAUSES
         )
-    return Ending(job, reply, error, time.monotonic() - started)
+    return SendResult(job, reply, error, time.monotonic() - started)
 
 
 def _send(gateway: Gateway, job: Job) -> tuple[SendReply | None, GatewayError | None]:
@@ -115,7 +115,7 @@ def _send(gateway: Gateway, job: Job) -> tuple[SendReply | None, GatewayError | 
         return None, error.with_traceback(None)
     except InvalidMessage as error:
         # A row that no service of ours has made; the wire refuses to write it.
-        return None, Rejected(str(error), effect=Effect.NOTHING)
+        return None, Rejected(str(error), effect=Effect.IGNORED)
     except Exception as error:
         # A fault of ours or of a third party's gateway class: nobody knows how
         # far it got. Its text may hold anything, so only its kind is told.

@@ -1,4 +1,4 @@
-"""One account's share of a dispatcher: its crew, its pace, its admission."""
+"""One account's share of a dispatcher: its pool, its pace, its permit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
 from negin_sms.services.outbox import claims, gate, statements
-from negin_sms.services.outbox.results import insist, record
-from negin_sms.services.worker_pool import Crew, Inbox
+from negin_sms.services.outbox.results import record, retry_on_disconnect
+from negin_sms.services.worker_pool import ResultQueue, WorkerPool
 
-from .exchange import Ending, Job, exchange, make_job
+from .exchange import Job, SendResult, exchange, make_job
 
 # Workers finish in bursts, and would wait for the coordinator without a row in hand
 # for each. With answers slower than this that wait does not show (it was a tenth of
@@ -26,13 +26,13 @@ from .exchange import Ending, Job, exchange, make_job
 _QUICK = 0.25
 
 
-class Lane:
+class Producer:
     """What the coordinator keeps of one account while it runs."""
 
     def __init__(
         self,
         account: conf.Account,
-        results: Inbox[Ending],
+        results: ResultQueue[SendResult],
         *,
         using: str,
         workers: int | None = None,
@@ -56,21 +56,21 @@ class Lane:
         self._seconds = 0.0
         self._tokens, self._filled_at = 1.0, time.monotonic()
         self._gateway = get_gateway(account.alias)
-        self._crew: Crew[Job, Ending] = Crew(
+        self._pool: WorkerPool[Job, SendResult] = WorkerPool(
             self.workers, lambda job: exchange(self._gateway, job), results
         )
-        self._admission: breaker.Admission | None = None
+        self._permit: breaker.Permit | None = None
 
     @property
     def pause(self) -> str | None:
         """Return why the account is paused, None when it is not."""
-        if self._admission is None or not self._admission.refused:
+        if self._permit is None or not self._permit.refused:
             return None
-        return self._admission.state.reason
+        return self._permit.state.reason
 
     def top_up(self, most: int) -> int:
-        """Claim what there is room for and hand it to the crew; return how many."""
-        self._disown()
+        """Claim what there is room for and hand it to the pool; return how many."""
+        self._release_lost()
         room = min(self._room(), most, self._allowance())
         self.waits_for_rate = self._allowance() < 1
         if self._probe_is_out():
@@ -86,34 +86,34 @@ class Lane:
             self._lost.append(claim)
             raise
 
-    def take(self, endings: Sequence[Ending]) -> int:
-        """Write this lane's endings down; return how many could not be written."""
-        for ending in endings:
-            self.in_flight.pop(ending.job.pk, None)
-            self._seconds = 0.8 * self._seconds + 0.2 * ending.seconds
-        unwritten = record(endings, using=self.using)
-        self._note(endings)
-        if any(ending.error is None for ending in endings):
+    def take(self, results: Sequence[SendResult]) -> int:
+        """Write this producer's results down; return how many could not be written."""
+        for result in results:
+            self.in_flight.pop(result.job.pk, None)
+            self._seconds = 0.8 * self._seconds + 0.2 * result.seconds
+        unwritten = record(results, using=self.using)
+        self._note(results)
+        if any(result.error is None for result in results):
             self._width = min(2 * self._width, self.workers)
         return unwritten
 
     def withdraw(self) -> list[Job]:
         """Take back the jobs that no worker has begun."""
-        jobs = self._crew.withdraw()
+        jobs = self._pool.withdraw()
         for job in jobs:
             self.in_flight.pop(job.pk, None)
         return jobs
 
-    def give_back(self, jobs: Sequence[Job]) -> None:
+    def release(self, jobs: Sequence[Job]) -> None:
         """Queue the messages of withdrawn jobs again."""
         for claim in {job.claim for job in jobs}:
             keys = [job.pk for job in jobs if job.claim == claim]
-            claims.give_back(keys, claim, self.using)
+            claims.release(keys, claim, self.using)
             breaker.release_probe(claim, using=self.using)
 
     def close(self) -> None:
-        """End the crew's threads."""
-        self._crew.close()
+        """End the pool's threads."""
+        self._pool.close()
 
     def _take_on(self, claim: str, room: int) -> int:
         claimed_at = time.monotonic()
@@ -131,7 +131,7 @@ class Lane:
                 message, self.account, claimed_at=claimed_at, lease=self.lease
             )
             self.in_flight[job.pk] = job
-            self._crew.submit(job)
+            self._pool.submit(job)
         self._spend(len(kept))
         return len(messages)
 
@@ -140,7 +140,7 @@ class Lane:
 
         Only while nothing was wrong with it when this run last looked.
         """
-        known = self._admission is not None and self._admission.is_clean
+        known = self._permit is not None and self._permit.is_clean
         if not known or self._only is not None or not statements.are_known(self.using):
             return []
         return claims.claim_due(
@@ -153,36 +153,38 @@ class Lane:
         )
 
     def _claim_if_admitted(self, claim: str, room: int) -> list[Message]:
-        admission = breaker.admit(self.account, claim, using=self.using)
-        self._adapt(admission)
-        if admission.refused:
+        permit = breaker.admit(self.account, claim, using=self.using)
+        self._adapt(permit)
+        if permit.refused:
             return []
-        messages = self._claim(claim, 1 if admission.probe else room)
+        messages = self._claim(claim, 1 if permit.probe else room)
         if not messages:
-            breaker.release_probe(admission.probe, using=self.using)
+            breaker.release_probe(permit.probe, using=self.using)
         return messages
 
     def _probe_is_out(self) -> bool:
         """Return whether all waits for the answer to a probe."""
-        probe = self._admission.probe if self._admission is not None else ""
+        probe = self._permit.probe if self._permit is not None else ""
         return bool(probe) and any(j.claim == probe for j in self.in_flight.values())
 
-    def _note(self, endings: Sequence[Ending]) -> None:
+    def _note(self, results: Sequence[SendResult]) -> None:
         """Tell the breaker; a request from before the pause is not the probe."""
-        admission = self._admission
-        if admission is None:
+        permit = self._permit
+        if permit is None:
             return
-        probes = [e for e in endings if admission.probe == e.job.claim]
-        others = [e for e in endings if admission.probe != e.job.claim]
-        for told, some in ((admission.without_probe(), others), (admission, probes)):
+        probes = [e for e in results if permit.probe == e.job.claim]
+        others = [e for e in results if permit.probe != e.job.claim]
+        for told, some in ((permit.without_probe(), others), (permit, probes)):
             if some:
                 effects = [(e.effect, e.error) for e in some]
                 note = functools.partial(breaker.note, told, effects, using=self.using)
-                insist(note, using=self.using, seconds=self.account.result_retry)
+                retry_on_disconnect(
+                    note, using=self.using, seconds=self.account.result_retry
+                )
 
-    def _disown(self) -> None:
+    def _release_lost(self) -> None:
         while self._lost:
-            claims.disown(self._lost[-1], self.using)
+            claims.release_all(self._lost[-1], self.using)
             breaker.release_probe(self._lost[-1], using=self.using)
             self._lost.pop()
 
@@ -200,12 +202,12 @@ class Lane:
             self.account, claim, room, lease=self.lease, using=self.using
         )
 
-    def _adapt(self, admission: breaker.Admission) -> None:
+    def _adapt(self, permit: breaker.Permit) -> None:
         """Grow slowly again after a pause: 1, 2, 4 … requests in flight."""
-        was_paused = self._admission is not None and not self._admission.is_open
-        if was_paused or admission.probe:
+        was_paused = self._permit is not None and not self._permit.allowed
+        if was_paused or permit.probe:
             self._width = 1
-        self._admission = admission
+        self._permit = permit
 
     def _room(self) -> int:
         return self._width + self._spare - len(self.in_flight)
@@ -214,7 +216,7 @@ class Lane:
     def _spare(self) -> int:
         """Return how many rows to have in hand beyond those in flight."""
         if self._width < self.workers:
-            return 0  # the crew has threads enough to send those too
+            return 0  # the pool has threads enough to send those too
         return self._width if self._seconds < _QUICK else self._width // 4
 
     def _worth_a_look(self, most: int) -> int:

@@ -18,7 +18,7 @@ from negin_sms.services.submission.compose import find_account
 from negin_sms.services.submission.queueing import queue_drafts
 from negin_sms.services.submission.text_templates import SendFields
 
-from .attempts import OnNotSent, conclude, prepare, record_ending
+from .attempts import OnNotSent, conclude, prepare, record_result
 from .dispatcher import send_rows
 
 
@@ -48,7 +48,7 @@ def send_sms(
     """
     attempt = prepare(mobile, text, on_not_sent, fields)
     if attempt.exchange is not None:
-        record_ending(attempt, attempt.exchange())
+        record_result(attempt, attempt.exchange())
     return conclude(attempt, fail_silently)
 
 

@@ -23,7 +23,7 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.reports import ActionReport
-from negin_sms.services.statistics.daily_counts import reopen_days
+from negin_sms.services.statistics.daily_counts import invalidate_days
 from negin_sms.services.submission.compose import User, find_account
 from negin_sms.services.submission.queueing import wake
 
@@ -88,7 +88,7 @@ def resolve(
         if changed and gateway_id:
             settled = flag_shared_ids(message.account, [gateway_id], using=using)
         message.refresh_from_db(using=using)
-        reopen_days([message.finished_at] if changed else [], using=using)
+        invalidate_days([message.finished_at] if changed else [], using=using)
     if not changed:
         raise NeginSmsError(
             _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
@@ -120,7 +120,7 @@ def _resend_one(pk: int, by: User | None, using: str) -> str:
             return _("There is no such message any more.")
         if old.status not in _RESENDABLE:
             return _("Only uncertain and rejected messages can be sent again.")
-        if old.blanked_at is not None:
+        if old.redacted_at is not None:
             return _("Its text was blanked; write a new message.")
         if Message.objects.using(using).filter(resend_of=pk).exists():
             return _("It was sent again already.")

@@ -16,7 +16,7 @@ from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now, from_now
 from negin_sms.services import breaker
 from negin_sms.services.database import write_alias
-from negin_sms.services.outbox.claims import rescue
+from negin_sms.services.outbox.claims import expire_claims
 from negin_sms.services.submission.compose import find_account
 
 # A dispatcher and a poller leave a sign of life every half minute; cron starts
@@ -45,10 +45,10 @@ class AccountStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueStatus:
-    """All accounts; ``rescued`` claims had run out and became uncertain just now."""
+    """All accounts; claims that had run out became uncertain just now."""
 
     accounts: tuple[AccountStatus, ...]
-    rescued: int
+    expired_claims: int
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -59,10 +59,10 @@ class QueueStatus:
 def queue_status() -> QueueStatus:
     """Look at every account's messages, claims and signs of life."""
     using = write_alias()
-    rescued = rescue()
+    expired_claims = expire_claims()
     now = database_now(using)
     accounts = tuple(_look_at(a, now, using) for a in conf.get_accounts())
-    return QueueStatus(accounts=accounts, rescued=rescued)
+    return QueueStatus(accounts=accounts, expired_claims=expired_claims)
 
 
 def dispatcher_is_missing() -> bool:

@@ -19,10 +19,10 @@ _SIGN_OF_LIFE = 30.0
 Sign = Literal["dispatcher_seen_at", "poller_seen_at"]
 
 
-class Housekeeping:
+class Maintenance:
     """Clears up after the dead, ends what is over, and leaves a sign of life.
 
-    Made for one run; ``keep`` may be called as often as the work allows.
+    Made for one run; ``run`` may be called as often as the work allows.
     """
 
     def __init__(self, aliases: Iterable[str], sign: Sign, *, using: str) -> None:
@@ -31,18 +31,18 @@ class Housekeeping:
         self._using = using
         self._swept_at = self._seen_at = -math.inf
 
-    def keep(self) -> Counter[str]:
-        """Do what is due of it; return how many were ``rescued`` and ``expired``."""
+    def run(self) -> Counter[str]:
+        """Do what is due of it; return the ``expired_claims`` and the ``expired``."""
         done: Counter[str] = Counter()
         now = time.monotonic()
         if now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
-            done["rescued"] = claims.rescue()
+            done["expired_claims"] = claims.expire_claims()
             done["expired"] = claims.expire_overdue(using=self._using)
             caps.forget_old(self._using)
         if now - self._seen_at >= _SIGN_OF_LIFE:
             self._seen_at = now
-            redaction.blank_sensitive_texts()
+            redaction.redact_sensitive_texts()
             for alias in self._aliases:
-                breaker.note_life(alias, self._sign, using=self._using)
+                breaker.heartbeat(alias, self._sign, using=self._using)
         return done

@@ -4,7 +4,7 @@ Only messages that have ended, and that nobody asks the gateway about any more, 
 touched. Each batch is a short transaction over primary keys, and is followed by a
 rest as long as itself: a dispatcher works on meanwhile, on SQLite too, where a purge
 that never lets go would leave it no turn. Before a day loses its first message its
-counts are sealed, so the report of that day stays as it was.
+counts are frozen, so the report of that day stays as it was.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from negin_sms.services.submission import batches
 _BATCH = 500  # messages at the most
 _FIRST_BATCH = 100
 _LONG, _SHORT = 0.25, 0.1  # seconds of a batch, after which the next is smaller, larger
-# A day has come to rest, and may be sealed, two days after its end.
+# A day has come to rest, and may be frozen, two days after its end.
 _YOUNGEST = timedelta(days=3)
 _REDACTED = Q(mobile="")
 _IS_OVER = Q(status__in=(Status.REJECTED, Status.CANCELLED, Status.EXPIRED)) | Q(
@@ -118,7 +118,7 @@ class _Purge:
     longest: float = 0.0
     waited: float = 0.0
     stopped: bool = False
-    sealed: set[date] = field(default_factory=set)
+    frozen: set[date] = field(default_factory=set)
 
     @property
     def rows(self) -> MessageQuerySet:
@@ -189,7 +189,7 @@ class _Purge:
         if not ended:
             return
         if not self.redact:
-            self._seal({daily_counts.day_of(at) for at in ended if at})
+            self._freeze({daily_counts.day_of(at) for at in ended if at})
         with self._transaction():
             # Locked, and looked at again: what was read may have moved on.
             still = list(over.select_for_update().values_list("pk", flat=True))
@@ -201,11 +201,11 @@ class _Purge:
         self.messages += len(still)
         self.progress(len(still))
 
-    def _seal(self, days: set[date]) -> None:
-        for day in days - self.sealed:
+    def _freeze(self, days: set[date]) -> None:
+        for day in days - self.frozen:
             with self._transaction():
-                daily_counts.fold_day(day, using=self.using, seal=True)
-            self.sealed.add(day)
+                daily_counts.rollup_day(day, using=self.using, freeze=True)
+            self.frozen.add(day)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -228,4 +228,4 @@ def _by_no_index(condition: Q) -> Exact:
 
 def _redact(rows: MessageQuerySet) -> None:
     """Blank number and text; an empty number is masked like any other."""
-    rows.update(mobile="", text="", blanked_at=Coalesce("blanked_at", DbNow()))
+    rows.update(mobile="", text="", redacted_at=Coalesce("redacted_at", DbNow()))

@@ -2,7 +2,7 @@
 
 A one-time password is worth nothing after its message has ended, and something to
 a thief of the database. So its text goes when the message has ended or settled,
-and after BLANK_AFTER at the latest; the row stays. What may still be sent keeps it.
+and after REDACT_AFTER at the latest; the row stays. What may still be sent keeps it.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ _OVER = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
 _OPEN = (Status.ACCEPTED, Status.UNCERTAIN)
 
 
-def blank_sensitive_texts() -> int:
+def redact_sensitive_texts() -> int:
     """Blank the sensitive texts that have served; return how many.
 
     Rejected, cancelled and expired messages lose theirs at once, accepted ones
-    when they settle; those, and uncertain ones, at the latest BLANK_AFTER seconds
+    when they settle; those, and uncertain ones, at the latest REDACT_AFTER seconds
     after their sending ended. Works through 10,000 rows at the most.
     """
-    rows = rows_to_blank(write_alias())
+    rows = rows_to_redact(write_alias())
     blanked, last = 0, 0
     for _batch in range(_BATCHES):
         found = rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)
         keys = list(found[:_BATCH])
         if keys:
             # Asked again: what was read may have moved on.
-            blanked += rows.filter(pk__in=keys).update(text="", blanked_at=DbNow())
+            blanked += rows.filter(pk__in=keys).update(text="", redacted_at=DbNow())
             last = keys[-1]
         if len(keys) < _BATCH:
             break
     return blanked
 
 
-def rows_to_blank(using: str) -> MessageQuerySet:
+def rows_to_redact(using: str) -> MessageQuerySet:
     """Return the messages whose sensitive text has served."""
     rows = Message.objects.using(using).filter(
         sensitive=Value(True),  # written as an equation, which SQLite finds by index
-        blanked_at__isnull=True,
+        redacted_at__isnull=True,
     )
     if connections[using].vendor == "sqlite":
         # Its statistics (ANALYZE) hold a value's average, no rare one's frequency: it
@@ -66,8 +66,8 @@ def _has_served() -> Q:
 
 def _is_old() -> Q:
     """Return whose time is over; accounts that are gone keep texts the longest."""
-    ages = {account.alias: account.blank_after for account in conf.get_accounts()}
-    longest = max(ages.values(), default=conf.Account(alias="").blank_after)
+    ages = {account.alias: account.redact_after for account in conf.get_accounts()}
+    longest = max(ages.values(), default=conf.Account(alias="").redact_after)
     condition = Q(finished_at__lte=from_now(-longest)) & ~Q(account__in=list(ages))
     for alias, age in ages.items():
         condition |= Q(account=alias, finished_at__lte=from_now(-age))

@@ -136,26 +136,26 @@ def _step_to_sending(
     return found
 
 
-def give_back(keys: Sequence[int], claim: str, using: str) -> int:
+def release(keys: Sequence[int], claim: str, using: str) -> int:
     """Queue claimed messages again whose request was not begun; return how many."""
     return _queue_again(
         Message.objects.using(using).claimed_by(claim).filter(pk__in=keys)
     )
 
 
-def disown(claim: str, using: str) -> int:
+def release_all(claim: str, using: str) -> int:
     """Queue all messages of a claim again of which nothing was begun."""
     return _queue_again(Message.objects.using(using).claimed_by(claim))
 
 
-def rescue() -> int:
+def expire_claims() -> int:
     """Make the messages uncertain whose claim ran out; return how many.
 
     Whoever held them died or hangs, and may have sent them. The claim stays on
     the row, so that a late result of its own can still heal it.
     """
     using = write_alias()
-    rescued: list[int] = []
+    expired_claims: list[int] = []
     stale = Message.objects.using(using).stale().order_by("claimed_until", "id")
     for pk, claim in list(stale.values_list("pk", "claim")[:_SWEEP]):
         host, _sep, worker = claim.partition(":")
@@ -178,13 +178,14 @@ def rescue() -> int:
                 finished_at=DbNow(),
             )
         )
-        rescued += [pk] * stepped
-    if rescued:
+        expired_claims += [pk] * stepped
+    if expired_claims:
         logger.error(
-            "%d SMS became uncertain: their workers' claims ran out", len(rescued)
+            "%d SMS became uncertain: their workers' claims ran out",
+            len(expired_claims),
         )
-        announce_outcomes(dict.fromkeys(rescued, Status.UNCERTAIN), using)
-    return len(rescued)
+        announce_outcomes(dict.fromkeys(expired_claims, Status.UNCERTAIN), using)
+    return len(expired_claims)
 
 
 def expire_overdue(*, using: str) -> int:

@@ -98,7 +98,7 @@ def _objection(message: Message, using: str) -> NeginSmsError | None:
         logger.error("SMS %s: a pre_send receiver failed with %s", message.pk, kind)
         reason = _("A pre_send receiver failed with %(kind)s.") % {"kind": kind}
         _put_back(message, reason, using)
-        return NotSent(reason, effect=Effect.NOTHING)
+        return NotSent(reason, effect=Effect.IGNORED)
     return None
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from negin_sms.choices import Flag
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
-from negin_sms.services.statistics.daily_counts import reopen_days
+from negin_sms.services.statistics.daily_counts import invalidate_days
 
 logger = logging.getLogger("negin_sms")
 
@@ -37,7 +37,7 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> li
     rows = theirs.filter(recent, gateway_id__in=found)
     open_ones = rows.filter(settled_at__isnull=True)
     settled = list(open_ones.values_list("pk", flat=True))
-    reopen_days(rows.values_list("finished_at", flat=True), using=using)
+    invalidate_days(rows.values_list("finished_at", flat=True), using=using)
     rows.update(
         flag=Flag.SHARED_ID,
         poll_at=None,

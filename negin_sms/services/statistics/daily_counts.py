@@ -2,10 +2,10 @@
 
 A message belongs to the day, in the project's time zone, on which its sending
 ended: nothing enters a day that is over. Reading a million messages takes longer
-than anybody waits for a page, so the counts of a day are kept (``fold_day``) once its
+than anybody waits for a page, so the counts of a day are kept (``rollup_day``) once its
 states have come to rest. They are a copy, nothing more: what changes a message of
 such a day after all (an explicit refresh, a decision about an uncertain message)
-calls ``reopen_days`` in its own transaction, and the day is counted anew. Only a
+calls ``invalidate_days`` in its own transaction, and the day is counted anew. Only a
 purge makes the counts the one thing that is left: it seals a day before it takes
 the first message from it. Both lock the day's row, so a change is never lost between
 them, whichever comes first. A changed TIME_ZONE applies to days counted from then on.
@@ -31,8 +31,8 @@ from .counts import COUNTERS, TIME_EDGES, Counts
 
 logger = logging.getLogger("negin_sms")
 
-# A day's traits. Of its groups only the largest are kept apart: there may be as many
-# as messages.
+# A day's dimensions. Of its groups only the largest are kept apart: there may be as
+# many as messages.
 DAY, LINE, SCENARIO, TEMPLATE = "day", "line", "scenario", "template"
 GROUP, OTHER_GROUPS, REASON = "group", "other_groups", "reason"
 GROUPS_A_DAY = 50
@@ -44,29 +44,29 @@ _LATE = timedelta(hours=36)
 _DAYS_A_RUN = 31
 
 Key = tuple[str, str, str]
-"""Account, trait, value."""
+"""Account, dimension, value."""
 
 
 def count_day(day: date, *, using: str) -> dict[Key, Counts]:
-    """Count the messages of a day, for each account by each of their traits."""
+    """Count the messages of a day, for each account by each of their dimensions."""
     tallies: dict[Key, Counter[Any]] = defaultdict(Counter)
     for row in _grouped_rows(day, using):
-        account, *traits, outcome, fell_back, reason, bucket, messages, parts = row
+        account, *dimensions, outcome, fell_back, reason, bucket, messages, parts = row
         tally = Counter({outcome: messages})
         if outcome in _SENT:
             tally["parts"] = parts
             tally["fallback"] = messages if fell_back else 0
         if bucket is not None:
             tally[bucket] = messages
-        for trait, value in _traits(*traits):
-            tallies[account, trait, value].update(tally)
+        for dimension, value in _dimensions(*dimensions):
+            tallies[account, dimension, value].update(tally)
         if outcome == "rejected":
             key = (account, REASON, "" if reason is None else str(reason))
             tallies[key][outcome] += messages
     return {key: _as_counts(tally) for key, tally in tallies.items()}
 
 
-def fold_closed_days(*, using: str, limit: int = _DAYS_A_RUN) -> int:
+def rollup_closed_days(*, using: str, limit: int = _DAYS_A_RUN) -> int:
     """Keep the counts of days at rest that have none, the latest first.
 
     Return how many days were counted. Safe to be called by any number of processes
@@ -74,17 +74,17 @@ def fold_closed_days(*, using: str, limit: int = _DAYS_A_RUN) -> int:
     """
     try:
         missing = _uncounted_days(using)
-        return sum(fold_day(day, using=using) for day in missing[:limit])
+        return sum(rollup_day(day, using=using) for day in missing[:limit])
     except DatabaseError as error:
         # Nothing hangs on it: the report counts those days itself meanwhile.
         logger.warning("SMS counts were not kept: %s", type(error).__name__)
         return 0
 
 
-def fold_day(day: date, *, using: str, seal: bool = False) -> bool:
+def rollup_day(day: date, *, using: str, freeze: bool = False) -> bool:
     """Keep the counts of a day, unless they are kept; return whether it was counted.
 
-    With ``seal`` they stand for good: call it before messages of that day are
+    With ``freeze`` they stand for good: call it before messages of that day are
     removed.
     """
     _ensure([day], using)
@@ -94,16 +94,17 @@ def fold_day(day: date, *, using: str, seal: bool = False) -> bool:
         if is_due:
             _replace_counts(day, using)
         CountedDay.objects.using(using).filter(day=day).update(
-            counted_at=DbNow() if is_due else row.counted_at, sealed=row.sealed or seal
+            counted_at=DbNow() if is_due else row.counted_at,
+            frozen=row.frozen or freeze,
         )
     return is_due
 
 
-def reopen_days(moments: Iterable[datetime | None], *, using: str) -> None:
+def invalidate_days(moments: Iterable[datetime | None], *, using: str) -> None:
     """Have the days of changed messages counted anew, given their ``finished_at``.
 
     To be called in the transaction of the change. Costs nothing for messages of the
-    last days; sealed days stay as they are.
+    last days; frozen days stay as they are.
     """
     border = timezone.now() - _LATE
     late = {day_of(moment) for moment in moments if moment and moment < border}
@@ -111,7 +112,7 @@ def reopen_days(moments: Iterable[datetime | None], *, using: str) -> None:
         return
     days = sorted(late)
     _ensure(days, using)
-    rows = CountedDay.objects.using(using).filter(day__in=days, sealed=False)
+    rows = CountedDay.objects.using(using).filter(day__in=days, frozen=False)
     rows.update(counted_at=None)
 
 
@@ -229,7 +230,7 @@ def _grouped_rows(day: date, using: str) -> Any:
     )
 
 
-def _traits(
+def _dimensions(
     line: str, scenario: str, template: int | None, group: str | None
 ) -> tuple[tuple[str, str], ...]:
     return (
@@ -275,10 +276,10 @@ def _replace_counts(day: date, using: str) -> None:
         DailyCount(
             day=day,
             account=account,
-            trait=trait,
+            dimension=dimension,
             value=value,
             times=list(counts.times),
             **{name: getattr(counts, name) for name in COUNTERS},
         )
-        for (account, trait, value), counts in count_day(day, using=using).items()
+        for (account, dimension, value), counts in count_day(day, using=using).items()
     )

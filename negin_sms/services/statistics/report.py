@@ -32,7 +32,7 @@ class ReportRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryReport:
+class DeliveryStatistics:
     """Messages by the day on which their sending ended, and by what they share.
 
     Rows come with the most messages first; ``reasons`` are the gateway's codes, as
@@ -51,9 +51,9 @@ class DeliveryReport:
     reasons: tuple[ReportRow, ...]
 
 
-def delivery_report(
+def delivery_statistics(
     first: date, last: date, *, account: str | None = None
-) -> DeliveryReport:
+) -> DeliveryStatistics:
     """Return the report of the days from the first to the last, both included.
 
     Days are those of the project's time zone. The cost is that of the days that
@@ -65,29 +65,29 @@ def delivery_report(
     by_day: dict[date, list[Counts]] = {
         d: [] for d in daily_counts.days_between(first, last)
     }
-    by_trait: dict[str, dict[str, list[Counts]]] = defaultdict(
+    by_dimension: dict[str, dict[str, list[Counts]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for day, (alias, trait, value), counts in _counted(by_day, write_alias()):
+    for day, (alias, dimension, value), counts in _counted(by_day, write_alias()):
         if account not in (None, alias):
             continue
-        if trait == daily_counts.DAY:
+        if dimension == daily_counts.DAY:
             by_day[day].append(counts)
         else:
-            by_trait[trait][value].append(counts)
+            by_dimension[dimension][value].append(counts)
     days = tuple((day, add_up(counts)) for day, counts in by_day.items())
-    others = add_up(by_trait[daily_counts.OTHER_GROUPS][""])
-    return DeliveryReport(
+    others = add_up(by_dimension[daily_counts.OTHER_GROUPS][""])
+    return DeliveryStatistics(
         first=first,
         last=last,
         account=account,
         total=add_up(counts for _day, counts in days),
         days=days,
-        lines=_rows(by_trait[daily_counts.LINE]),
-        scenarios=_rows(by_trait[daily_counts.SCENARIO]),
-        templates=_rows(by_trait[daily_counts.TEMPLATE]),
-        groups=_largest(_rows(by_trait[daily_counts.GROUP]), others),
-        reasons=_rows(by_trait[daily_counts.REASON]),
+        lines=_rows(by_dimension[daily_counts.LINE]),
+        scenarios=_rows(by_dimension[daily_counts.SCENARIO]),
+        templates=_rows(by_dimension[daily_counts.TEMPLATE]),
+        groups=_largest(_rows(by_dimension[daily_counts.GROUP]), others),
+        reasons=_rows(by_dimension[daily_counts.REASON]),
     )
 
 
@@ -99,11 +99,11 @@ def _counted(days: Iterable[date], using: str) -> Iterator[tuple[date, Key, Coun
     )
     kept = set(ready.values_list("day", flat=True))
     rows = DailyCount.objects.using(using).filter(day__in=kept)
-    for day, alias, trait, value, times, *numbers in rows.values_list(
-        "day", "account", "trait", "value", "times", *COUNTERS
+    for day, alias, dimension, value, times, *numbers in rows.values_list(
+        "day", "account", "dimension", "value", "times", *COUNTERS
     ):
         named = dict(zip(COUNTERS, numbers, strict=True))
-        yield day, (alias, trait, value), Counts(**named, times=tuple(times))
+        yield day, (alias, dimension, value), Counts(**named, times=tuple(times))
     for day in wanted:
         if day not in kept:
             for key, counts in daily_counts.count_day(day, using=using).items():

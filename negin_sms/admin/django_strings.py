@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_noop, ngettext_lazy
 
-BORROWED = (
+DJANGO_STRINGS = (
     gettext_noop("- Select an option -"),
     gettext_noop("Run"),
     gettext_noop("Breadcrumbs"),

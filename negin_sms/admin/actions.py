@@ -1,7 +1,7 @@
 """What the buttons do: call one service, and put its report into plain words.
 
-To add a button: a function from an Order to an Outcome, an Operation with it in
-OPERATIONS, and ``has_<name>_permission`` beside the others in ``views``.
+To add a button: a function from an Order to an Outcome, an MessageAction with it in
+ACTIONS, and ``has_<name>_permission`` beside the others in ``views``.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def _no_advice(_chosen: Sequence[Message]) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class MessageAction:
     """One button: whom it fits, how many it takes at most, what it does."""
 
     name: str  # in addresses, and in the permission has_<name>_permission
@@ -64,10 +64,10 @@ class Operation:
     form: type[ResolveForm] | None = None  # what has to be decided besides
 
 
-def carry_out(operation: Operation, order: Order) -> Outcome:
+def carry_out(action: MessageAction, order: Order) -> Outcome:
     """Do it; what cannot be done at all becomes a notice."""
     try:
-        return operation.run(order)
+        return action.run(order)
     except (NeginSmsError, InvalidConfiguration) as error:
         return Outcome([(notices.ERROR, str(error))])
 
@@ -224,7 +224,7 @@ def _resend_advice(chosen: Sequence[Message]) -> str:
     return words % {"count": doubtful}
 
 
-SEND = Operation(
+SEND = MessageAction(
     name="send",
     label=gettext_lazy("Send"),
     list_label=gettext_lazy("Send selected messages"),
@@ -233,7 +233,7 @@ SEND = Operation(
     fits=lambda message: message.status in (Status.DRAFT, Status.QUEUED),
     run=_send,
 )
-REFRESH = Operation(
+REFRESH = MessageAction(
     name="refresh",
     label=gettext_lazy("Refresh delivery state"),
     list_label=gettext_lazy("Refresh delivery state"),
@@ -243,7 +243,7 @@ REFRESH = Operation(
     run=_refresh,
     asks_first=False,
 )
-CANCEL = Operation(
+CANCEL = MessageAction(
     name="cancel",
     label=gettext_lazy("Cancel"),
     list_label=gettext_lazy("Cancel selected messages"),
@@ -253,7 +253,7 @@ CANCEL = Operation(
     run=_cancel,
     advice=lambda _chosen: _("A cancelled message cannot be queued any more."),
 )
-RESEND = Operation(
+RESEND = MessageAction(
     name="resend",
     label=gettext_lazy("Send again"),
     list_label=gettext_lazy("Send selected messages again"),
@@ -261,12 +261,12 @@ RESEND = Operation(
     limit=500,
     fits=lambda message: (
         message.status in (Status.UNCERTAIN, Status.REJECTED)
-        and message.blanked_at is None
+        and message.redacted_at is None
     ),
     run=_resend,
     advice=_resend_advice,
 )
-RESOLVE = Operation(
+RESOLVE = MessageAction(
     name="resolve",
     label=gettext_lazy("Resolve by hand"),
     list_label=gettext_lazy("Resolve selected messages by hand"),
@@ -279,4 +279,4 @@ RESOLVE = Operation(
     ),
     form=ResolveForm,
 )
-OPERATIONS = (SEND, REFRESH, CANCEL, RESOLVE, RESEND)
+ACTIONS = (SEND, REFRESH, CANCEL, RESOLVE, RESEND)

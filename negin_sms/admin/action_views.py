@@ -16,56 +16,56 @@ from django.utils.translation import gettext as _
 from negin_sms.models import Message
 from negin_sms.services.database import write_alias
 
-from .operations import (
+from .actions import (
+    ACTIONS,
     CANCEL,
-    OPERATIONS,
     REFRESH,
     RESEND,
     RESOLVE,
     SEND,
-    Operation,
+    MessageAction,
     Order,
     carry_out,
 )
-from .questions import QuestionsMixin
+from .confirmation import ConfirmationMixin
 
 _LONGEST_KEY = 18  # digits; longer ones fit no primary key
 
 
-def _list_action(operation: Operation) -> Any:
-    """Return the action that leads from the list to an operation's question."""
+def _list_action(action: MessageAction) -> Any:
+    """Return the action that leads from the list to an action's question."""
 
     def ask(
         model_admin: Any, request: HttpRequest, queryset: QuerySet[Message]
     ) -> HttpResponse | None:
         answer: HttpResponse | None = model_admin.ask_for_selected(
-            request, operation, queryset
+            request, action, queryset
         )
         return answer
 
-    ask.__name__ = f"{operation.name}_selected"
-    return admin.action(permissions=[operation.name], **_wording(operation))(ask)
+    ask.__name__ = f"{action.name}_selected"
+    return admin.action(permissions=[action.name], **_wording(action))(ask)
 
 
-def _wording(operation: Operation) -> dict[str, Any]:
+def _wording(action: MessageAction) -> dict[str, Any]:
     """Return how an action is called; from Django 6.1 on, on a message's page, too."""
     if not hasattr(admin, "ActionLocation"):
-        return {"description": operation.list_label}
+        return {"description": action.list_label}
     return {
-        "description": operation.label,
-        "description_plural": operation.list_label,
+        "description": action.label,
+        "description_plural": action.list_label,
         "location": list(admin.ActionLocation),
     }
 
 
-class OperationsMixin(QuestionsMixin):
+class ActionViewsMixin(ConfirmationMixin):
     """The operations as actions of the list and as buttons of a message's page."""
 
-    actions = [_list_action(each) for each in OPERATIONS]
+    actions = [_list_action(each) for each in ACTIONS]
 
     def get_urls(self) -> list[Any]:
-        """Add a page for each operation, for one message and for many."""
-        own = [url for each in OPERATIONS for url in self._operation_urls(each)]
+        """Add a page for each action, for one message and for many."""
+        own = [url for each in ACTIONS for url in self._action_urls(each)]
         return [*own, *super().get_urls()]
 
     def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -88,47 +88,47 @@ class OperationsMixin(QuestionsMixin):
         """Return whether the user may decide what an uncertain message was."""
         return self._may(request, RESOLVE, obj)
 
-    def operation_view(
-        self, request: HttpRequest, operation: Operation, object_id: int
+    def action_view(
+        self, request: HttpRequest, action: MessageAction, object_id: int
     ) -> HttpResponse:
         """Ask on GET, carry out on POST, for one message."""
-        self._refuse_unpermitted(request, operation)
+        self._refuse_unpermitted(request, action)
         message = self.get_visible(request, object_id)
-        self._refuse_unpermitted(request, operation, message)
+        self._refuse_unpermitted(request, action, message)
         if request.method != "POST":
-            return self.question(request, operation, [message])
-        answer = self._carry_out(request, operation, [message])
+            return self.confirmation(request, action, [message])
+        answer = self._carry_out(request, action, [message])
         return answer or HttpResponseRedirect(self.way_back(request, message))
 
-    def operation_on_selected_view(
-        self, request: HttpRequest, operation: Operation
+    def action_on_selected_view(
+        self, request: HttpRequest, action: MessageAction
     ) -> HttpResponse:
         """Carry out on POST, for the messages of the hidden field."""
-        self._refuse_unpermitted(request, operation)
-        chosen = self._posted(request, operation)
+        self._refuse_unpermitted(request, action)
+        chosen = self._posted(request, action)
         for message in chosen:
-            self._refuse_unpermitted(request, operation, message)
-        answer = self._carry_out(request, operation, chosen) if chosen else None
+            self._refuse_unpermitted(request, action, message)
+        answer = self._carry_out(request, action, chosen) if chosen else None
         return answer or HttpResponseRedirect(self.way_back(request, None))
 
     def ask_for_selected(
-        self, request: HttpRequest, operation: Operation, queryset: QuerySet[Message]
+        self, request: HttpRequest, action: MessageAction, queryset: QuerySet[Message]
     ) -> HttpResponse | None:
         """Show the question for the rows that were chosen in the list."""
-        chosen = list(queryset.order_by("pk")[: operation.limit + 1])
-        if len(chosen) > operation.limit:
+        chosen = list(queryset.order_by("pk")[: action.limit + 1])
+        if len(chosen) > action.limit:
             words = _("Select at most %(limit)s messages at a time.")
-            self.warn(request, words % {"limit": operation.limit})
+            self.warn(request, words % {"limit": action.limit})
             return None
-        return self.question(request, operation, chosen)
+        return self.confirmation(request, action, chosen)
 
-    def operation_buttons(
+    def action_buttons(
         self, request: HttpRequest, message: Message
     ) -> list[dict[str, Any]]:
         """Return the buttons that fit a message and that the user may press."""
         buttons = [
             self._button(request, each.label, each.name, message, each.asks_first)
-            for each in OPERATIONS
+            for each in ACTIONS
             if each.fits(message)
             and self._is_permitted(request, each, message)
             and not (each is RESEND and _was_resent(message))
@@ -138,11 +138,11 @@ class OperationsMixin(QuestionsMixin):
             buttons.append(self._button(request, label, "reveal", message, False))
         return buttons
 
-    def operation_url(
-        self, request: HttpRequest, operation: Operation, message: Message
+    def confirmation_url(
+        self, request: HttpRequest, action: MessageAction, message: Message
     ) -> str:
-        """Return the address of an operation's page, list filters included."""
-        return self.with_filters(request, self.page_url(operation.name, message.pk))
+        """Return the address of an action's page, list filters included."""
+        return self.with_filters(request, self.page_url(action.name, message.pk))
 
     def _button(
         self,
@@ -155,59 +155,59 @@ class OperationsMixin(QuestionsMixin):
         url = self.with_filters(request, self.page_url(page, message.pk))
         return {"label": label, "page_url": url, "asks_first": asks_first}
 
-    def _operation_urls(self, operation: Operation) -> list[URLPattern]:
-        name = operation.name
-        extra = {"operation": operation}
+    def _action_urls(self, action: MessageAction) -> list[URLPattern]:
+        name = action.name
+        extra = {"action": action}
         views = (
-            (f"<int:object_id>/{name}/", self.operation_view, name),
-            (f"{name}/", self.operation_on_selected_view, f"{name}_selected"),
+            (f"<int:object_id>/{name}/", self.action_view, name),
+            (f"{name}/", self.action_on_selected_view, f"{name}_selected"),
         )
         return [
             path(route, self.own_view(view), extra, self.url_name(suffix))
             for route, view, suffix in views
         ]
 
-    def _may(self, request: HttpRequest, operation: Operation, obj: Any) -> bool:
-        codename = get_permission_codename(operation.name, self.opts)
+    def _may(self, request: HttpRequest, action: MessageAction, obj: Any) -> bool:
+        codename = get_permission_codename(action.name, self.opts)
         granted = request.user.has_perm(f"{self.opts.app_label}.{codename}")
         return granted and self.has_view_or_change_permission(request, obj)
 
     def _is_permitted(
-        self, request: HttpRequest, operation: Operation, obj: Message | None = None
+        self, request: HttpRequest, action: MessageAction, obj: Message | None = None
     ) -> bool:
-        return bool(getattr(self, f"has_{operation.name}_permission")(request, obj))
+        return bool(getattr(self, f"has_{action.name}_permission")(request, obj))
 
     def _refuse_unpermitted(
-        self, request: HttpRequest, operation: Operation, obj: Message | None = None
+        self, request: HttpRequest, action: MessageAction, obj: Message | None = None
     ) -> None:
-        if not self._is_permitted(request, operation, obj):
+        if not self._is_permitted(request, action, obj):
             raise PermissionDenied
 
-    def _posted(self, request: HttpRequest, operation: Operation) -> list[Message]:
+    def _posted(self, request: HttpRequest, action: MessageAction) -> list[Message]:
         keys = request.POST.get("ids", "").split(",")
         sane = [
             int(key)
             for key in keys
             if key.isascii() and key.isdigit() and len(key) <= _LONGEST_KEY
         ]
-        rows = self.get_queryset(request).filter(pk__in=sane[: operation.limit])
+        rows = self.get_queryset(request).filter(pk__in=sane[: action.limit])
         return list(rows.order_by("pk"))
 
     def _carry_out(
-        self, request: HttpRequest, operation: Operation, chosen: Sequence[Message]
+        self, request: HttpRequest, action: MessageAction, chosen: Sequence[Message]
     ) -> HttpResponse | None:
         """Do it and tell; return the question again where its form is not valid."""
         decision: dict[str, Any] = {}
-        if operation.form:
-            form = operation.form(request.POST, alone=len(chosen) == 1)
+        if action.form:
+            form = action.form(request.POST, alone=len(chosen) == 1)
             if not form.is_valid():
-                return self.question(request, operation, chosen, form)
+                return self.confirmation(request, action, chosen, form)
             decision = form.cleaned_data
-        outcome = carry_out(operation, Order(chosen, request.user, decision))
+        outcome = carry_out(action, Order(chosen, request.user, decision))
         for level, words in outcome.notices:
             self.message_user(request, words, level)
         for words, rows in outcome.history:
-            self.log(request, rows, f"{operation.label}: {words}")
+            self.log(request, rows, f"{action.label}: {words}")
         return None
 
 

@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
 
+from .actions import AT_ONCE, SEND, MessageAction
 from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
-from .operations import AT_ONCE, SEND, Operation
 from .privacy import PrivacyMixin
 
 _LISTED = 10
@@ -22,37 +22,37 @@ _LISTED = 10
 REVIEWING = "reviewing"
 
 
-class QuestionsMixin(PrivacyMixin):
+class ConfirmationMixin(PrivacyMixin):
     """Show what will be done to which messages, with the button that does it."""
 
-    def question(
+    def confirmation(
         self,
         request: HttpRequest,
-        operation: Operation,
+        action: MessageAction,
         chosen: Sequence[Message],
         form: Any = None,
     ) -> HttpResponse:
-        """Ask before an operation; ``form`` is one that was filled in wrongly."""
+        """Ask before an action; ``form`` is one that was filled in wrongly."""
         alone = chosen[0] if len(chosen) == 1 else None
-        if form is None and operation.form:
-            form = operation.form(alone=alone is not None)
+        if form is None and action.form:
+            form = action.form(alone=alone is not None)
         context = {
-            "title": operation.question,
-            "operation": operation,
+            "title": action.question,
+            "action": action,
             "form": form,
             "media": self.media + form.media if form else self.media,
             "ids": ",".join(str(message.pk) for message in chosen),
-            "action_url": self._action_url(request, operation, alone),
+            "action_url": self._action_url(request, action, alone),
             "back_url": self.way_back(request, alone),
             "fields": self._details(request, alone) if alone else [],
             "statuses": Counter(m.get_status_display() for m in chosen).items(),
             "listed": chosen[:_LISTED],
             "unlisted": len(chosen) - len(chosen[:_LISTED]),
-            "unfit": sum(not operation.fits(message) for message in chosen),
-            "advice": operation.advice(chosen),
-            "is_queued": operation is SEND and len(chosen) > AT_ONCE,
+            "unfit": sum(not action.fits(message) for message in chosen),
+            "advice": action.advice(chosen),
+            "is_queued": action is SEND and len(chosen) > AT_ONCE,
         }
-        return self.draw(request, "question.html", context)
+        return self.draw(request, "confirmation.html", context)
 
     def way_back(self, request: HttpRequest, alone: Message | None) -> str:
         """Return the address of where the question was asked, list filters included."""
@@ -62,12 +62,12 @@ class QuestionsMixin(PrivacyMixin):
         return self.with_filters(request, self.page_url(*back))
 
     def _action_url(
-        self, request: HttpRequest, operation: Operation, alone: Message | None
+        self, request: HttpRequest, action: MessageAction, alone: Message | None
     ) -> str:
         if alone:
-            url = self.page_url(operation.name, alone.pk)
+            url = self.page_url(action.name, alone.pk)
         else:
-            url = self.page_url(f"{operation.name}_selected")
+            url = self.page_url(f"{action.name}_selected")
         if REVIEWING in request.GET:
             url += f"?{REVIEWING}=1"
         return self.with_filters(request, url)
