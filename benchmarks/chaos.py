@@ -1,4 +1,4 @@
-"""The storm of tests/test_chaos.py at any size, by hand.
+"""The storm of tests/guarantees/test_chaos.py at any size, by hand.
 
     python -m benchmarks.chaos postgres://postgres@127.0.0.1:5432/x --kills 100
 

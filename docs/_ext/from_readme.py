@@ -1,7 +1,7 @@
 """``.. readme-section:: Sending``: a section of README.rst where it belongs.
 
 The README is the front page: what it says of the essentials stands there only, and its
-tables are compared with the code by tests/test_docs.py.
+tables are compared with the code by tests/documentation/test_reference.py.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 /* Length in parts, as the networks count it: segments.py once more, for the counter
-   that runs while somebody types. tests/test_browser.py compares the two. */
+   that runs while somebody types. tests/admin/test_browser.py compares the two. */
 "use strict";
 
 (function () {

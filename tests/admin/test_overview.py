@@ -1,0 +1,430 @@
+"""Cancel, resend, resolve; the review of uncertain messages; the index."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import django
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core.management import call_command
+from django.db import connection, connections
+from django.test import Client
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.gateway.memory import outbox
+from negin_sms.models import AccountState, Message
+from negin_sms.services.operations import overview
+from tests.admin.test_messages import (
+    LIST,
+    act,
+    change_url,
+    confirm,
+    find,
+    log_in,
+    make,
+    make_accepted,
+    page,
+    told,
+)
+
+pytestmark = pytest.mark.django_db
+
+REVIEW = LIST + "review/"
+INDEX = "/admin/negin_sms/"
+DECISION = {"status": "accepted", "why": "It is in the panel."}
+
+
+def make_uncertain(**fields) -> Message:
+    at = timezone.now() - timedelta(minutes=3)
+    return make(**{"status": Status.UNCERTAIN, "finished_at": at} | fields)
+
+
+def url(message: Message, action: str) -> str:
+    return f"{LIST}{message.pk}/{action}/"
+
+
+def history(message: Message) -> str:
+    entries = LogEntry.objects.filter(object_id=message.pk)
+    return " | ".join(entry.change_message for entry in entries)
+
+
+class TestCancel:
+    def test_asks_then_cancels_and_says_so(self, admin_client):
+        message = make(status=Status.QUEUED)
+        assert "cannot be queued any more" in page(admin_client, url(message, "cancel"))
+        assert not LogEntry.objects.exists()
+        response = admin_client.post(url(message, "cancel"), follow=True)
+        message.refresh_from_db()
+        assert message.status == Status.CANCELLED
+        assert "1 message was cancelled" in told(response)
+        assert "1 message was cancelled" in history(message)
+
+    def test_list_skips_what_is_gone_with_the_reason(self, admin_client):
+        waiting, sent = [make(), make(status=Status.QUEUED)], make_accepted()
+        question = act(admin_client, "cancel_selected", [*waiting, sent])
+        words = told(confirm(admin_client, question))
+        assert "2 messages were cancelled" in words
+        assert f"Not cancelled (1 message: {sent.pk}): Its status" in words
+        assert "Not cancelled" in history(sent)
+
+
+class TestResend:
+    def test_warns_then_makes_a_linked_message(self, admin_client, admin_user):
+        old = make_uncertain(text="again")
+        html = page(admin_client, url(old, "resend"))
+        assert "it may arrive twice" in html
+        assert "again" in html
+        response = admin_client.post(url(old, "resend"), follow=True)
+        new = Message.objects.get(resend_of=old)
+        assert (new.status, new.created_by_id) == (Status.QUEUED, admin_user.pk)
+        assert "1 message was queued again" in told(response)
+        assert "queued again" in history(old)
+        assert "Made by sending another message again" in history(new)
+        assert outbox == []
+
+    def test_rejected_message_is_not_warned_of(self, admin_client):
+        assert "twice" not in page(
+            admin_client, url(make(status=Status.REJECTED), "resend")
+        )
+
+    def test_list_makes_one_each_and_skips_with_reasons(self, admin_client):
+        doubtful = [make_uncertain() for _ in range(3)]
+        services.resend(doubtful[:1], by=None)
+        sent = make_accepted()
+        question = act(admin_client, "resend_selected", [*doubtful, sent])
+        assert "3 messages may have been sent" in question.content.decode()
+        words = told(confirm(admin_client, question))
+        assert "2 messages were queued again" in words
+        assert f"Not sent again (1 message: {doubtful[0].pk}): It was sent" in words
+        assert f"Not sent again (1 message: {sent.pk}): Only uncertain" in words
+        assert Message.objects.filter(resend_of__isnull=False).count() == 3
+
+    def test_button_is_gone_once_it_was_pressed(self, admin_client):
+        old = make_uncertain()
+        assert url(old, "resend") in page(admin_client, change_url(old))
+        admin_client.post(url(old, "resend"))
+        assert url(old, "resend") not in page(admin_client, change_url(old))
+
+    def test_message_of_a_lost_account_stops_nothing(self, admin_client):
+        rows = [make_uncertain(account="old"), make_uncertain()]
+        words = told(confirm(admin_client, act(admin_client, "resend_selected", rows)))
+        assert "1 message was queued again" in words
+        assert "There is no SMS account" in words
+
+
+class TestResolve:
+    def test_asks_for_what_became_of_it(self, admin_client, admin_user):
+        message = make_uncertain()
+        html = page(admin_client, url(message, "resolve"))
+        for name in ("status", "why", "gateway_id"):
+            assert f'name="{name}"' in html
+        decision = DECISION | {"gateway_id": "۵۰۰۱۷"}
+        response = admin_client.post(url(message, "resolve"), decision, follow=True)
+        message.refresh_from_db()
+        assert (message.status, message.gateway_id) == (Status.ACCEPTED, "50017")
+        assert message.poll_at is not None
+        assert "resolved as “Accepted”: It is in the panel." in told(response)
+        assert "It is in the panel." in history(message)
+        assert LogEntry.objects.get().user_id == admin_user.pk
+
+    @pytest.mark.parametrize(
+        ("decision", "words"),
+        [
+            ({}, "This field is required"),
+            (DECISION | {"why": " "}, "This field is required"),
+            (DECISION | {"status": "queued"}, "Select a valid choice"),
+            (DECISION | {"gateway_id": "14"}, "A gateway id is a number above"),
+            (DECISION | {"gateway_id": "<b>"}, "A gateway id is a number above"),
+            (
+                DECISION | {"status": "rejected", "gateway_id": "50017"},
+                "Only an accepted message has a gateway id",
+            ),
+        ],
+    )
+    def test_wrong_decision_is_asked_again(self, admin_client, decision, words):
+        message = make_uncertain()
+        response = admin_client.post(url(message, "resolve"), decision)
+        assert response.status_code == 200
+        assert words in response.content.decode()
+        message.refresh_from_db()
+        assert message.status == Status.UNCERTAIN
+        assert not LogEntry.objects.exists()
+
+    def test_list_decides_for_all_without_an_id(self, admin_client):
+        rows, sent = [make_uncertain(), make_uncertain()], make_accepted()
+        question = act(admin_client, "resolve_selected", [*rows, sent])
+        html = question.content.decode()
+        assert 'name="gateway_id"' not in html
+        ids = ",".join(str(row.pk) for row in [*rows, sent])
+        again = admin_client.post(LIST + "resolve/", {"ids": ids})
+        assert f'value="{ids}"' in again.content.decode()
+        data = {
+            "ids": ids,
+            "status": "rejected",
+            "why": "Not there.",
+            "gateway_id": "1",
+        }
+        words = told(admin_client.post(LIST + "resolve/", data, follow=True))
+        assert "2 messages were resolved as “Rejected”: Not there." in words
+        assert f"Not resolved (1 message: {sent.pk})" in words
+        assert Message.objects.filter(status=Status.REJECTED).count() == 2
+
+    def test_second_decision_changes_nothing(self, admin_client):
+        message = make_uncertain()
+        admin_client.post(url(message, "resolve"), DECISION)
+        other = DECISION | {"status": "rejected"}
+        response = admin_client.post(url(message, "resolve"), other, follow=True)
+        assert "nothing was changed" in told(response)
+        message.refresh_from_db()
+        assert message.status == Status.ACCEPTED
+
+
+class TestButtons:
+    @pytest.mark.parametrize(
+        ("status", "expected"),
+        [
+            ("draft", {"send", "cancel"}),
+            ("queued", {"send", "cancel"}),
+            ("sending", set()),
+            ("accepted", {"refresh"}),
+            ("rejected", {"resend"}),
+            ("uncertain", {"resolve", "resend"}),
+            ("cancelled", set()),
+            ("expired", set()),
+        ],
+    )
+    def test_fit_the_status_and_stand_there_once(self, admin_client, status, expected):
+        message = make(status=status)
+        html = page(admin_client, change_url(message))
+        for name in ("send", "refresh", "cancel", "resend", "resolve"):
+            assert html.count(url(message, name)) == (name in expected)
+            assert f'value="{name}_selected"' not in html
+
+    @pytest.mark.skipif(django.VERSION < (6, 1), reason="since Django 6.1")
+    @pytest.mark.parametrize("name", ["send", "cancel", "resend", "resolve", "refresh"])
+    def test_are_actions_of_one_object_too(self, admin_client, name):
+        message = make_uncertain()
+        data = {
+            "CHANGE_FORM-action": f"{name}_selected",
+            "_selected_action": message.pk,
+        }
+        html = admin_client.post(change_url(message), data).content.decode()
+        assert f'action="{url(message, name)}' in html
+        assert outbox == []
+
+    @pytest.mark.skipif(django.VERSION < (6, 1), reason="since Django 6.1")
+    def test_action_that_a_project_adds_stays_in_django_s_choice(
+        self, admin_client, monkeypatch
+    ):
+        from django.contrib import admin
+
+        @admin.action(location=admin.ActionLocation.CHANGE_FORM)
+        def frame(model_admin, request, queryset):
+            pass
+
+        ours = admin.site.get_model_admin(Message)
+        monkeypatch.setattr(ours, "actions", [*(ours.actions or ()), frame])
+        html = page(admin_client, change_url(make()))
+        assert 'value="frame"' in html
+        assert 'value="send_selected"' not in html
+
+
+@pytest.fixture
+def shared_database(tmp_path, transactional_db):
+    """On SQLite a file: a database in memory is not for several threads."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    old, config = connections["default"], connections.settings["default"]
+    name, config["NAME"] = config["NAME"], str(tmp_path / "db.sqlite3")
+    connections["default"] = connections.create_connection("default")
+    try:
+        call_command("migrate", verbosity=0)
+        yield
+    finally:
+        connections["default"].close()
+        connections["default"], config["NAME"] = old, name
+
+
+def test_twenty_clicks_at_once_make_one_message(shared_database, django_user_model):
+    """T17."""
+    user = django_user_model.objects.create_superuser("boss")
+    old = make_uncertain()
+    start, answers = threading.Barrier(20), []
+
+    def click(client: Client) -> None:
+        start.wait()
+        try:
+            answers.append(client.post(url(old, "resend")).status_code)
+        finally:
+            connections.close_all()
+
+    clients = [Client() for _ in range(20)]
+    for client in clients:
+        client.force_login(user)
+    threads = [threading.Thread(target=click, args=[client]) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [302] * 20
+    assert Message.objects.filter(resend_of=old).count() == 1
+    assert history(old).count("was queued again") == 1
+    assert history(old).count("It was sent again already") == 19
+
+
+class TestReview:
+    def test_shows_what_is_known_and_the_ways_out(self, admin_client):
+        message = make_uncertain(
+            code=15, detail="try later", exchange_seconds=2.34, text="hidden here"
+        )
+        make_accepted(text="other", mobile="+989121111111")
+        html = page(admin_client, REVIEW)
+        for words in ("internal error", "try later", "after 2.3 s", "0939•••3300"):
+            assert words in html
+        for name in ("resolve", "resend"):
+            assert f'href="{url(message, name)}?' in html
+        for words in ("5213300", "hidden here", "0912•••1111"):
+            assert words not in html
+
+    def test_what_was_sent_again_is_left_out_unless_asked_for(self, admin_client):
+        old = make_uncertain()
+        services.resend([old], by=None)
+        new = Message.objects.get(resend_of=old)
+        assert "No message is waiting" in page(admin_client, REVIEW)
+        html = page(admin_client, REVIEW + "?resent=1")
+        assert f'href="{change_url(new)}"' in html
+        assert url(old, "resolve") in html
+        assert url(old, "resend") not in html
+
+    @pytest.mark.parametrize("action", ["resolve", "resend"])
+    def test_work_through_it_leads_back_to_it(self, admin_client, action):
+        message = make_uncertain()
+        asked = find(
+            f'href="({url(message, action)}[^"]*)"', page(admin_client, REVIEW)
+        )
+        question = page(admin_client, asked)
+        assert f'href="{REVIEW}"' in question
+        wrong = admin_client.post(asked, DECISION | {"why": ""}).text
+        form = (wrong if action == "resolve" else question).split('id="content"')[1]
+        response = admin_client.post(find('action="([^"]*)"', form), DECISION)
+        assert response.url == REVIEW
+        assert "No message is waiting" in page(admin_client, REVIEW)
+        # PollTarget elsewhere it leads back to the message.
+        message = make_uncertain()
+        response = admin_client.post(url(message, action), DECISION)
+        assert response.url == change_url(message)
+
+    def test_offers_what_the_user_may_do(self):
+        message = make_uncertain()
+        html = page(log_in("view", "resolve"), REVIEW)
+        assert url(message, "resolve") in html
+        assert url(message, "resend") not in html
+
+    def test_pages_go_by_primary_key(self, admin_client, monkeypatch):
+        monkeypatch.setattr("negin_sms.admin.review._PAGE", 2)
+        rows = [make_uncertain() for _ in range(5)]
+        link, seen = "", []
+        for _ in range(3):
+            context = admin_client.get(REVIEW + link).context
+            seen.append([line["pk"] for line in context["lines"]])
+            link = f"?before={context['older']}"
+        newest = [row.pk for row in reversed(rows)]
+        assert seen == [newest[:2], newest[2:4], newest[4:]]
+        assert context["older"] is None
+
+    @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "۵", ""])
+    def test_wild_page_is_the_first(self, admin_client, before):
+        message = make_uncertain()
+        response = admin_client.get(REVIEW, {"before": before})
+        assert [line["pk"] for line in response.context["lines"]] == [message.pk]
+
+    def test_costs_the_same_for_one_and_for_sixty(
+        self, admin_client, django_assert_num_queries
+    ):
+        for rows in (1, 59):
+            for _ in range(rows):
+                make_uncertain()
+            # Session, user, the messages, their resends.
+            with django_assert_num_queries(4):
+                page(admin_client, REVIEW)
+
+
+class TestIndex:
+    def test_tells_what_waits_and_who_is_alive(self, admin_client):
+        resent = make_uncertain()
+        services.resend([resent], by=None)
+        make_uncertain()
+        services.pause_account("default", reason="no credit")
+        AccountState.objects.update(dispatcher_seen_at=timezone.now())
+        html = page(admin_client, INDEX)
+        assert "1 uncertain message waits" in html
+        assert f'href="{REVIEW}"' in html
+        assert "no credit" in html
+        assert "until somebody resumes it" in html
+        assert "poll_sms_states" in html
+        assert "dispatch_sms_queue" not in html
+
+    def test_is_calm_where_all_is_well(self, admin_client):
+        AccountState.objects.create(
+            account="default",
+            dispatcher_seen_at=timezone.now(),
+            poller_seen_at=timezone.now() - timedelta(minutes=2),
+        )
+        html = page(admin_client, INDEX)
+        assert "No message is waiting" in html
+        assert "negin-sms-alarm" not in html
+        assert "negin-sms-warning" not in html
+
+    def test_shows_each_what_they_may_see(self):
+        make_uncertain()
+        services.pause_account("default", reason="no credit")
+        html = page(log_in("view"), INDEX)
+        assert "1 uncertain message waits" in html
+        assert "no credit" not in html
+
+    def test_tells_what_is_held_and_leads_to_it(self, admin_client):
+        held, later = make(status=Status.QUEUED), make()
+        services.hold_queue(reason="restored")
+        Message.objects.filter(pk=later.pk).update(status=Status.QUEUED)
+        html = page(admin_client, INDEX)
+        assert "1 message is held" in html
+        assert "hold_sms_queue --release" in html
+        link = f"{LIST}?held=1"
+        assert f'href="{link}"' in html
+        shown = admin_client.get(link).context["cl"].result_list
+        assert [row.pk for row in shown] == [held.pk]
+        html = page(admin_client, change_url(held))
+        assert "negin-sms-status-held" in html
+        assert "when somebody releases it" in html
+        assert "9000" not in html
+        services.release_queue()
+        assert "held" not in page(admin_client, INDEX)
+        assert "negin-sms-status-held" not in page(admin_client, LIST)
+
+    @pytest.mark.parametrize(("right", "is_told"), [("view", True), ("add", False)])
+    def test_tells_of_held_messages_those_who_may_see_them(self, right, is_told):
+        make(status=Status.QUEUED)
+        services.hold_queue(reason="restored")
+        assert ("is held" in log_in(right).get(INDEX).text) is is_told
+
+    def test_costs_four_queries_however_many_wait(
+        self, admin_client, django_assert_num_queries, monkeypatch
+    ):
+        monkeypatch.setattr(overview, "_CAP", 5)
+        for _ in range(8):
+            make_uncertain()
+            make(status=Status.QUEUED)
+        services.hold_queue(reason="restored")
+        # Session, user; then both counts, the accounts and the clock.
+        with django_assert_num_queries(6) as queries:
+            html = page(admin_client, INDEX)
+        assert "At least 6 uncertain" in html
+        assert "At least 5 messages are held" in html
+        counting = [q["sql"] for q in queries if "COUNT(" in q["sql"]]
+        assert len(counting) == 2
+        assert all("LIMIT 6" in sql for sql in counting)

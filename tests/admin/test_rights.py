@@ -1,0 +1,306 @@
+"""Five roles x every page and action x GET and POST: nothing beyond the rights.
+
+The pages are those that the admin itself lists: a new one without a line here
+fails the test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import django
+import pytest
+from django.contrib.admin import site
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from negin_sms.choices import Status
+from negin_sms.gateway.memory import outbox
+from negin_sms.models import AccountState, DeliveryState, Message, SmsTemplate
+from tests.admin.test_messages import NUMBER, WISH, make
+
+pytestmark = pytest.mark.django_db
+
+Row = Message | AccountState | SmsTemplate
+
+ROLES: dict[str, set[str] | None] = {
+    "anonymous": None,
+    "staff": set(),
+    "viewer": {"view_message", "view_accountstate", "view_smstemplate"},
+    "operator": {
+        *("view_message", "view_accountstate", "add_message", "change_message"),
+        *("send_message", "refresh_message", "cancel_message", "resend_message"),
+        *("resolve_message", "view_smstemplate", "change_smstemplate"),
+    },
+    "superuser": {
+        permission + "_message"
+        for permission in (
+            *("view", "add", "change", "delete", "send", "refresh", "cancel"),
+            *("resend", "resolve", "export", "view_sensitive"),
+        )
+    }
+    | {"view_accountstate", "pause_accountstate"}
+    | {f"{name}_smstemplate" for name in ("view", "add", "change", "delete")},
+}
+NOBODY = "nobody"  # refused to all
+TEMPLATE = {"name": "thanks", "language": "en", "text": "Thank you!"}
+
+# For each page: the right to open it, the right to have its POST carried out, and
+# what the POST says. Every page but the index wants the model's view right besides.
+PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "message_changelist": ("view_message", "", {}),
+    "message_add": ("add_message", "add_message", WISH),
+    "message_change": ("view_message", "view_sensitive_message", WISH),
+    "message_delete": ("delete_message", "delete_message", {"post": "yes"}),
+    "message_history": ("view_message", "", {}),
+    "message_review": ("view_message", "", {}),
+    "message_report": ("view_message", "", {}),
+    "message_export": ("export_message", "export_message", {}),
+    "message_compose": ("add_message", "add_message", WISH | {"recipients": NUMBER}),
+    "message_preview": ("view_message", "", {}),
+    "message_confirm": (
+        *("send_message", "send_message"),
+        {"group": "batch", "seen": "1-1"},
+    ),
+    "message_discard": ("delete_message", "delete_message", {"group": "batch"}),
+    "message_reveal": ("view_sensitive_message", "view_sensitive_message", {}),
+    "message_send": ("send_message", "send_message", {}),
+    "message_refresh": ("refresh_message", "refresh_message", {}),
+    "message_cancel": ("cancel_message", "cancel_message", {}),
+    "message_resend": ("resend_message", "resend_message", {}),
+    "message_resolve": (
+        "resolve_message",
+        "resolve_message",
+        {"status": "accepted", "why": "seen"},
+    ),
+    "accountstate_changelist": ("view_accountstate", "", {}),
+    "accountstate_add": (NOBODY, NOBODY, {"account": "x"}),
+    "accountstate_change": ("view_accountstate", NOBODY, {"account": "x"}),
+    "accountstate_delete": (NOBODY, NOBODY, {"post": "yes"}),
+    "accountstate_history": ("view_accountstate", "", {}),
+    "accountstate_pause": (
+        "pause_accountstate",
+        "pause_accountstate",
+        {"reason": "because"},
+    ),
+    "smstemplate_changelist": ("view_smstemplate", "", {}),
+    "smstemplate_add": ("add_smstemplate", "add_smstemplate", TEMPLATE),
+    "smstemplate_change": ("view_smstemplate", "change_smstemplate", TEMPLATE),
+    "smstemplate_delete": ("delete_smstemplate", "delete_smstemplate", {"post": "yes"}),
+    "smstemplate_history": ("view_smstemplate", "", {}),
+}
+ACTIONS = ("send", "refresh", "cancel", "resend", "resolve")
+for _name in ACTIONS:
+    _right, _post, _data = PAGES[f"message_{_name}"]
+    PAGES[f"message_{_name}_selected"] = (_right, _post, _data)
+# Shown alike whatever the method; a POST does nothing.
+READ_ONLY = {name for name, (_get, post, _data) in PAGES.items() if not post}
+
+POST_ONLY = {"message_export", "message_confirm", "message_discard"}
+# A page without a message in its address.
+ALONE: tuple[str, ...] = (
+    *("_changelist", "_add", "_selected", "_review", "_report", "_export"),
+    *("_compose", "_preview", "_confirm", "_discard"),
+)
+
+# The status of the message that an action would do something to.
+STATUS = {
+    "message_refresh": Status.ACCEPTED,
+    "message_resend": Status.UNCERTAIN,
+    "message_resolve": Status.UNCERTAIN,
+    "message_reveal": Status.ACCEPTED,
+}
+MODELS = (Message, AccountState, SmsTemplate)
+CASES = [(role, page) for role in ROLES for page in PAGES]
+
+
+def admin_pages() -> Iterator[str]:
+    for model in MODELS:
+        for url in site.get_model_admin(model).get_urls():
+            if url.name:  # the last one redirects old addresses
+                yield url.name.removeprefix("negin_sms_")
+
+
+def log_in(role: str) -> Client:
+    client = Client()
+    rights = ROLES[role]
+    if rights is None:
+        return client
+    user = get_user_model().objects.create_user(
+        role, is_staff=True, is_superuser=role == "superuser"
+    )
+    if role != "superuser":
+        found = Permission.objects.filter(codename__in=rights)
+        assert len(found) == len(rights)
+        user.user_permissions.set(found)
+    client.force_login(user)
+    return client
+
+
+def may(role: str, right: str, model: str) -> bool:
+    rights = ROLES[role] or set()
+    return not right or {right, f"view_{model}"} <= rights
+
+
+def target(page: str) -> Row:
+    if page.startswith("accountstate"):
+        return AccountState.objects.create(account="default")
+    if page.startswith("smstemplate"):
+        return SmsTemplate.objects.create(name="code", language="fa", text="{code}")
+    name = page.removesuffix("_selected")
+    status = STATUS.get(name, Status.DRAFT)
+    accepted = status == Status.ACCEPTED
+    return make(
+        status=status,
+        sensitive=name == "message_reveal",
+        group="batch",
+        gateway_id="5001" if accepted else "",
+        finished_at=None if status == Status.DRAFT else timezone.now(),
+    )
+
+
+def address(page: str, row: Row) -> str:
+    url = reverse(
+        f"admin:negin_sms_{page}", args=[] if page.endswith(ALONE) else [row.pk]
+    )
+    return f"{url}?group=batch" if page == "message_preview" else url
+
+
+def everything() -> list[Any]:
+    tables = (*MODELS, DeliveryState, LogEntry)
+    return [list(table.objects.order_by("pk").values()) for table in tables]
+
+
+def is_refused(role: str, response: Any) -> bool:
+    if role == "anonymous":
+        return response.status_code == 302 and "/login/" in response.url
+    return bool(response.status_code == 403)
+
+
+def test_every_page_of_the_admin_stands_in_the_matrix():
+    assert set(admin_pages()) == set(PAGES)
+
+
+@pytest.mark.parametrize(("role", "page"), CASES)
+def test_get_opens_what_the_role_may_see_and_changes_nothing(role, page):
+    row = target(page)
+    client = log_in(role)
+    before = everything()
+    response = client.get(address(page, row))
+    right, _post, _data = PAGES[page]
+    if role != "anonymous" and may(role, right, page.split("_")[0]):
+        if page in POST_ONLY:
+            assert response.status_code == 405
+            return
+        # What needs a list of messages leads back to the list.
+        assert response.status_code == (302 if page.endswith("_selected") else 200)
+    elif not (page in POST_ONLY and response.status_code == 405):
+        assert is_refused(role, response)
+    assert (everything(), outbox) == (before, [])
+
+
+@pytest.mark.parametrize(("role", "page"), CASES)
+def test_post_does_what_the_role_may_do_and_no_more(role, page):
+    row = target(page)
+    client = log_in(role)
+    before = everything()
+    _get, right, data = PAGES[page]
+    response = client.post(address(page, row), data | {"ids": row.pk})
+    if response.streaming:
+        response.getvalue()
+    changed = (everything(), outbox) != (before, [])
+    if role != "anonymous" and right and may(role, right, page.split("_")[0]):
+        assert response.status_code in (200, 302)
+        assert changed
+        return
+    assert not changed
+    if page not in READ_ONLY:
+        assert is_refused(role, response)
+
+
+@pytest.mark.parametrize("page", sorted(PAGES))
+def test_post_from_another_site_is_refused(page):
+    row = target(page)
+    rightful = log_in("superuser")
+    client = Client(enforce_csrf_checks=True)
+    client.cookies = rightful.cookies
+    before = everything()
+    _get, _right, data = PAGES[page]
+    response = client.post(address(page, row), data | {"ids": row.pk})
+    assert response.status_code == 403
+    assert (everything(), outbox) == (before, [])
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("where", ["list", "object"])
+def test_forged_action_asks_those_with_the_right_and_does_nothing(role, action, where):
+    row = target(f"message_{action}")
+    client = log_in(role)
+    before = everything()
+    prefix = "CHANGE_FORM-" if where == "object" else ""
+    data = {f"{prefix}action": f"{action}_selected", "_selected_action": row.pk}
+    page = "message_changelist" if where == "list" else "message_change"
+    response = client.post(address(page, row), data)
+    asked = b'name="ids"' in response.content
+    native = where == "list" or django.VERSION >= (6, 1)
+    allowed = role != "anonymous" and may(role, f"{action}_message", "message")
+    assert asked is (allowed and native)
+    assert (everything(), outbox) == (before, [])
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("model", MODELS)
+def test_forged_bulk_deletion_takes_templates_from_those_with_the_right_only(
+    model, role
+):
+    name = model._meta.model_name
+    row = target(f"{name}_changelist")
+    client = log_in(role)
+    data = {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
+    client.post(address(f"{name}_changelist", row), data)
+    may_delete = role == "superuser" and model is SmsTemplate
+    assert model.objects.filter(pk=row.pk).exists() is not may_delete
+
+
+@pytest.mark.parametrize("action", [*ACTIONS, "reveal"])
+def test_rights_are_asked_again_for_each_row(action, monkeypatch):
+    """A project may hide single messages from some of its staff."""
+    ours = site.get_model_admin(Message)
+    monkeypatch.setattr(ours, "has_change_permission", lambda request, obj=None: False)
+    monkeypatch.setattr(
+        ours,
+        "has_view_permission",
+        lambda request, obj=None: obj is None or obj.group != "board",
+    )
+    client = log_in("superuser")
+    rows = [target(f"message_{action}") for _ in range(2)]
+    Message.objects.filter(pk=rows[1].pk).update(group="board")
+    before = everything()
+    _get, _right, data = PAGES[f"message_{action}"]
+    both = data | {"ids": f"{rows[0].pk},{rows[1].pk}"}
+    page = f"message_{action}"
+    assert client.post(address(page, rows[1]), data).status_code == 403
+    if action != "reveal":
+        url = address(f"{page}_selected", rows[1])
+        assert client.post(url, both).status_code == 403
+    assert client.get(address(page, rows[1])).status_code == 403
+    assert (everything(), outbox) == (before, [])
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_index_tells_each_what_they_may_see(role):
+    make(status=Status.UNCERTAIN)
+    AccountState.objects.create(account="default", reason="no credit", paused_at=NOW)
+    response = log_in(role).get("/admin/negin_sms/")
+    told = "1 uncertain message waits" in response.text, "no credit" in response.text
+    may_see = role in ("viewer", "operator", "superuser")
+    assert told == (may_see, may_see)
+
+
+NOW = timezone.now()

@@ -1,0 +1,213 @@
+"""The README and the reference say what the code does."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.core.management import BaseCommand, get_commands, load_command_class
+from django.dispatch import Signal
+from django.utils.module_loading import import_string
+
+from negin_sms import conf, services, signals
+from negin_sms.admin.actions import ACTIONS
+from negin_sms.choices import Scenario, Status
+from negin_sms.exceptions import InvalidMessage, Vetoed
+from negin_sms.gateway import wire
+from negin_sms.gateway.memory import SentMessage
+from negin_sms.gateway.scripts import Scripted
+from negin_sms.models import Message, SmsTemplate
+from negin_sms.services.operations import shutdown
+from tests.pages import README, blocks, read, section
+from tests.testing.test_sample import run_tests
+
+
+def documented_defaults() -> dict[str, str]:
+    rows = re.findall(
+        r"^``([A-Z_0-9]+)``\s{2,}(.+?)\s{2,}\S", read("reference/settings"), re.M
+    )
+    return {key: value.strip("`") for key, value in rows}
+
+
+def test_settings_table_has_every_key_and_no_other():
+    known = [f.name.upper() for f in fields(conf.Account) if f.name != "alias"]
+    assert list(documented_defaults()) == known
+
+
+@pytest.mark.parametrize(
+    "key", [f.name for f in fields(conf.Account) if f.name != "alias"]
+)
+def test_settings_table_has_the_defaults(key):
+    text = documented_defaults()[key.upper()]
+    default: Any = {f.name: f.default for f in fields(conf.Account)}[key]
+    if key.endswith("_caps") or key == "service_texts":
+        assert (text, default) == ("None", ())
+    elif key == "poll_schedule":
+        assert text == f"{default[0]:g} s … {default[-1] / 3600:g} h"
+    elif key in ("username", "password"):
+        assert text == "required"
+    elif isinstance(default, float):
+        assert float(text) == default
+    else:
+        assert text.strip('"') == str(default)
+
+
+def test_scenario_table_is_the_wire_s():
+    rows = re.findall(
+        r"^``Scenario\.(\w+)``.*?(yes|no)\s+(yes|no)\s+(optional|no)$", README, re.M
+    )
+    assert [Scenario[row[0]] for row in rows] == list(Scenario)
+    for name, line, line2, template in rows:
+        use = wire.uses(Scenario[name])
+        assert ("line" in use.requires) == (line == "yes")
+        assert ("line2" in use.requires) == (line2 == "yes")
+        assert ("template" in use.allows) == (template == "optional")
+
+
+def test_statuses_are_explained():
+    for status in Status.values:
+        assert f"\n``{status}``" in section("Where a message stands")
+
+
+def test_commands_and_their_options_are_listed():
+    ours = [name for name, app in get_commands().items() if app == "negin_sms"]
+    for name in ours:
+        assert f"\n``{name}" in read("reference/commands")
+        assert (
+            load_command_class("negin_sms", name).create_parser("", name).format_help()
+        )
+
+
+@pytest.mark.parametrize(
+    "name", ["dispatch_sms_queue", "poll_sms_states", "check_sms_gateway"]
+)
+def test_options_of_the_services_are_listed(name):
+    parser = load_command_class("negin_sms", name).create_parser("", name)
+    text = read("reference/commands").partition(f"``{name}``")[2].partition("\n``")[0]
+    options = {o for a in parser._actions for o in a.option_strings}
+    django_s = {
+        o
+        for a in BaseCommand().create_parser("", "")._actions
+        for o in a.option_strings
+    }
+    assert set(re.findall(r"``(--[a-z-]+)``", text)) == options - django_s
+
+
+def test_signals_are_listed_and_their_example_runs(capsys):
+    listed = re.findall(r"^``(\w+_\w+)``", read("reference/signals"), re.M)
+    ours = [name for name, its in vars(signals).items() if isinstance(its, Signal)]
+    assert listed == ours
+    (block,) = blocks(read("reference/signals"))
+    namespace: dict[str, Any] = {}
+    exec(compile(block, "signals.rst", "exec"), namespace)
+    message = Message(pk=7, state=1)
+    signals.message_settled.send(sender=Message, message=message)
+    signals.message_settled.disconnect(namespace["note_delivery"])
+    assert capsys.readouterr().out == "7 Delivered\n"
+
+
+def test_guide_to_brakes_works(settings):
+    block, veto = blocks(read("howto/brakes"))
+    namespace: dict[str, Any] = {}
+    exec(block, namespace)
+    settings.NEGIN_SMS = namespace["NEGIN_SMS"]
+    settings.NEGIN_SMS["default"].update(USERNAME="user", PASSWORD="secret")
+    assert conf.get_account().mobile_caps == ((60, 1), (3600, 5), (86400, 20))
+    exec(veto, namespace)
+    signals.pre_send.disconnect(namespace["respect_our_own_list"])
+    message = Message(group="newsletter", mobile="+989395213300")
+    with pytest.raises(Vetoed):
+        namespace["respect_our_own_list"](Message, message)
+
+
+def test_operations_table_is_the_admin_s():
+    rows = re.findall(
+        r"^(\S.*?)\s{2,}``negin_sms\.(\w+)_message``\s{2,}",
+        read("reference/admin"),
+        re.M,
+    )
+    assert rows == [(str(each.label), each.name) for each in ACTIONS]
+
+
+def test_named_services_exist():
+    for name in re.findall(r"``(\w+_\w+)``", section("Sending")):
+        if name not in ("fail_silently", "on_not_sent"):
+            assert hasattr(services, name), name
+
+
+@pytest.mark.django_db
+def test_guide_to_templates_works(settings):
+    for text in ("Dear {name}: {code}", "{name} عزیز: {code}"):
+        language = "en" if text.isascii() else "fa"
+        SmsTemplate.objects.create(name="code", language=language, text=text)
+    send, named = blocks(read("howto/templates"))
+    exec(send, {})
+    texts = set(Message.objects.values_list("text", flat=True))
+    assert texts == {"Dear Sara: 1234", "Sara عزیز: 1234", "Ali عزیز: 5678"}
+    namespace: dict[str, Any] = {}
+    exec(named, namespace)
+    settings.NEGIN_SMS = namespace["NEGIN_SMS"]
+    assert dict(conf.get_account().service_texts) == {"otp": 3, "bill": 4}
+
+
+def test_guide_to_testing_works(tmp_path):
+    with_pytest, with_unittest = blocks(read("howto/testing"))
+    (tmp_path / "test_with_pytest.py").write_text(with_pytest)
+    (tmp_path / "test_with_unittest.py").write_text(with_unittest)
+    assert "5 passed" in run_tests(tmp_path)
+
+
+def test_orders_of_the_kit_are_listed():
+    listed = re.findall(r"^``(\w+)\(.*?\)``  ", read("howto/testing"), re.M)
+    public = {name for name in vars(Scripted) if not name.startswith("_")}
+    assert set(listed) == public - {"forget_orders", "next_order", "next_state"}
+    fields_of = [f"``{field.name}``" for field in fields(SentMessage)]
+    assert [f for f in fields_of if f not in read("howto/testing")] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_python_blocks_of_sending_run(capsys):
+    essentials = [*blocks(section("Sending")), *blocks(section("The five scenarios"))]
+    assert len(essentials) == 4
+    code = "\n".join(essentials)
+    namespace: dict[str, Any] = {"InvalidMessage": InvalidMessage}
+    exec(compile(code, "README.rst", "exec"), namespace)
+    assert async_to_sync(namespace["send_code"])(None) == "accepted"
+
+
+def settings_of(page: str) -> dict[str, Any]:
+    """Run the settings that a page shows, behind those of a project."""
+    settings: dict[str, Any] = {"NEGIN_SMS": {"default": {}}, "INSTALLED_APPS": []}
+    exec(compile("\n".join(blocks(read(page))), page, "exec"), settings)
+    return settings
+
+
+def test_celery_settings_work():
+    celery = pytest.importorskip("celery")
+    settings = settings_of("howto/celery")
+    assert import_string(settings["NEGIN_SMS"]["default"]["WAKER"])
+    app = celery.Celery("site", broker="memory://", set_as_current=False)
+    app.config_from_object(settings, namespace="CELERY")
+    for name in ("negin_sms.dispatch", "negin_sms.poll"):
+        assert app.tasks[name]
+        assert app.amqp.router.route({}, name)["queue"].name == "sms"
+    scheduled = {each["task"] for each in app.conf.beat_schedule.values()}
+    assert scheduled == {"negin_sms.dispatch", "negin_sms.poll"}
+
+
+def test_settings_of_django_tasks_work():
+    pytest.importorskip("django_tasks_db")
+    settings = settings_of("howto/django-tasks")
+    assert import_string(settings["NEGIN_SMS"]["default"]["WAKER"])
+    path = settings["TASKS"]["default"]["BACKEND"]
+    assert import_string(path)
+    assert settings["INSTALLED_APPS"] == [path.rpartition(".")[0]]
+
+
+@pytest.mark.parametrize("page", ["howto/celery", "howto/django-tasks"])
+def test_a_shift_is_as_long_as_the_guides_say(page):
+    words = re.sub(r"\s+", " ", read(page))
+    assert f"no more messages after {shutdown._SHIFT:.0f} seconds" in words

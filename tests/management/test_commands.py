@@ -1,0 +1,290 @@
+"""The commands: parse, call one service, report; exit codes for cron."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import termios
+import threading
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.gateway import memory
+from negin_sms.models import Message
+from tests.factories import MessageFactory
+
+ROOT = Path(__file__).resolve().parents[2]
+MANAGE = ROOT / "example_project" / "manage.py"
+
+
+def run(name: str, *args: object, **options: object) -> tuple[str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    call_command(name, *map(str, args), stdout=out, stderr=err, **options)
+    return out.getvalue(), err.getvalue()
+
+
+@pytest.mark.django_db
+class TestSend:
+    def test_sends_and_prints_the_id(self):
+        out, _err = run("send_sms", "0939 521 3300", "hello")
+        row = Message.objects.get()
+        assert (row.source, row.status) == ("command", "accepted")
+        assert out == (
+            f"Message {row.pk}: Accepted, gateway id {row.gateway_id}, "
+            "line 9830003300.\n"
+        )
+
+    def test_takes_the_options_of_the_scenarios(self):
+        run("send_sms", "09395213300", "x", "--scenario=service_line", "--template=0")
+        assert memory.outbox[0].form["template"] == "0"
+        run("send_sms", "09395213300", "x", "--scenario=second_line", "--line2=98301")
+        assert memory.outbox[1].form["line2"] == "98301"
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["02122345678", "x"], "not a mobile number"),
+            (["09395213300", ""], "text is empty"),
+            (["09395213300", "x", "--account=nobody"], "no SMS account 'nobody'"),
+            (["09395213300", "x", "--line="], "needs line"),
+        ],
+    )
+    def test_says_what_is_wrong(self, arguments, words):
+        with pytest.raises(CommandError, match=words):
+            run("send_sms", *arguments)
+
+    def test_missing_settings_say_what_to_write(self, settings):
+        del settings.NEGIN_SMS
+        with pytest.raises(CommandError, match="NEGIN_SMS = "):
+            run("send_sms", "09395213300", "x", skip_checks=True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_send_to_a_gateway_that_is_away_keeps_the_row(use_account):
+    use_account("http://127.0.0.1:9/api")
+    with pytest.raises(CommandError, match=r"Message \d+: Queued.*stays in the queue"):
+        run("send_sms", "09395213300", "x")
+    assert Message.objects.get().status == Status.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDispatch:
+    def test_prints_counts_in_a_closing_line(self):
+        MessageFactory.create_batch(3)
+        out, err = run("dispatch_sms_queue")
+        assert out == (
+            "3 accepted, 0 rejected, 0 uncertain, 0 not sent (queued again).\n"
+        )
+        assert err == ""
+
+    def test_is_silent_when_asked(self):
+        assert run("dispatch_sms_queue", verbosity=0) == ("", "")
+
+    @pytest.mark.parametrize("options", [(), ("--no-progress",)])
+    def test_draws_a_bar_with_its_rate_on_a_terminal(self, monkeypatch, options):
+        MessageFactory.create_batch(3)
+        reader, writer = os.openpty()
+        os.set_blocking(reader, False)
+        termios.tcsetwinsize(writer, (24, 80))
+        with open(writer, "w", encoding="utf-8") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            run("dispatch_sms_queue", *options)
+            monkeypatch.undo()
+            terminal.write(".")
+            terminal.flush()  # there is something to read in any case
+            assert ("SMS/s" in os.read(reader, 4096).decode()) is not bool(options)
+        os.close(reader)
+
+    def test_says_what_is_paused_and_expired(self):
+        MessageFactory(expires_at=timezone.now() - timedelta(seconds=1))
+        services.pause_account("default", reason="maintenance")
+        out, err = run("dispatch_sms_queue")
+        assert "1 expired" in out
+        assert "'default' is paused: maintenance" in err
+
+    @pytest.mark.parametrize(
+        ("option", "words"),
+        [
+            ("--workers=0", "whole number from 1"),
+            ("--limit=x", "whole number from 1"),
+            ("--rate=-1", "number above 0"),
+            ("--interval=nan", "number above 0"),
+            ("--lease=soon", "number above 0"),
+        ],
+    )
+    def test_options_are_checked(self, option, words):
+        with pytest.raises(CommandError, match=words):
+            run("dispatch_sms_queue", option)
+
+    def test_lease_that_could_be_overtaken_is_refused(self):
+        with pytest.raises(CommandError, match='"LEASE": 180'):
+            run("dispatch_sms_queue", "--lease=20")
+
+    def test_database_that_is_away_is_a_sentence(self, settings):
+        backend = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": {**backend, "RESULT_RETRY": 0.1}}
+
+        def away(execute, sql, params, many, context):
+            raise OperationalError("server closed the connection")
+
+        with (
+            connection.execute_wrapper(away),
+            pytest.raises(CommandError, match="Nothing was lost"),
+        ):
+            run("dispatch_sms_queue")
+
+
+def past() -> datetime:
+    """Return a moment that is over on SQLite's clock too, which counts milliseconds."""
+    return timezone.now() - timedelta(seconds=1)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestPoll:
+    def test_prints_counts_in_a_closing_line(self):
+        services.send_sms("09395213300", "x")
+        Message.objects.update(poll_at=past())
+        out, err = run("poll_sms_states")
+        assert out == (
+            "1 asked, 1 answered, 1 changed, 1 settled (0 without a report), "
+            "1 request(s). Delivered 1.\n"
+        )
+        assert err == ""
+
+    def test_json_is_for_programs(self):
+        services.send_sms("09395213300", "x")
+        Message.objects.update(poll_at=past())
+        report = json.loads(run("poll_sms_states", "--json")[0])
+        assert (report["due"], report["asked"], report["states"]) == (1, 1, {"1": 1})
+        assert json.loads(run("poll_sms_states", "--json", "--dry-run")[0])["due"] == 0
+
+    def test_dry_run_only_counts(self):
+        MessageFactory.create_batch(2, accepted=True)
+        assert run("poll_sms_states", "--dry-run")[0] == "2 due.\n"
+        assert Message.objects.filter(state=None).count() == 2
+
+    @pytest.mark.parametrize(
+        ("port", "words"), [("9", "cannot be reached"), ("refuses", "password")]
+    )
+    def test_fails_clearly_and_loses_nothing(self, use_account, sandbox, port, words):
+        use_account("http://127.0.0.1:9/api")
+        if port == "refuses":
+            sandbox._credentials = ("someone", "else")
+            use_account(sandbox.url)
+        MessageFactory.create_batch(3, accepted=True)
+        with pytest.raises(CommandError, match=words) as caught:
+            run("poll_sms_states")
+        assert caught.value.returncode == 3
+        assert Message.objects.filter(poll_at__isnull=False, state=None).count() == 3
+
+    def test_since_takes_dates_and_times(self):
+        MessageFactory(accepted=True)
+        assert (
+            run("poll_sms_states", "--since=2020-01-01", "--dry-run")[0] == "1 due.\n"
+        )
+        after = (timezone.now() + timedelta(hours=1)).isoformat()
+        assert run("poll_sms_states", f"--since={after}", "--dry-run")[0] == "0 due.\n"
+        with pytest.raises(CommandError, match="give a time such as"):
+            run("poll_sms_states", "--since=yesterday")
+
+
+def manage(*args: str, **environment: str) -> subprocess.Popen[str]:
+    clean = {k: v for k, v in os.environ.items() if k != "DJANGO_SETTINGS_MODULE"}
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", str(MANAGE), *args],
+        cwd="/",
+        env={**clean, "PYTHONPATH": str(ROOT), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.fixture
+def heed_ctrl_c():
+    """Undo what a shell does to its background jobs, and we hand on: ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heed_ctrl_c")
+def test_sandbox_command_serves_until_interrupted():
+    process = manage("serve_sms_sandbox", "--port=0")
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert "http://127.0.0.1:" in line
+    rest = [process.stdout.readline() for _ in range(3)]
+    assert any("09000000001  delivered" in text for text in rest)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=10)[1] == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.usefixtures("heed_ctrl_c")
+def test_sandbox_command_ends_quietly_on_ctrl_c():
+    interrupt = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    interrupt.start()
+    out, err = run("serve_sms_sandbox", "--port=0")
+    interrupt.join()
+    assert "09000000010  taken, and the connection cut" in out
+    assert err == ""
+
+
+def test_sandbox_command_says_when_the_port_is_taken(sandbox):
+    port = sandbox.url.split(":")[2].split("/")[0]
+    with pytest.raises(CommandError, match="choose another --port"):
+        run("serve_sms_sandbox", f"--port={port}")
+
+
+@pytest.mark.parametrize(
+    ("command", "sign", "words"),
+    [
+        ("dispatch_sms_queue", "dispatcher_seen_at", "0 accepted"),
+        ("poll_sms_states", "poller_seen_at", "0 asked"),
+    ],
+)
+def test_service_ends_well_on_sigterm(tmp_path, command, sign, words):
+    database = f"sqlite:///{tmp_path}/db.sqlite3"
+    assert manage("migrate", DATABASE_URL=database).communicate(timeout=60)[1] == ""
+    process = manage(command, "--forever", DATABASE_URL=database)
+    seen = f"SELECT 1 FROM negin_sms_accountstate WHERE {sign} IS NOT NULL"
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as connection:
+        give_up_at = time.monotonic() + 30
+        while not connection.execute(seen).fetchone():
+            assert time.monotonic() < give_up_at
+            time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith(words)
+
+
+def test_demo_does_the_whole_job(tmp_path):
+    database = f"sqlite:///{tmp_path}/db.sqlite3"
+    process = manage("demo", DATABASE_URL=database)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, err
+    for words in ("Chelcheleh", "9830003301", "Uncertain", "No report", "Delivered"):
+        assert words in out
+    assert "09000000" not in out + err
+
+
+def test_example_project_passes_its_checks(tmp_path):
+    process = manage("check", "--fail-level=WARNING")
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0

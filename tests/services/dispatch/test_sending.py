@@ -1,0 +1,393 @@
+"""send_sms and send_messages: how a send ends, and what becomes of its row."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Priority, Status
+from negin_sms.exceptions import (
+    AccountPaused,
+    IdempotencyConflict,
+    InvalidConfiguration,
+    InvalidMessage,
+    NeginSmsError,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+)
+from negin_sms.gateway import memory
+from negin_sms.gateway.sandbox import Sandbox
+from negin_sms.models import AccountState, Message
+from tests.factories import MessageFactory
+
+MOBILE = "09395213300"
+
+
+def send_in_transaction(text: str, **fields) -> Message:
+    with transaction.atomic():
+        return services.send_sms(MOBILE, text, **fields)
+
+
+def row_of(caught) -> Message:
+    """Return the row that an error carries."""
+    row: Message = caught.value.message
+    return row
+
+
+@pytest.mark.django_db
+def test_ordinary_test_case_sends_with_the_memory_gateway():
+    message = services.send_sms(MOBILE, "hello")
+    assert message.status == Status.ACCEPTED
+    assert [sent.text for sent in memory.outbox] == ["hello"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestOutsideATransaction:
+    def test_accepted(self, live: Sandbox):
+        message = services.send_sms(MOBILE, "سلام")
+        assert message.status == Status.ACCEPTED
+        assert message.gateway_id == live.taken[0].gateway_id
+        assert message.used_line == "9830003300"
+        assert (message.attempts, message.code) == (1, -1)
+        assert message.poll_at > message.finished_at
+
+    def test_sending_is_committed_before_the_request(self, use_account, settings):
+        use_account(BACKEND="tests.services.dispatch.test_sending.LookingGateway")
+        services.send_sms(MOBILE, "x")
+        assert LookingGateway.seen == [Status.SENDING]
+
+    @pytest.mark.usefixtures("live")
+    def test_refusal(self):
+        with pytest.raises(Rejected) as caught:
+            services.send_sms("09000000011", "x")
+        row = caught.value.message
+        assert (row.status, row.code) == (Status.REJECTED, 1)
+        assert row.poll_at is None
+
+    @pytest.mark.usefixtures("live")
+    def test_lost_answer_is_uncertain_and_not_sent_again(self, live):
+        with pytest.raises(OutcomeUnknown) as caught:
+            services.send_sms("09000000010", "x")
+        assert caught.value.message.status == Status.UNCERTAIN
+        services.dispatch_queue()
+        assert len(live.taken) == 1
+
+    def test_unreachable_gateway_leaves_the_row_queued_and_says_so(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        with pytest.raises(NotSent, match="do not send it again") as caught:
+            services.send_sms(MOBILE, "x")
+        row = caught.value.message
+        assert row.status == Status.QUEUED
+        assert row.due_at > row.created_at
+        assert "cannot be reached" in row.detail
+
+    def test_unreachable_gateway_tells_the_day_and_the_time_zone(
+        self, use_account, settings
+    ):
+        settings.TIME_ZONE = "Asia/Tehran"
+        use_account("http://127.0.0.1:9/api")
+        with pytest.raises(NotSent) as caught:
+            services.send_sms(MOBILE, "x")
+        ends = row_of(caught).expires_at.astimezone(ZoneInfo("Asia/Tehran"))
+        assert f"will be sent until {ends:%Y-%m-%d %H:%M} +0330:" in str(caught.value)
+
+    def test_row_that_was_not_sent_goes_out_later(self, use_account, sandbox):
+        use_account("http://127.0.0.1:9/api")
+        with pytest.raises(NotSent) as caught:
+            services.send_sms(MOBILE, "x")
+        use_account(sandbox.url)
+        report = services.send_messages([row_of(caught)])
+        assert (report.done, report.skipped) == (1, ())
+        assert len(sandbox.taken) == 1
+
+    def test_one_time_password_is_cancelled_instead(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        with pytest.raises(NotSent, match="cancelled") as caught:
+            services.send_sms(MOBILE, "1234", on_not_sent="cancel")
+        assert caught.value.message.status == Status.CANCELLED
+
+    def test_fail_silently_returns_the_row(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        message = services.send_sms(MOBILE, "x", fail_silently=True)
+        assert message.status == Status.QUEUED
+        with pytest.raises(InvalidMessage):
+            services.send_sms("0939", "x", fail_silently=True)
+
+    def test_paused_account_posts_nothing(self, live: Sandbox):
+        services.pause_account("default", reason="maintenance")
+        with pytest.raises(AccountPaused, match="maintenance") as caught:
+            services.send_sms(MOBILE, "x")
+        assert caught.value.message.status == Status.QUEUED
+        assert live.taken == []
+
+    @pytest.mark.usefixtures("live")
+    def test_no_credit_pauses_the_account_and_keeps_the_row(self):
+        with pytest.raises(AccountPaused) as caught:
+            services.send_sms("09000000006", "x")
+        row = caught.value.message
+        assert (row.status, row.code) == (Status.QUEUED, 14)
+        assert AccountState.objects.get().is_paused
+
+    def test_dispatch_off_keeps_the_row_and_sends_nothing(self, use_account, sandbox):
+        use_account(sandbox.url, DISPATCH=False)
+        assert services.send_sms(MOBILE, "x").status == Status.QUEUED
+        assert services.dispatch_queue().sent == 0
+        assert sandbox.taken == []
+
+    def test_only_to_cancels_the_others(self, use_account, sandbox):
+        use_account(sandbox.url, ONLY_TO=["0939 521 3300"])
+        assert services.send_sms(MOBILE, "x").status == Status.ACCEPTED
+        other = services.send_sms("09000000001", "x")
+        assert other.status == Status.CANCELLED
+        assert "ONLY_TO" in other.detail
+        services.queue_sms("09000000001", "x")
+        assert services.dispatch_queue().sent == 0
+        assert len(sandbox.taken) == 1
+
+    @pytest.mark.parametrize(
+        "keys", [{"ONLY_TO": ["021"]}, {"BACKEND": "nowhere.Gateway"}], ids=str
+    )
+    def test_settings_that_cannot_work_leave_no_row_claimed(self, use_account, keys):
+        use_account("http://127.0.0.1:9/api", **keys)
+        waiting = MessageFactory()
+        with pytest.raises(InvalidConfiguration):
+            services.send_sms(MOBILE, "x")
+        with pytest.raises(InvalidConfiguration):
+            services.dispatch_queue()
+        assert Message.objects.get() == waiting
+        assert Message.objects.get().status == Status.QUEUED
+
+    def test_conflict_of_keys_gives_the_probe_back(self, live: Sandbox):
+        services.queue_sms(MOBILE, "x", idempotency_key="k")
+        past = timezone.now() - timedelta(seconds=1)
+        AccountState.objects.create(
+            account="default", paused_at=past, paused_until=past, pauses=1
+        )
+        with pytest.raises(IdempotencyConflict):
+            services.send_sms(MOBILE, "y", idempotency_key="k")
+        assert services.dispatch_queue().accepted == 1
+
+    def test_dispatch_off_cancels_no_one_time_password(self, use_account):
+        use_account("http://127.0.0.1:9/api", DISPATCH=False)
+        for message in (
+            services.send_sms(MOBILE, "1", on_not_sent="cancel"),
+            send_in_transaction("2", on_not_sent="cancel"),
+        ):
+            message.refresh_from_db()
+            assert message.status == Status.QUEUED
+
+    def test_autocommit_switched_off_only_queues(self, live: Sandbox):
+        connection.set_autocommit(False)
+        try:
+            message = services.send_sms(MOBILE, "x")
+            assert message.status == Status.QUEUED
+            connection.commit()
+        finally:
+            connection.set_autocommit(True)
+        assert live.taken == []
+        assert services.dispatch_queue().accepted == 1
+
+    def test_cost_in_queries(self, django_assert_num_queries, each_way):
+        services.send_sms(MOBILE, "warm up")
+        # now, account state; begin, insert, savepoints; result; row. In steps the
+        # result has a transaction, and a look for ids that are shared.
+        with django_assert_num_queries(9 if each_way == "at once" else 12):
+            services.send_sms(MOBILE, "x")
+
+
+class LookingGateway(memory.MemoryGateway):
+    """Look at the row through a connection of its own while it is being sent."""
+
+    seen: list[str] = []
+
+    def send(self, request, *, start_by=0.0):
+        import threading
+
+        def look():
+            self.seen.append(Message.objects.get().status)
+            connection.close()
+
+        if connection.vendor == "sqlite":
+            self.seen.append(Message.objects.get().status)
+            assert not connection.in_atomic_block
+        else:
+            thread = threading.Thread(target=look)
+            thread.start()
+            thread.join()
+        return super().send(request)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestInsideATransaction:
+    def test_rollback_sends_nothing(self, live: Sandbox):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            services.send_sms(MOBILE, "x")
+            1 / 0  # noqa: B018
+        assert live.taken == []
+        assert not Message.objects.exists()
+
+    def test_commit_sends_once(self, live: Sandbox):
+        with transaction.atomic():
+            message = services.send_sms(MOBILE, "x")
+            assert message.status == Status.QUEUED
+            assert live.taken == []
+        assert len(live.taken) == 1
+        assert message.status == Status.ACCEPTED
+        assert services.dispatch_queue().sent == 0
+
+    def test_savepoint_that_rolls_back_sends_nothing(self, live: Sandbox):
+        with transaction.atomic():
+            services.send_sms(MOBILE, "kept")
+            with pytest.raises(ZeroDivisionError), transaction.atomic():
+                services.send_sms(MOBILE, "lost")
+                1 / 0  # noqa: B018
+        assert [taken.form["message"] for taken in live.taken] == ["kept"]
+
+    def test_failure_after_the_commit_does_not_reach_the_caller(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        with transaction.atomic():
+            message = services.send_sms(MOBILE, "x")
+        assert message.status == Status.QUEUED
+        assert "cannot be reached" in message.detail
+
+    def test_one_time_password_is_cancelled_after_the_commit(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        with transaction.atomic():
+            message = services.send_sms(MOBILE, "1234", on_not_sent="cancel")
+        assert message.status == Status.CANCELLED
+
+    def test_waker_is_called_instead(self, use_account, sandbox):
+        use_account(
+            sandbox.url, WAKER="tests.services.dispatch.test_sending.note_waking"
+        )
+        woken.clear()
+        with transaction.atomic():
+            services.send_sms(MOBILE, "x")
+            assert woken == []
+        assert woken == ["default"]
+        assert sandbox.taken == []
+
+    def test_urgent_message_is_ahead_of_what_waits_already(self, use_account, sandbox):
+        use_account(
+            sandbox.url,
+            WAKER="tests.services.dispatch.test_sending.note_waking",
+            WORKERS=1,
+        )
+        services.queue_sms(MOBILE, "newsletter")
+        send_in_transaction("1234", priority=Priority.URGENT)
+        services.dispatch_queue(workers=1)
+        assert sandbox.taken[0].form["message"] == "1234"
+
+    def test_broken_waker_costs_delay_only(self, use_account, caplog):
+        use_account(
+            "http://127.0.0.1:9/api",
+            WAKER="tests.services.dispatch.test_sending.fail_waking",
+        )
+        with caplog.at_level(logging.ERROR, "negin_sms"):
+            assert services.queue_sms(MOBILE, "x").pk
+        assert "waker" in caplog.text
+
+    @pytest.mark.parametrize(
+        "act",
+        [
+            lambda: services.send_messages([]),
+            lambda: services.dispatch_queue(),
+            lambda: services.refresh_states([]),
+            lambda: services.poll_states(),
+        ],
+        ids=["send_messages", "dispatch_queue", "refresh_states", "poll_states"],
+    )
+    def test_what_must_be_durable_refuses_to_run(self, act):
+        with (
+            pytest.raises(NeginSmsError, match="inside a transaction"),
+            transaction.atomic(),
+        ):
+            act()
+
+
+woken: list[str] = []
+
+
+def note_waking(alias: str) -> None:
+    woken.append(alias)
+
+
+def fail_waking(alias: str) -> None:
+    raise ConnectionError(alias)
+
+
+@pytest.mark.django_db(transaction=True)
+class TestSendMessages:
+    def test_drafts_and_queued_rows_are_sent_and_others_skipped(self, live):
+        rows = [
+            MessageFactory(status=Status.DRAFT),
+            MessageFactory(),
+            MessageFactory(accepted=True),
+            MessageFactory(uncertain=True),
+            MessageFactory(status=Status.CANCELLED),
+        ]
+        report = services.send_messages(rows)
+        assert report.done == 2
+        assert [pk for pk, _why in report.skipped] == [row.pk for row in rows[2:]]
+        assert "Uncertain" in report.skipped[1][1]
+        assert len(live.taken) == 2
+
+    def test_drafts_live_from_now_on(self, live):
+        old = MessageFactory(status=Status.DRAFT)
+        old.due_at -= timedelta(days=30)
+        old.expires_at -= timedelta(days=30)
+        old.save()
+        assert services.send_messages([old]).done == 1
+
+    def test_each_row_is_tried_once_and_keeps_its_reason(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        rows = MessageFactory.create_batch(3)
+        report = services.send_messages(rows)
+        assert report.done == 0
+        assert all("cannot be reached" in why for _pk, why in report.skipped)
+        assert {row.attempts for row in Message.objects.all()} == {1}
+
+    @pytest.mark.usefixtures("live")
+    def test_paused_account_is_the_reason(self):
+        services.pause_account("default", reason="maintenance")
+        report = services.send_messages([MessageFactory()])
+        assert "maintenance" in report.skipped[0][1]
+
+    def test_account_that_cannot_send_is_the_reason(self, settings, live):
+        sound = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": sound, "off": {**sound, "DISPATCH": False}}
+        rows = [MessageFactory(account=name) for name in ("default", "gone", "off")]
+        report = services.send_messages(rows)
+        assert (report.done, len(live.taken)) == (1, 1)
+        assert "no SMS account 'gone'" in report.skipped[0][1]
+        assert "DISPATCH is off" in report.skipped[1][1]
+
+    def test_row_that_is_gone_is_said(self):
+        row = MessageFactory()
+        Message.objects.all().delete()
+        row.pk = 999
+        assert "no such message" in services.send_messages([row]).skipped[0][1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_sandbox_loses_nothing(use_account, sandbox):
+    """The main job's worst day: the gateway dies between sends, and comes back."""
+    use_account(sandbox.url)
+    services.send_sms(MOBILE, "before")
+    sandbox.stop()
+    with pytest.raises(NotSent):
+        services.send_sms(MOBILE, "during")
+    report = services.refresh_states(Message.objects.filter(status="accepted"))
+    assert "cannot be reached" in report.errors[0]
+    with Sandbox(pace=0) as healed:
+        use_account(healed.url)
+        assert services.send_messages(Message.objects.filter(status="queued")).done == 1
+    statuses = Message.objects.order_by("pk").values_list("status", flat=True)
+    assert list(statuses) == [Status.ACCEPTED, Status.ACCEPTED]
