@@ -1,8 +1,8 @@
 """The harness of the chaos tests: a database, a gateway as oracle, mortal processes.
 
 The oracle journals every message before it answers, so it knows what was really
-sent; ``verdict`` compares it with the rows. Used by tests/guarantees/test_chaos.py at the
-size of CI and by benchmarks/chaos.py at any size.
+sent; ``verdict`` compares it with the rows. Used by tests/guarantees/test_chaos.py at
+the size of CI and by benchmarks/chaos.py at any size.
 """
 
 from __future__ import annotations
