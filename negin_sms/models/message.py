@@ -1,13 +1,7 @@
-"""Messages, what was reported of them, and how their accounts stand.
-
-Fields, constraints, indexes and the verbs of one row; no input or output. The
-constraints are plain ones: MariaDB and MySQL have no conditional or expression
-indexes. The services move rows by compare-and-set updates; nothing here does.
-"""
+"""One SMS: what was wished, how its sending went, what was reported of it."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -16,18 +10,17 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from .choices import (
+from negin_sms.choices import (
     FINAL_STATES,
     Flag,
     Priority,
-    ReportSource,
     Scenario,
     Status,
     state_label,
 )
-from .deletion import unlink
-from .phones import mask_mobile
-from .querysets import HELD_UNTIL, MessageQuerySet
+from negin_sms.deletion import unlink
+from negin_sms.phones import mask_mobile
+from negin_sms.querysets import HELD_UNTIL, MessageQuerySet
 
 
 def _scenario_rule() -> Q:
@@ -248,191 +241,3 @@ class Message(models.Model):
 
 
 _WISH_FIELDS = ("account", "mobile", "text", "scenario", "line", "line2", "template")
-
-
-class DeliveryState(models.Model):
-    """One report of the gateway that differs from the last; append-only."""
-
-    message = models.ForeignKey(
-        Message,
-        verbose_name=_("message"),
-        on_delete=models.CASCADE,
-        related_name="states",
-    )
-    code = models.IntegerField(_("state code"))
-    reported_at = models.DateTimeField(_("reported at"))
-    source = models.CharField(_("source"), max_length=10, choices=ReportSource.choices)
-
-    class Meta:
-        verbose_name = _("delivery state")
-        verbose_name_plural = _("delivery states")
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"{state_label(self.code)} ({self.reported_at:%Y-%m-%d %H:%M:%S} UTC)"
-
-
-class CapCount(models.Model):
-    """How many messages one period has seen, of a number or of an account."""
-
-    account = models.CharField(_("account"), max_length=64)
-    mobile = models.CharField(_("mobile"), max_length=16, blank=True)
-    seconds = models.PositiveIntegerField(_("length in seconds"))
-    began_at = models.DateTimeField(_("began at"), db_index=True)
-    messages = models.PositiveIntegerField(_("messages"))
-
-    class Meta:
-        verbose_name = _("cap count")
-        verbose_name_plural = _("cap counts")
-        default_permissions = ()
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account", "mobile", "seconds", "began_at"],
-                name="negin_sms_cap_period",
-            )
-        ]
-
-    def __str__(self) -> str:
-        whose = mask_mobile(self.mobile) if self.mobile else self.account
-        return f"{whose}: {self.messages}"
-
-
-class AccountState(models.Model):
-    """How an account stands, shared by all processes: its pause, its signs of life."""
-
-    account = models.CharField(_("account"), max_length=64, unique=True)
-    paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
-    paused_until = models.DateTimeField(
-        _("paused until"),
-        null=True,
-        blank=True,
-        help_text=_("Empty while paused: until somebody resumes it."),
-    )
-    reason = models.CharField(_("reason"), max_length=500, blank=True)
-    paused_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("paused by"),
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="+",
-    )
-    failures = models.PositiveIntegerField(
-        _("failures in a row"),
-        default=0,
-        help_text=_("Endings in a row without a valid answer of the gateway."),
-    )
-    pauses = models.PositiveIntegerField(
-        _("pauses in a row"),
-        default=0,
-        help_text=_("Automatic pauses since the last valid answer; each is longer."),
-    )
-    probe = models.CharField(_("probe"), max_length=128, blank=True)
-    probe_until = models.DateTimeField(_("probe until"), null=True, blank=True)
-    poller = models.CharField(_("poller"), max_length=128, blank=True)
-    poller_until = models.DateTimeField(_("poller until"), null=True, blank=True)
-    dispatcher_seen_at = models.DateTimeField(
-        _("dispatcher last seen"), null=True, blank=True
-    )
-    poller_seen_at = models.DateTimeField(_("poller last seen"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("account state")
-        verbose_name_plural = _("account states")
-        permissions = [("pause_accountstate", _("Can pause and resume accounts"))]
-
-    def __str__(self) -> str:
-        return self.account
-
-    @property
-    def is_paused(self) -> bool:
-        """Return whether the account claims nothing but a probe, if that."""
-        return self.paused_at is not None
-
-    def may_probe(self, now: datetime) -> bool:
-        """Return whether the pause has run out, so that one message may try."""
-        until, taken = self.paused_until, self.probe_until
-        return until is not None and until <= now and (taken is None or taken <= now)
-
-
-class CountedDay(models.Model):
-    """A day of the report: whether its counts stand, and whether they stand for good.
-
-    ``frozen`` days have lost messages since, so they are never counted anew.
-    """
-
-    day = models.DateField(primary_key=True)
-    counted_at = models.DateTimeField(null=True)
-    frozen = models.BooleanField(default=False)
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.day:%Y-%m-%d}"
-
-
-class DailyCount(models.Model):
-    """How many messages of a day and an account ended how, by one of their dimensions.
-
-    Not by all dimensions at once: the rows of a day are then a sum, not a product.
-    ``times`` is a histogram of delivery times; ``services.statistics.counts`` has its
-    buckets.
-    """
-
-    day = models.DateField(db_index=True)
-    account = models.CharField(max_length=64)
-    dimension = models.CharField(max_length=12)
-    value = models.CharField(max_length=64, blank=True)
-    delivered = models.PositiveIntegerField()
-    undelivered = models.PositiveIntegerField()
-    at_operator = models.PositiveIntegerField()
-    waiting = models.PositiveIntegerField()
-    no_report = models.PositiveIntegerField()
-    rejected = models.PositiveIntegerField()
-    uncertain = models.PositiveIntegerField()
-    not_sent = models.PositiveIntegerField()
-    fallback = models.PositiveIntegerField()
-    parts = models.PositiveIntegerField()
-    times = models.JSONField()
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return f"{self.day:%Y-%m-%d} {self.account} {self.dimension}"
-
-
-class SmsTemplate(models.Model):
-    """A text that staff keep, by name and language; see ``texts`` for ``{name}``.
-
-    ``Message.template`` is another thing: the number of a text that the vendor keeps.
-    """
-
-    name = models.SlugField(
-        _("name"),
-        max_length=64,
-        db_index=False,  # the constraint has one
-        help_text=_("What the program calls it by; the same in every language."),
-    )
-    # No choices: these are a setting's, and would end up in the migration.
-    language = models.CharField(_("language"), max_length=16)
-    text = models.TextField(
-        _("text"),
-        help_text=_(
-            "{name} stands for a value that is given when the message is sent; write "
-            "{{ and }} for braces."
-        ),
-    )
-
-    class Meta:
-        verbose_name = _("text template")
-        verbose_name_plural = _("text templates")
-        constraints = [
-            models.UniqueConstraint(
-                fields=["name", "language"], name="negin_sms_template_variant"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.name} ({self.language})"

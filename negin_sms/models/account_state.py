@@ -1,0 +1,67 @@
+"""How an account stands: its pause, its breaker, its heartbeats."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountState(models.Model):
+    """How an account stands, shared by all processes: its pause, its signs of life."""
+
+    account = models.CharField(_("account"), max_length=64, unique=True)
+    paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
+    paused_until = models.DateTimeField(
+        _("paused until"),
+        null=True,
+        blank=True,
+        help_text=_("Empty while paused: until somebody resumes it."),
+    )
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("paused by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    failures = models.PositiveIntegerField(
+        _("failures in a row"),
+        default=0,
+        help_text=_("Endings in a row without a valid answer of the gateway."),
+    )
+    pauses = models.PositiveIntegerField(
+        _("pauses in a row"),
+        default=0,
+        help_text=_("Automatic pauses since the last valid answer; each is longer."),
+    )
+    probe = models.CharField(_("probe"), max_length=128, blank=True)
+    probe_until = models.DateTimeField(_("probe until"), null=True, blank=True)
+    poller = models.CharField(_("poller"), max_length=128, blank=True)
+    poller_until = models.DateTimeField(_("poller until"), null=True, blank=True)
+    dispatcher_seen_at = models.DateTimeField(
+        _("dispatcher last seen"), null=True, blank=True
+    )
+    poller_seen_at = models.DateTimeField(_("poller last seen"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("account state")
+        verbose_name_plural = _("account states")
+        permissions = [("pause_accountstate", _("Can pause and resume accounts"))]
+
+    def __str__(self) -> str:
+        return self.account
+
+    @property
+    def is_paused(self) -> bool:
+        """Return whether the account claims nothing but a probe, if that."""
+        return self.paused_at is not None
+
+    def may_probe(self, now: datetime) -> bool:
+        """Return whether the pause has run out, so that one message may try."""
+        until, taken = self.paused_until, self.probe_until
+        return until is not None and until <= now and (taken is None or taken <= now)
