@@ -2,16 +2,21 @@
 
 Stored as E.164 text (``+989395213300``), sent without the plus. libphonenumber
 does the reading; what it lets through and an SMS gateway must not see is
-refused here, each with its reason.
+refused here, each with its reason. What a spreadsheet has made of a number is undone
+where nothing was lost of it, and refused where a digit was.
 """
 
 from __future__ import annotations
 
+import math
 import re
-import unicodedata
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Integral, Real
 
 from django.utils.translation import gettext_lazy as _
 
+from .characters import latin_digits, visible
 from .exceptions import InvalidMessage
 
 REGION = "IR"
@@ -22,32 +27,38 @@ _MOBILE = re.compile(r"\+989\d{9}")
 # What nearly everybody writes, programs above all: read here for a hundredth of what
 # libphonenumber takes. A test holds both ways to the same answer.
 _PLAIN = re.compile(r"(?:\+98|0098|98|0)?(9[0-9]{9})")
-# No spelling of one number holds more digits: 0098 and ten.
-_MOST_DIGITS = 14
+# No spelling of one number holds more digits: 0098, 0 and ten.
+_MOST_DIGITS = 15
 _LONGEST_INPUT = 64
 # libphonenumber finds a number inside "['0939…']" and reads 0912FLOWERS as keys.
 _SPELLING = re.compile(r"[\s(]*[+＋]?[\d\s().\-/‐-―−]+")  # noqa: RUF001
+# Numbers that hold each of their digits; others (NumPy's float32) make some up.
+_EXACT = (int, float, Decimal, Fraction)
+
+# What spreadsheets and links put around a number: ="0939…", '0939…, tel:0939…
+_WRAPPED = re.compile(
+    r"""\s*(?:(?:tel|sms|smsto|callto):|=?\s*["“”]|['’‘`=])?(.*?)["“”'’]?\s*""",  # noqa: RUF001
+    re.IGNORECASE | re.DOTALL,
+)
+# The decimal and the thousands mark of Persian are U+066B and U+066C.
+_SCIENTIFIC = re.compile(r"\+?([1-9])[.,\u066b](\d+)[eE]\+?0?(\d\d?)")
+_DECIMAL = re.compile(r"([^.\u066b]*\d)[.\u066b]0{1,2}")
+_GROUPED = re.compile(r"\d{1,3}(?:[,\u066c\u060c]\d{3}){2,4}")
 
 
 def normalize_mobile(value: object) -> str:
     """Return an Iranian mobile number as E.164 text, ``+989395213300``.
 
     Accept local and international spellings, Persian and Arabic digits, spaces,
-    dashes, invisible direction marks and joiners, and objects whose ``str()`` is
-    such a number. Raise InvalidMessage("mobile") with the reason otherwise.
+    dashes, invisible direction marks and joiners, whole numbers as floats, what a
+    spreadsheet writes without losing a digit (``="0939…"``, ``9395213300.0``), and
+    objects: of one that knows its country and national number (``PhoneNumber``)
+    these, of others their ``str()``. Raise InvalidMessage("mobile") with the reason
+    otherwise.
     """
-    text = str(value)
+    text = value if type(value) is str else _written(value)
     plain = _PLAIN.fullmatch(text)
     return f"+98{plain[1]}" if plain else _read_spelling(text)
-
-
-def _read_spelling(text: str) -> str:
-    text = re.sub("^tel:", "", _visible(text), flags=re.IGNORECASE)
-    _refuse_lists(text)
-    number = _parse(text)
-    if not _MOBILE.fullmatch(number):
-        raise _refusal(_complaint(number))
-    return number
 
 
 def mask_mobile(mobile: str) -> str:
@@ -64,45 +75,120 @@ def search_digits(text: str) -> str:
     ``۰۹۳۹ ۵۲۱`` becomes ``939521``: ASCII digits without the prefixes that people
     write and the stored form spells otherwise.
     """
-    visible = _visible(text)
-    if not re.fullmatch(r"[\d\s()+.\-/]+", visible):
+    term = latin_digits(visible(text)).strip()
+    if not re.fullmatch(r"[\d\s()+.\-/]+", term):
         return ""
-    digits = "".join(str(unicodedata.decimal(c)) for c in visible if c.isdecimal())
+    digits = re.sub(r"\D", "", term)
     return re.sub(r"^(0098|98(?=9)|0+)", "", digits)
 
 
-def _visible(text: str) -> str:
-    """Drop format characters (ZWNJ, direction marks): they hide inside numbers."""
-    return "".join(c for c in text if unicodedata.category(c) != "Cf").strip()
+def _written(value: object) -> str:
+    """Return the text that stands for a value which is none."""
+    if isinstance(value, Real | Decimal):
+        return _whole(value)
+    if getattr(value, "national_number", None) and getattr(value, "country_code", None):
+        return _international(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        reason = _("Give the number as text, not as %(type)s.")
+        raise _refusal(reason % {"type": type(value).__name__})
+    return str(value)
+
+
+def _whole(value: Real | Decimal) -> str:
+    if not isinstance(value, (*_EXACT, Integral)):
+        reason = _("%(type)s does not hold all digits of a number; give it as text.")
+        raise _refusal(reason % {"type": type(value).__name__})
+    if math.isnan(value):  # what a table's empty cell becomes
+        raise _refusal(_EMPTY)
+    if math.isinf(value) or value != int(value):
+        raise _refusal(_FRACTION)
+    return str(int(value))
+
+
+def _international(number: object) -> str:
+    """Ask an object for what it knows; its ``str()`` may be without the country."""
+    if getattr(number, "extension", None):
+        raise _refusal(_EXTENSION)
+    # They keep zeros that begin a national number apart; no mobile has any.
+    zeros = "0" if getattr(number, "italian_leading_zero", None) else ""
+    code, rest = (getattr(number, name) for name in ("country_code", "national_number"))
+    return f"+{code}{zeros}{rest}"
+
+
+def _read_spelling(text: str) -> str:
+    # Marks that nobody sees may be many, an essay in their place is none.
+    text = _unwrap(visible(text[: 4 * _LONGEST_INPUT]))
+    _refuse_lists(text)
+    number = _parse(text)
+    if not _MOBILE.fullmatch(number):
+        raise _refusal(_complaint(number))
+    return number
+
+
+def _unwrap(text: str) -> str:
+    """Undo what a spreadsheet does to a number; refuse where it lost digits."""
+    if len(text) > _LONGEST_INPUT:
+        raise _refusal(_SEVERAL)
+    wrapped = _WRAPPED.fullmatch(text)
+    text = wrapped[1].strip() if wrapped else text.strip()
+    if scientific := _SCIENTIFIC.fullmatch(latin_digits(text)):
+        return _expand(*scientific.groups())
+    if whole := _DECIMAL.fullmatch(latin_digits(text)):
+        return whole[1]
+    if _GROUPED.fullmatch(text):
+        return re.sub(r"\D", "", text)
+    return text
+
+
+def _expand(first: str, rest: str, exponent: str) -> str:
+    places = int(exponent)
+    if len(rest) < places:
+        raise _refusal(
+            _(
+                "A spreadsheet has shortened this number, and its last digits are "
+                "lost. Make the column text, and write the number anew."
+            )
+        )
+    if rest[places:].strip("0"):
+        raise _refusal(_FRACTION)
+    return first + rest[:places]
 
 
 def _refuse_lists(text: str) -> None:
     if not text:
-        raise _refusal(_("The mobile number is empty."))
-    if len(text) > _LONGEST_INPUT or re.search(r"[,;،؛\n|&]", text):
-        raise _refusal(_("This is more than one number; give one at a time."))
+        raise _refusal(_EMPTY)
+    if re.search(r"[,;،؛\n|&]", text):
+        raise _refusal(_SEVERAL)
     if sum(c.isdecimal() for c in text) > _MOST_DIGITS:
-        raise _refusal(_("The number is too long, or two numbers pasted together."))
+        raise _refusal(_LONG)
 
 
 def _parse(text: str) -> str:
     # phonenumbers costs 22 ms to import: only odd spellings need it.
     import phonenumbers
 
-    # Without a plus libphonenumber takes 98… for a local number; it never is one.
-    digits = re.sub(r"[^\d]", "", text)
-    if re.match(r"98\s*9", text) and len(digits) == 12:
-        text = "+" + text
     try:
-        number = phonenumbers.parse(text, REGION)
+        number = phonenumbers.parse(_with_plus(text), REGION)
     except phonenumbers.NumberParseException:
-        raise _refusal(_("This is not a phone number.")) from None
+        raise _refusal(_NO_NUMBER) from None
     if number.extension:
-        raise _refusal(_("The number has an extension; SMS cannot reach it."))
+        raise _refusal(_EXTENSION)
     if not _SPELLING.fullmatch(text):
-        raise _refusal(_("This is not a phone number."))
+        raise _refusal(_NO_NUMBER)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return str(e164)
+
+
+def _with_plus(text: str) -> str:
+    """Mark the country code of a number that is Iran's without doubt.
+
+    Without a plus libphonenumber takes 98… for a local number; it never is one.
+    """
+    digits = latin_digits(re.sub(r"\D", "", text))
+    international = re.fullmatch(r"(?:0098|98)0?(9\d{9})", digits)
+    if international and re.match(r"[\s(]*\d", text):
+        return f"+98{international[1]}"
+    return text
 
 
 def _complaint(number: str) -> object:
@@ -112,10 +198,16 @@ def _complaint(number: str) -> object:
     national = number.removeprefix("+98").lstrip("0")
     if not national.startswith("9"):
         return _("This is not a mobile number.")
-    if len(national) < 10:
-        return _("The number is too short.")
-    return _("The number is too long, or two numbers pasted together.")
+    return _("The number is too short.") if len(national) < 10 else _LONG
 
 
 def _refusal(reason: object) -> InvalidMessage:
     return InvalidMessage("mobile", reason)
+
+
+_EMPTY = _("The mobile number is empty.")
+_SEVERAL = _("This is more than one number; give one at a time.")
+_LONG = _("The number is too long, or two numbers pasted together.")
+_NO_NUMBER = _("This is not a phone number.")
+_EXTENSION = _("The number has an extension; SMS cannot reach it.")
+_FRACTION = _("There are digits after the decimal point; a phone number has none.")

@@ -4,9 +4,13 @@ import contextlib
 import re
 import unicodedata
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from numbers import Real
 
 import pytest
-from hypothesis import example, given, settings
+from django.utils.functional import SimpleLazyObject
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
@@ -28,6 +32,8 @@ NO_NUMBER = "This is not a phone number."
 NO_MOBILE = "This is not a mobile number."
 FOREIGN = "Only Iranian mobile numbers can be reached."
 EXTENSION = "The number has an extension; SMS cannot reach it."
+FRACTION = "There are digits after the decimal point; a phone number has none."
+SHORTENED = "A spreadsheet has shortened this number, and its last digits are lost."
 
 
 class PhoneNumber:
@@ -75,6 +81,35 @@ def refuse(value: object) -> str:
         f"0939{ZWNJ}5213300",
         "tel:+98-939-521-3300",
         "TEL:09395213300",
+        "smsto:09395213300",
+        "98 0939 521 3300",
+        "+98 0939 521 3300",
+        "0098 0939 521 3300",
+        "09395213300.",
+        # What spreadsheets make of it, and of what they made of it.
+        '="09395213300"',
+        "=9395213300",
+        '"09395213300"',
+        "“09395213300”",
+        "'09395213300",
+        "’09395213300",
+        "9395213300.0",
+        "989395213300.00",
+        "9395213300٫0",
+        "9.395213300E+09",
+        "9.3952133000e9",
+        "9,395213300E+09",
+        "۹٫۳۹۵۲۱۳۳۰۰E+۰۹",
+        "9.89395213300E+11",
+        "9,395,213,300",
+        "۹٬۳۹۵٬۲۱۳٬۳۰۰",
+        f"'{RLM}09395213300",
+        "09\u064039521\u06403300",  # tatweel
+        9395213300.0,
+        989395213300.0,
+        Decimal("9395213300.00"),
+        Decimal("9.3952133E+9"),
+        Fraction(9395213300),
         9395213300,
         989395213300,
         pytest.param(PhoneNumber(), id="object"),
@@ -132,6 +167,101 @@ def test_separated_numbers_are_refused(separator):
     assert refuse(f"09395213300{separator}09121112233") == SEVERAL
 
 
+@pytest.mark.parametrize(
+    "short",
+    ["939521330.0", "93952133.00", "0939521330.0", 939521330.0, "939,521,330"],
+    ids=ascii,
+)
+def test_zeros_after_the_point_are_no_digits_of_the_number(short):
+    assert refuse(short) == SHORT
+
+
+@pytest.mark.parametrize(
+    "lossy",
+    ["9.39521E+09", "9.3952133E+09", "9.4E9", "9,3952E+09", "9.89395E+11", "۹٫۴E+۰۹"],
+)
+def test_digits_that_a_spreadsheet_lost_are_not_made_up(lossy):
+    assert refuse(lossy).startswith(SHORTENED)
+
+
+@pytest.mark.parametrize(
+    "broken", [9395213300.5, Decimal("9395213300.1"), float("inf"), "9.39521330012E+09"]
+)
+def test_fraction_is_refused(broken):
+    assert refuse(broken) == FRACTION
+
+
+def test_number_type_without_room_for_its_digits_is_refused():
+    # As NumPy's, which is a Real of 24 bits: 9395213300 becomes …312 in it.
+    lossy = type("float32", (), {"__str__": lambda self: "9395213312.0"})
+    Real.register(lossy)
+    assert refuse(lossy()) == (
+        "float32 does not hold all digits of a number; give it as text."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [(b"09395213300", "bytes"), (bytearray(b"09395213300"), "bytearray")],
+)
+def test_bytes_are_refused_by_their_name(value, kind):
+    assert refuse(value) == f"Give the number as text, not as {kind}."
+
+
+def test_empty_cell_of_a_table_is_empty():
+    assert refuse(float("nan")) == EMPTY
+
+
+class TestNumberThatKnowsItsCountry:
+    """What phonenumbers and django-phonenumber-field make; S7 of the field trial."""
+
+    def parsed(self, number: str, region: str | None = None) -> object:
+        import phonenumbers
+
+        class National(phonenumbers.PhoneNumber):
+            """As with PHONENUMBER_DEFAULT_FORMAT = "NATIONAL"."""
+
+            def __str__(self) -> str:
+                form = phonenumbers.PhoneNumberFormat.NATIONAL
+                return phonenumbers.format_number(self, form)
+
+        held = National()
+        held.merge_from(phonenumbers.parse(number, region))
+        return held
+
+    @pytest.mark.parametrize(
+        "number", ["+919395213300", "+19395213300", "+499395213300"]
+    )
+    def test_foreigner_stays_foreign(self, number):
+        assert re.sub(r"\D", "", str(self.parsed(number))).endswith("9395213300")
+        assert refuse(self.parsed(number)) == FOREIGN
+
+    def test_iranian_is_read(self):
+        assert normalize_mobile(self.parsed("0939 521 3300", "IR")) == NUMBER
+
+    def test_extension_is_refused(self):
+        assert refuse(self.parsed("+989395213300 ext 5")) == EXTENSION
+
+    def test_zeros_in_front_are_not_dropped(self):
+        held = self.parsed("+989395213300")
+        held.italian_leading_zero = True  # type: ignore[attr-defined]
+        held.national_number = 939521330  # type: ignore[attr-defined]
+        assert refuse(held) == SHORT
+
+    def test_lazy_one_is_asked_too(self):
+        lazy = SimpleLazyObject(lambda: self.parsed("+919395213300"))
+        assert refuse(lazy) == FOREIGN
+
+    def test_one_that_could_not_be_parsed_is_read_as_written(self):
+        class Unparsed:
+            country_code = national_number = None
+
+            def __str__(self) -> str:
+                return "0939"
+
+        assert refuse(Unparsed()) == SHORT
+
+
 @pytest.mark.parametrize("lonely", ["09395213300,", ";09395213300", "09395213300;5"])
 def test_comma_or_semicolon_is_refused_even_with_one_number(lonely):
     assert refuse(lonely) == SEVERAL
@@ -164,7 +294,10 @@ def test_empty_number_is_refused(empty):
         "<b>09395213300</b>",
         "*09395213300",
         "+98+989395213300",
-        b"09395213300",
+        "O9395213300",  # the letter
+        "+09395213300",
+        "-9395213300e0",
+        "nan",
     ],
     ids=ascii,
 )
@@ -197,19 +330,79 @@ def test_refusal_does_not_repeat_the_number():
     assert not re.search(r"\d", f"{caught.value!r}{caught.value}")
 
 
-_numberlike = st.text("0123456789۰۹٣+-() ./,;x#~\u200c\u200e98", max_size=24)
+def careful(text: str) -> str | None:
+    """Read a number as a careful person does, None where it is none for them.
+
+    Beside ``normalize_mobile`` on purpose: by its look, without a library.
+    """
+    text = "".join(c for c in text if unicodedata.category(c) != "Cf" and c != "\u0640")
+    text = "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+    text = re.sub(
+        r"^\s*(tel:|sms:|smsto:|callto:|=?\s*[\"“”]|['’‘`=])", "", text.lower()
+    )
+    text = text.strip().strip("\"“”'’").strip()
+    if found := re.fullmatch(r"\+?(\d)[.,٫](\d+)e\+?0?(\d\d?)", text):
+        first, rest, places = found[1], found[2], int(found[3])
+        if len(rest) < places or rest[places:].strip("0"):
+            return None
+        text = first + rest[:places]
+    text = re.sub(r"^([^.٫]*\d)[.٫]0{1,2}$", r"\1", text)
+    if re.search(r"[a-z]", text):
+        return None
+    digits = re.fullmatch(r"(?:0?0?98)?0?(9[0-9]{9})", re.sub(r"\D", "", text))
+    return f"+98{digits[1]}" if digits else None
 
 
-@settings(deadline=None)  # the first one imports phonenumbers
-@given(st.text(max_size=40) | _numberlike | st.from_regex(r"\A(\+98|0098|0)?9.{9}\Z"))
+_numberlike = st.text("0123456789۰۹٣+-() ./,;x#~eE='\"\u200c\u200e98", max_size=24)
+_exported = st.from_regex(r"\A[='\"]{0,2}\+?(98|0)?9[0-9.,eE+]{6,16}\"?\Z")
+
+
+@settings(deadline=None, max_examples=500)  # the first one imports phonenumbers
+@given(
+    st.text(max_size=40)
+    | _numberlike
+    | _exported
+    | st.from_regex(r"\A(\+98|0098|0)?9.{9}\Z")
+)
 @example("0939521330 / 0")
 @example("9" * 10)
-def test_nothing_but_an_iranian_mobile_comes_out(text):
+@example("9.395213300E+08")
+def test_what_is_accepted_is_what_a_careful_person_reads(text):
     with contextlib.suppress(InvalidMessage):
-        number = normalize_mobile(text)
-        assert re.fullmatch(r"\+989[0-9]{9}", number)
-        written = "".join(str(unicodedata.decimal(c)) for c in text if c.isdecimal())
-        assert re.fullmatch(rf"(00)?(98)?0?{number[3:]}", written)
+        assert normalize_mobile(text) == careful(text)
+
+
+_nationals = st.integers(9_000_000_000, 9_999_999_999).map(str)
+DRESSES: dict[str, Callable[[str], object]] = {
+    "plain": lambda digits: f"0{digits}",
+    "text cell": lambda digits: f'="0{digits}"',
+    "apostrophe": lambda digits: f"'0{digits}",
+    "point": lambda digits: f"{digits}.0",
+    "scientific": lambda digits: f"{digits[0]}.{digits[1:]}E+{len(digits) - 1:02}",
+    "thousands": lambda digits: f"{int(digits):,}",
+    "number": int,
+    "float": float,
+    "decimal": Decimal,
+    "marks": lambda digits: f"{RLM}0{digits[:3]}{ZWNJ}{digits[3:]}{LRM}",
+    "spoken": lambda digits: f"+98 (0) {digits[:3]} {digits[3:6]}-{digits[6:]}",
+}
+
+
+@settings(deadline=None)
+@given(_nationals, st.sampled_from(sorted(DRESSES)))
+def test_number_is_read_in_every_dress(national, dress):
+    assert normalize_mobile(DRESSES[dress](national)) == f"+98{national}"
+
+
+@settings(deadline=None)
+@given(_nationals, st.sampled_from(sorted(DRESSES)), st.integers(1, 9), st.booleans())
+def test_digit_lost_or_doubled_is_told_in_every_dress(national, dress, place, lost):
+    doubled = national[:place] + national[place] + national[place:]
+    damaged = national[:place] + national[place + 1 :] if lost else doubled
+    fault = SHORT if lost else LONG
+    # Of a damaged 98… nobody knows whether that is its country code.
+    assume(not national.startswith("98"))
+    assert refuse(DRESSES[dress](damaged)) == fault
 
 
 @settings(deadline=None)

@@ -1,0 +1,49 @@
+"""Characters that look alike, or like nothing: what is read is read through here.
+
+Numbers, dates and names arrive from Persian and Arabic keyboards, spreadsheets and
+chats, with marks between them that nobody sees. Nothing that is sent passes here.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_TATWEEL = "\u0640"
+# Spreadsheets saved as cp1256, and some keyboards, have the Arabic letters for these.
+_LETTERS = str.maketrans("يىكۀة", "ییکهه")
+_PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+
+
+def visible(text: str) -> str:
+    """Return a text without format characters (category Cf) and tatweel."""
+    if text.isascii():
+        return text
+    return "".join(c for c in text if unicodedata.category(c) != "Cf" and c != _TATWEEL)
+
+
+def latin_digits(text: str) -> str:
+    """Return a text with the decimal digits of every script as 0 to 9."""
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+def persian_digits(text: str) -> str:
+    """Return a text with 0 to 9 as Persian digits."""
+    return text.translate(_PERSIAN_DIGITS)
+
+
+def persian_letters(text: str) -> str:
+    """Return a text with the Arabic forms of Persian letters as the Persian ones."""
+    return text.translate(_LETTERS)
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nobody would see anything of a text."""
+    return not visible(text).strip()
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    r"""Return a text that an encoding can write, ``\u0633`` for what it lacks."""
+    encoding = encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
