@@ -58,6 +58,7 @@ class Account:
     rate: float | None = _key(None, readers.rate)  # messages/s, per process
     lease: float = _key(180.0, readers.positive)
     result_retry: float = _key(60.0, readers.seconds)
+    state_dir: str | None = _key(None, readers.folder)  # the journal's; "" = none
     expires_in: float = _key(24 * HOUR, readers.positive)
     max_parts: int = _key(10, readers.count)
     states_batch_size: int = _key(

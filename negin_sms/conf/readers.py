@@ -35,6 +35,14 @@ def optional_text(value: Any) -> str | None:
     return None if value is None else text(value)
 
 
+def folder(value: Any) -> str | None:
+    """Take an absolute path, "" for none, or None for the usual one."""
+    path = optional_text(value)
+    if path and not Path(path).is_absolute():
+        raise Unfit("an absolute path, an empty text or None")
+    return path
+
+
 def flag(value: Any) -> bool:
     """Take a truth value."""
     if not isinstance(value, bool):

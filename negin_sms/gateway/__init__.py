@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from django.core.signals import setting_changed
@@ -14,6 +15,7 @@ from django.utils.module_loading import import_string
 from negin_sms.conf import DEFAULT_ALIAS, SETTING, Account, get_account
 from negin_sms.exceptions import InvalidConfiguration
 
+from . import failures
 from .wire import SendReply, SendRequest
 
 
@@ -30,6 +32,33 @@ class Gateway(Protocol):
 
     def states(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the state codes of those ids that the gateway knows."""
+
+
+def send_noting(
+    gateway: Gateway,
+    request: SendRequest,
+    *,
+    start_by: float,
+    on_begin: Callable[[], object],
+) -> SendReply:
+    """Send one message, and call ``on_begin`` before anything of it leaves.
+
+    Just before the first byte, where the gateway's ``send`` takes it as an argument;
+    before the call, where not. Its OSError means that nothing was sent: NotSent.
+    """
+    if _takes_on_begin(type(gateway)):
+        send: Callable[..., SendReply] = gateway.send
+        return send(request, start_by=start_by, on_begin=on_begin)
+    try:
+        on_begin()
+    except OSError:
+        raise failures.not_noted() from None
+    return gateway.send(request, start_by=start_by)
+
+
+@functools.cache
+def _takes_on_begin(kind: type[Gateway]) -> bool:
+    return "on_begin" in inspect.signature(kind.send).parameters
 
 
 def get_gateway(alias: str = DEFAULT_ALIAS) -> Gateway:

@@ -102,16 +102,23 @@ class NeginGateway:
 
     @sensitive_variables()
     def send(
-        self, request: wire.SendRequest, *, start_by: float = math.inf
+        self,
+        request: wire.SendRequest,
+        *,
+        start_by: float = math.inf,
+        on_begin: Callable[[], object] | None = None,
     ) -> wire.SendReply:
         """Send one message and return what the gateway says of it.
 
         ``start_by`` is a time on the monotonic clock; when it has passed before
         the first byte is written, nothing is sent and NotSent is raised.
+        ``on_begin`` is called just before that byte; its OSError does the same.
         """
         form = wire.encode_send(request)
         secrets = (request.text, request.mobile.removeprefix("+98"))
-        result = self._converse(SEND_PATH, form, wire.decode_send, start_by, secrets)
+        result = self._converse(
+            SEND_PATH, form, wire.decode_send, secrets, start_by, on_begin
+        )
         if isinstance(result, wire.SendReply):
             return self._without_echoes(result, secrets)
         del form, secrets
@@ -120,7 +127,7 @@ class NeginGateway:
     def states(self, ids: Sequence[str]) -> dict[str, int]:
         """Return the state codes of those ids that the gateway knows."""
         form = wire.encode_states(ids)
-        result = self._converse(STATES_PATH, form, wire.decode_states, math.inf, ())
+        result = self._converse(STATES_PATH, form, wire.decode_states, ())
         if isinstance(result, GatewayError):
             raise result
         return result
@@ -135,10 +142,15 @@ class NeginGateway:
         path: str,
         form: wire.Form,
         decode: Callable[[bytes], T],
-        start_by: float,
         secrets: Iterable[str],
+        start_by: float = math.inf,
+        on_begin: Callable[[], object] | None = None,
     ) -> T | GatewayError:
-        answer = self._post(path, form, start_by)
+        now = time.monotonic()
+        exchange = Exchange(
+            deadline=now + self._account.deadline, start_by=start_by, on_begin=on_begin
+        )
+        answer = self._post(path, form, exchange, now)
         result = answer if isinstance(answer, GatewayError) else _read(answer, decode)
         if isinstance(result, GatewayError):
             result.detail = self._redact(result.detail, secrets)
@@ -162,10 +174,8 @@ class NeginGateway:
 
     @sensitive_variables()
     def _post(
-        self, path: str, form: wire.Form, start_by: float
+        self, path: str, form: wire.Form, exchange: Exchange, began_at: float
     ) -> _Answer | GatewayError:
-        now = time.monotonic()
-        exchange = Exchange(deadline=now + self._account.deadline, start_by=start_by)
         try:
             with self._under_watch(exchange), self._open(path, form) as response:
                 return _Answer(
@@ -182,7 +192,7 @@ class NeginGateway:
                 exchange,
                 account=self._account,
                 is_direct=not self._settings.proxies,
-                elapsed=time.monotonic() - now,
+                elapsed=time.monotonic() - began_at,
             )
 
     @contextlib.contextmanager

@@ -15,18 +15,30 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 
 
 class TooLate(OSError):
     """The request was not written: its time was over before the first byte."""
 
 
+class NotNoted(OSError):
+    """The request was not written: it could not be noted before that."""
+
+
 class Exchange:
     """How far one request got. Times are on the monotonic clock, in seconds."""
 
-    def __init__(self, *, deadline: float, start_by: float) -> None:
+    def __init__(
+        self,
+        *,
+        deadline: float,
+        start_by: float,
+        on_begin: Callable[[], object] | None = None,
+    ) -> None:
         self.deadline = deadline
         self.start_by = start_by
+        self._on_begin = on_begin
         self.attached = False
         self.connected = False
         self.wrote = False
@@ -59,7 +71,16 @@ class Exchange:
             return
         if self.expired or time.monotonic() >= min(self.deadline, self.start_by):
             raise TooLate
+        self._note_begin()
         self.wrote = True
+
+    def _note_begin(self) -> None:
+        if self._on_begin is None:
+            return
+        try:
+            self._on_begin()
+        except OSError as error:
+            raise NotNoted(str(error)) from None
 
     def expire(self) -> None:
         """End the exchange now: whoever reads or writes gets an error or EOF."""

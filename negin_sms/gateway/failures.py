@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from negin_sms.conf import Account
 from negin_sms.exceptions import Effect, GatewayError, NotSent, OutcomeUnknown
 
-from .exchange import Exchange, TooLate
+from .exchange import Exchange, NotNoted, TooLate
 from .readers import clean
 
 TOO_SLOW = _("The deadline passed while the gateway was answering.")
@@ -46,6 +46,8 @@ def outcome(
     if _find(error, TooLate):
         reason = _("Its time was over before it could be sent.")
         return NotSent(reason, effect=Effect.IGNORED)
+    if _find(error, NotNoted):
+        return not_noted()
     detail = _cause(error, account.host)
     if _find(error, ssl.SSLCertVerificationError):
         reason = _(
@@ -62,6 +64,12 @@ def outcome(
         return NotSent(reason, detail=detail, effect=Effect.TRIPS)
     reason = _("The gateway cannot be reached; nothing was sent. Check BASE_URL.")
     return NotSent(reason, detail=detail)
+
+
+def not_noted() -> NotSent:
+    """Return what it means that the journal let nothing leave."""
+    reason = _("The journal cannot be written; nothing was sent. Look at STATE_DIR.")
+    return NotSent(reason, effect=Effect.IGNORED)
 
 
 def _unknown_reason(exchange: Exchange, error: Exception) -> object:

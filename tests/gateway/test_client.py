@@ -623,6 +623,39 @@ class TestForms:
         assert entry.form == CREDENTIALS | {"message_ids": "5001,5002,5003"}
 
 
+class TestOnBegin:
+    def test_is_called_before_the_first_byte(self, make: Make):
+        """Whoever dies in it has sent nothing: a later mark would come too late."""
+        seen: list[int] = []
+        with BadGateway() as server:
+
+            def look() -> None:
+                time.sleep(0.2)  # what has left would be there by now
+                seen.append(len(server.journal))
+
+            make(server).send(request(), on_begin=look)
+            assert (seen, len(server.journal)) == ([0], 1)
+
+    def test_its_failure_sends_nothing(self, make: Make):
+        def fail() -> None:
+            raise OSError("no space left")
+
+        with BadGateway() as server:
+            with pytest.raises(NotSent) as caught:
+                make(server).send(request(), on_begin=fail)
+            assert server.journal == []
+        assert caught.value.effect is Effect.IGNORED
+        assert "STATE_DIR" in str(caught.value)
+
+    def test_is_not_called_for_what_never_leaves(self, make: Make):
+        called: list[int] = []
+        with BadGateway() as server:
+            gateway = make(server)
+        with pytest.raises(NotSent):
+            gateway.send(request(), on_begin=lambda: called.append(1))
+        assert called == []
+
+
 class TestStartBy:
     def test_past_sends_nothing(self, make: Make):
         with BadGateway() as server:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
-from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
-from negin_sms.gateway import get_gateway, memory
+from negin_sms.exceptions import InvalidConfiguration, InvalidMessage, NotSent
+from negin_sms.gateway import get_gateway, memory, send_noting
 from negin_sms.gateway.wire import SendRequest
 
 REQUEST = SendRequest(mobile="+989395213300", text="سلام", line="9830003300")
@@ -35,6 +37,25 @@ def test_ids_are_unique_and_above_the_suspicious_ones(gateway):
 def test_accepted_message_is_delivered_in_the_end(gateway):
     reply = gateway.send(REQUEST)
     assert gateway.states([reply.gateway_id]) == {reply.gateway_id: 1}
+
+
+def test_sending_is_noted_once(gateway):
+    """Whether the class takes the mark itself or knows nothing of it."""
+    noted: list[int] = []
+    reply = send_noting(
+        gateway, REQUEST, start_by=math.inf, on_begin=lambda: noted.append(1)
+    )
+    assert reply.gateway_id
+    assert noted == [1]
+
+
+def test_what_cannot_be_noted_is_not_sent(gateway):
+    def fail() -> None:
+        raise OSError
+
+    with pytest.raises(NotSent):
+        send_noting(gateway, REQUEST, start_by=math.inf, on_begin=fail)
+    assert list(memory.outbox) == []
 
 
 def test_half_filled_scenario_is_refused(gateway):

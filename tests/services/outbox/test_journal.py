@@ -1,0 +1,462 @@
+"""What a process leaves behind that was killed: real processes, real files."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from negin_sms.services.outbox import journal, journal_files, journal_reader
+from negin_sms.services.outbox.journal import Answer
+from negin_sms.services.outbox.journal_reader import Fate
+from tests.journal_worker import Worker
+
+CLAIM = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{12}\.[0-9a-f]+")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+@pytest.fixture
+def worker(folder: Path) -> Iterator[Worker]:
+    with Worker(folder) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _none_of_ours() -> Iterator[None]:
+    journal.close_all()
+    yield
+    journal.close_all()
+    journal._hopeless_until.clear()
+
+
+def fate(folder: Path, claim: str, pk: int) -> Answer | Fate | None:
+    """Ask as an expiring of claims does; None where there is no dead journal."""
+    for found in journal_reader.read_all(str(folder), "default"):
+        if found.has(claim):
+            return found.fate(claim, pk)
+    return None
+
+
+def file_of(folder: Path) -> Path:
+    (path,) = folder.iterdir()
+    return path
+
+
+# What a kill leaves
+
+
+def test_what_was_not_begun_is_known(worker, folder):
+    claim = worker.claim(1, 2)
+    worker.kill()
+    assert CLAIM.fullmatch(claim)
+    assert fate(folder, claim, 1) is Fate.NOT_BEGUN
+
+
+def test_a_claim_is_known_before_it_is_made(worker, folder):
+    """Killed between the claim's commit and the next line of the program."""
+    claim = worker.do("new_claim", str(folder), "default")
+    worker.kill()
+    assert fate(folder, claim, 1) is Fate.NOT_BEGUN
+
+
+def test_what_was_begun_may_have_been_sent(worker, folder):
+    claim = worker.claim(1, 2)
+    worker.do("begun", claim, 1)
+    worker.kill()
+    assert fate(folder, claim, 1) is Fate.BEGUN
+    assert fate(folder, claim, 2) is Fate.NOT_BEGUN
+
+
+def test_an_answer_is_read_back_whole(worker, folder):
+    claim = worker.claim(1)
+    answer = Answer(
+        *(claim, 1, "accepted", "70112233", "9830003300"),
+        *(100, "other_mobile", 2.5, "ab12"),
+    )
+    worker.do("begun", claim, 1)
+    worker.do("answered", {f: getattr(answer, f) for f in answer.__slots__})
+    worker.kill()
+    assert fate(folder, claim, 1) == answer
+
+
+def test_another_claim_of_the_process_is_another(worker, folder):
+    """A row that came back and was claimed again is not the row that was begun."""
+    first, second = worker.claim(1), worker.claim(1)
+    worker.do("begun", first, 1)
+    worker.kill()
+    assert fate(folder, first, 1) is Fate.BEGUN
+    assert fate(folder, second, 1) is Fate.NOT_BEGUN
+
+
+# Whose silence proves something
+
+
+def test_a_living_process_is_left_alone(worker, folder):
+    """Without the lock its messages would be taken for not begun."""
+    claim = worker.claim(1)
+    assert fate(folder, claim, 1) is None
+    with journal_reader.find(str(folder), claim) as found:
+        assert found.fate(claim, 1) is Fate.UNKNOWN
+
+
+def test_our_own_file_is_a_living_one(folder):
+    claim = journal.new_claim(str(folder), "default")
+    assert fate(folder, claim, 1) is None
+
+
+def test_an_answer_of_a_living_process_counts(worker, folder):
+    claim = worker.claim(1)
+    worker.do("answered", {"claim": claim, "pk": 1, "status": "accepted"})
+    with journal_reader.find(str(folder), claim) as found:
+        assert found.fate(claim, 1) == Answer(claim, 1, "accepted")
+
+
+def test_a_stopped_process_lives(worker, folder):
+    claim = worker.claim(1)
+    os.kill(worker.pid, signal.SIGSTOP)
+    assert fate(folder, claim, 1) is None
+
+
+def test_after_a_reboot_only_answers_count(worker, folder):
+    """The end of the file may never have reached the disk."""
+    claim = worker.claim(1, 2, 3)
+    worker.do("begun", claim, 1)
+    worker.do("answered", {"claim": claim, "pk": 1, "status": "accepted"})
+    worker.do("begun", claim, 2)
+    worker.kill()
+    path = file_of(folder)
+    boot = journal_files.boot_id().encode()
+    path.write_bytes(path.read_bytes().replace(boot, b"x" * len(boot)))
+    assert fate(folder, claim, 1) == Answer(claim, 1, "accepted")
+    assert fate(folder, claim, 2) is Fate.BEGUN
+    assert fate(folder, claim, 3) is Fate.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "tear",
+    [
+        lambda whole: whole[:-1],
+        lambda whole: whole[:-12],
+        lambda whole: whole[:-8] + b"\0" * 8,
+        lambda whole: whole + b"\0" * 100,
+        lambda whole: whole.replace(b'["b"', b'["b', 1),
+    ],
+    ids=["its end", "a line", "zeros", "zeros behind", "in the middle"],
+)
+def test_the_silence_of_a_torn_file_proves_nothing(tear, worker, folder):
+    claim = worker.claim(1, 2, 3)
+    worker.do("begun", claim, 3)
+    worker.do("answered", {"claim": claim, "pk": 1, "status": "accepted"})
+    worker.do("begun", claim, 2)
+    worker.kill()
+    path = file_of(folder)
+    path.write_bytes(tear(path.read_bytes()))
+    assert fate(folder, claim, 4) is Fate.UNKNOWN
+    assert fate(folder, claim, 1) == Answer(claim, 1, "accepted")
+
+
+def test_a_torn_answer_is_none(worker, folder):
+    """Half of a gateway id is another message's id."""
+    claim = worker.claim(1)
+    worker.do("begun", claim, 1)
+    answer = {"claim": claim, "pk": 1, "status": "accepted", "gateway_id": "70112233"}
+    worker.do("answered", answer)
+    worker.kill()
+    path = file_of(folder)
+    path.write_bytes(path.read_bytes().partition(b"2233")[0])
+    assert fate(folder, claim, 1) is Fate.BEGUN
+
+
+def test_a_missing_file_proves_nothing(worker, folder):
+    claim = worker.claim(1)
+    worker.kill()
+    file_of(folder).unlink()
+    assert fate(folder, claim, 1) is None
+    assert journal_reader.find(str(folder), claim) is None
+
+
+def test_an_emptied_file_proves_nothing(worker, folder):
+    claim = worker.claim(1)
+    worker.kill()
+    os.truncate(file_of(folder), 0)
+    assert fate(folder, claim, 1) is None
+
+
+def test_a_copy_proves_nothing(worker, folder, tmp_path):
+    """Its lock is free while the process goes on in the original."""
+    claim = worker.claim(1)
+    elsewhere = tmp_path / "copy"
+    shutil.copytree(folder, elsewhere, copy_function=shutil.copy2)
+    elsewhere.chmod(0o700)
+    assert fate(elsewhere, claim, 1) is Fate.UNKNOWN
+
+
+def test_a_file_under_anothers_name_proves_nothing(worker, folder):
+    claim = worker.claim(1)
+    worker.kill()
+    file_of(folder).rename(folder / f"{'0' * 12}.journal")
+    assert fate(folder, claim, 1) is Fate.UNKNOWN
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs root")
+def test_a_file_of_somebody_else_is_not_read(worker, folder):
+    claim = worker.claim(1)
+    worker.kill()
+    os.chown(file_of(folder), 65534, -1)
+    assert fate(folder, claim, 1) is None
+
+
+def test_a_file_that_others_may_write_is_not_read(worker, folder):
+    claim = worker.claim(1)
+    worker.kill()
+    file_of(folder).chmod(0o666)
+    assert fate(folder, claim, 1) is None
+
+
+def test_a_journal_of_another_database_is_left_to_its_own(worker, folder):
+    claim = worker.claim(1)
+    worker.kill()
+    path = file_of(folder)
+    path.write_bytes(path.read_bytes().replace(b'"sqlite:', b'"mysql:'))
+    assert fate(folder, claim, 1) is None
+    assert path.exists()
+
+
+# Forks
+
+
+def test_a_child_keeps_its_own(worker, folder):
+    """The parent is gone when the child still lives: the lock is not inherited."""
+    claim = worker.claim(1)
+    child, said = worker.do("fork", claim, 1)
+    worker.kill()
+    try:
+        os.kill(child, 0)
+        assert fate(folder, claim, 1) is Fate.NOT_BEGUN
+        assert "forked" in said
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+# The file itself
+
+
+def test_the_file_is_private_and_holds_only_what_it_must(worker, folder):
+    claim = worker.claim(1)
+    worker.do("begun", claim, 1)
+    path = file_of(folder)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    tag, _dot, number = claim.rpartition(".")
+    head, line = path.read_text().splitlines()
+    assert line == f'["b",".{number}",1]'
+    assert tag in head
+
+
+def test_a_clean_end_leaves_no_file(worker, folder):
+    claim = worker.claim(1, 2)
+    worker.do("settled", claim, [1, 2])
+    assert worker.claim() != claim
+    worker.do("close_all")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_clean_end_leaves_what_is_to_be_repaired(worker, folder):
+    """The database is away: the answer is kept for the next run."""
+    claim = worker.claim(1, 2)
+    worker.do("answered", {"claim": claim, "pk": 2, "status": "accepted"})
+    worker.do("settled", claim, [1])
+    worker.do("close_all")
+    assert fate(folder, claim, 2) == Answer(claim, 2, "accepted")
+
+
+def test_a_claim_whose_fate_is_unknown_is_kept(worker, folder):
+    """The connection was cut under the claim: it may have been committed."""
+    claim = worker.do("new_claim", str(folder), "default")
+    worker.do("close_all")
+    assert fate(folder, claim, 1) is Fate.NOT_BEGUN
+
+
+def test_an_interpreter_that_ends_cleans_up(folder):
+    program = (
+        "import django; django.setup(); "
+        "from negin_sms.services.outbox import journal; "
+        f"claim = journal.new_claim({str(folder)!r}, 'default'); "
+        "journal.taken(claim, []); "
+        f"import os; print(len(os.listdir({str(folder)!r})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_dead_journal_is_removed_once_it_is_read_and_old(worker, folder):
+    worker.claim(1)
+    worker.kill()
+    path = file_of(folder)
+    for found in journal_reader.read_all(str(folder), "default"):
+        found.remove()
+    assert path.exists()  # the server may be committing its last claim just now
+    os.utime(path, (time.time() - 61,) * 2)
+    for found in journal_reader.read_all(str(folder), "default"):
+        found.remove()
+    assert not path.exists()
+
+
+def test_a_living_journal_is_never_removed(worker, folder):
+    claim = worker.claim(1)
+    os.utime(file_of(folder), (0, 0))
+    assert list(journal_reader.read_all(str(folder), "default")) == []
+    with journal_reader.find(str(folder), claim) as found:
+        found.remove()
+    assert file_of(folder).exists()
+
+
+def test_a_file_without_a_head_is_removed_when_it_is_old(folder):
+    folder.mkdir(mode=0o700)
+    path = folder / "abc.journal"
+    path.touch(0o600)
+    assert list(journal_reader.read_all(str(folder), "default")) == []
+    assert path.exists()
+    os.utime(path, (0, 0))
+    assert list(journal_reader.read_all(str(folder), "default")) == []
+    assert not path.exists()
+
+
+def test_a_full_file_is_followed_by_another(folder, monkeypatch):
+    """The first goes when all of it is settled."""
+    monkeypatch.setattr(journal, "_FULL", 1)
+    monkeypatch.setattr(journal, "_KEPT", 0.0)
+    first = journal.new_claim(str(folder), "default")
+    journal.taken(first, [1, 2])
+    journal.new_claim(str(folder), "default")
+    journal.settled(first, [1])
+    journal.new_claim(str(folder), "default")
+    assert len(list(folder.iterdir())) == 3
+    journal.settled(first, [2])
+    journal.new_claim(str(folder), "default")
+    assert len(list(folder.iterdir())) == 3
+    assert journal_reader.find(str(folder), first) is None
+
+
+def test_a_file_that_was_taken_away_is_replaced(folder):
+    """By a cleaner of old files: what comes after that has a new one."""
+    first = journal.new_claim(str(folder), "default")
+    file_of(folder).unlink()
+    journal.begun(first, 1)
+    second = journal.new_claim(str(folder), "default")
+    assert first.rpartition(".")[0] != second.rpartition(".")[0]
+
+
+def test_a_full_disk_is_no_proof(worker, folder):
+    """A line that is missing would be taken for "not begun"."""
+    claim = worker.claim(1)
+    worker.do("fill_disk", str(folder))
+    assert worker.do("begun", claim, 1) is None
+    worker.kill()
+    assert fate(folder, claim, 1) in (None, Fate.UNKNOWN)
+
+
+def test_threads_do_not_mix_their_lines(folder):
+    claim = journal.new_claim(str(folder), "default")
+    spans = [range(n * 500, (n + 1) * 500) for n in range(8)]
+
+    def send(keys: range) -> None:
+        for pk in keys:
+            journal.begun(claim, pk)
+            journal.answered(Answer(claim, pk, "accepted", str(pk)))
+
+    threads = [threading.Thread(target=send, args=[keys]) for keys in spans]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with journal_reader.find(str(folder), claim) as found:
+        answers = {pk: a.gateway_id for (_c, pk), a in found.answers.items()}
+    assert answers == {pk: str(pk) for pk in range(4000)}
+
+
+# The folder
+
+
+def test_no_folder_no_journal(folder):
+    """A claim's name is as ever, and nothing is written."""
+    claim = journal.new_claim("", "default")
+    journal.taken(claim, [1])
+    journal.begun(claim, 1)
+    journal.answered(Answer(claim, 1, "accepted"))
+    assert re.fullmatch(r"[^:]+:[0-9]+:[0-9a-f]{12}", claim)
+    assert journal_reader.find("", claim) is None
+    assert list(journal_reader.read_all("", "default")) == []
+
+
+def test_a_folder_that_cannot_be_made_is_told_once(tmp_path, caplog):
+    (tmp_path / "file").touch()
+    for _ in range(3):
+        journal.new_claim(str(tmp_path / "file" / "state"), "default")
+    (record,) = caplog.records
+    assert "Set STATE_DIR" in record.getMessage()
+
+
+def test_the_default_folder_is_the_users_own(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    path = journal_files.find_folder(None)
+    assert path == tmp_path / f"negin-sms-{os.geteuid()}"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_a_link_in_place_of_the_default_folder_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / f"negin-sms-{os.geteuid()}").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(journal_files.NoJournal, match="link"):
+        journal_files.find_folder(None)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs root")
+def test_a_folder_of_somebody_else_is_refused(folder):
+    folder.mkdir(mode=0o700)
+    os.chown(folder, 65534, -1)
+    with pytest.raises(journal_files.NoJournal, match="somebody else"):
+        journal_files.find_folder(str(folder))
+
+
+def test_a_folder_that_others_may_write_is_refused(folder):
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(journal_files.NoJournal, match="Others may write"):
+        journal_files.find_folder(str(folder))
+
+
+def test_systemds_link_to_the_state_folder_is_followed(folder, tmp_path):
+    """DynamicUser= makes one."""
+    folder.mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(folder)
+    assert journal_files.find_folder(str(tmp_path / "link")) == tmp_path / "link"
+
+
+def test_a_system_without_locks_has_no_journal(folder, monkeypatch):
+    monkeypatch.setattr(journal_files, "fcntl", None)
+    claim = journal.new_claim(str(folder), "default")
+    assert "." not in claim.rpartition(":")[2]
+    assert list(journal_reader.read_all(str(folder), "default")) == []
