@@ -18,6 +18,7 @@ _OUTAGE_PAUSE = (30.0, 900.0)
 _ACCOUNT_PAUSE = (900.0, 3600.0)
 
 POLL_RETRY = 5.0
+_LONGEST_POLL_RETRY = 900.0
 
 
 def retry_delay(attempt: int, *, chance: float | None = None) -> float:
@@ -47,6 +48,14 @@ def outage_pause(level: int) -> float:
 def account_pause(level: int) -> float:
     """Return the seconds of the pause after the level-th account refusal."""
     return _doubled(*_ACCOUNT_PAUSE, level)
+
+
+def poll_backoff(failures: int) -> float:
+    """Return the seconds until states are asked for again after failed turns in a row.
+
+    5 s, doubling to 15 min.
+    """
+    return _doubled(POLL_RETRY, _LONGEST_POLL_RETRY, failures - 1)
 
 
 def next_poll_age(

@@ -34,6 +34,8 @@ _SHOWN = (
     "shown_probe_until",
     "shown_dispatcher_seen_at",
     "shown_poller_seen_at",
+    "shown_poll_after",
+    "poll_error",
 )
 
 

@@ -64,3 +64,4 @@ class AccountMoments:
     shown_probe_until = moment(AccountState, "probe_until")
     shown_dispatcher_seen_at = moment(AccountState, "dispatcher_seen_at")
     shown_poller_seen_at = moment(AccountState, "poller_seen_at")
+    shown_poll_after = moment(AccountState, "poll_after")

@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 SUCCESS = -1
 # In the vendor's SOAP family a per-recipient "id" up to here is an error code.
 LARGEST_SUSPECT_ID = 1000
+# Wrong on one endpoint, wrong on the other.
+CREDENTIAL_CODES = frozenset({18, 19})
 
 
 class Verdict(enum.Enum):

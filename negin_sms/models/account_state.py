@@ -47,6 +47,13 @@ class AccountState(models.Model):
         _("dispatcher last seen"), null=True, blank=True
     )
     poller_seen_at = models.DateTimeField(_("poller last seen"), null=True, blank=True)
+    poll_after = models.DateTimeField(_("not asked before"), null=True, blank=True)
+    poll_failures = models.PositiveIntegerField(
+        _("failures of asking in a row"), default=0
+    )
+    poll_error = models.CharField(_("why not asked"), max_length=500, blank=True)
+    # Until when the refreshes by hand so far use up their pace.
+    refresh_busy_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("account state")

@@ -5,7 +5,8 @@
 ``negin_sms.exceptions`` for what can go wrong and what to do then.
 """
 
-from negin_sms.services.delivery.poller import poll_states, refresh_states
+from negin_sms.services.delivery.poller import poll_states
+from negin_sms.services.delivery.refresh import refresh_states
 from negin_sms.services.dispatch.dispatcher import dispatch_queue
 from negin_sms.services.dispatch.sending import send_messages, send_sms
 from negin_sms.services.operations.decisions import resend, resolve

@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.models import Message
 from negin_sms.services.delivery.account_poller import AccountPoller
-from negin_sms.services.delivery.poller import prepare_refresh
+from negin_sms.services.delivery.refresh import prepare_refresh
 from negin_sms.services.dispatch.attempts import (
     Attempt,
     OnNotSent,
@@ -75,19 +75,19 @@ async def _send(
 
 async def _refresh(messages: list[Message]) -> PollReport:
     refresh = await sync_to_async(prepare_refresh)(messages)
-    for turn, asked in refresh.turns:
+    for poller, asked in refresh.pollers:
         try:
-            turn.submit(asked)
-            await _answers_of(turn)
+            poller.submit(asked)
+            await _answers_of(poller)
         finally:
-            await sync_to_async(turn.finish)()
+            await sync_to_async(poller.finish)()
     return refresh.report()
 
 
-async def _answers_of(turn: AccountPoller) -> None:
-    while turn.is_under_way:
-        answers = await asyncio.to_thread(turn.wait)
-        await sync_to_async(turn.take)(answers)
+async def _answers_of(poller: AccountPoller) -> None:
+    while poller.is_under_way:
+        answers = await asyncio.to_thread(poller.wait)
+        await sync_to_async(poller.take)(answers)
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:

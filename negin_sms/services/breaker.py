@@ -21,6 +21,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.exceptions import AccountPaused, Effect, GatewayError, NeginSmsError
+from negin_sms.gateway.codes import CREDENTIAL_CODES
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.retries import account_pause, outage_pause, throttle_delay
@@ -168,7 +169,7 @@ def resume_account(alias: str, *, by: User | None = None) -> None:
     using = write_alias()
     get_state(alias, using)
     AccountState.objects.using(using).filter(account=alias).update(
-        **_CLEAR, failures=0, pauses=0
+        **_CLEAR, failures=0, pauses=0, poll_after=None, poll_failures=0, poll_error=""
     )
     logger.warning("SMS account %r was resumed (by %s)", alias, getattr(by, "pk", "-"))
 
@@ -202,6 +203,7 @@ def _apply(
         _pause(state, error, now, throttle_delay(error.retry_after if error else None))
     elif effect is Effect.PAUSES:
         _pause(state, error, now, account_pause(level))
+        _keep_from_polling(state, error, now, account_pause(level))
         state.pauses = level + 1
     elif effect in _UNHEALTHY:
         state.failures += 1
@@ -228,6 +230,15 @@ def _pause(
         state.reason,
         error.code if error else None,
     )
+
+
+def _keep_from_polling(
+    state: AccountState, error: GatewayError | None, now: datetime, seconds: float
+) -> None:
+    """Spare the states endpoint a password that is known to be wrong."""
+    if error is not None and error.code in CREDENTIAL_CODES:
+        state.poll_after = now + timedelta(seconds=seconds)
+        state.poll_error = str(error.reason)[:500]
 
 
 def _resume(state: AccountState) -> None:

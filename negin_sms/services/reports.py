@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +62,8 @@ class PollReport:
     states: Counter[int] = field(default_factory=Counter)
     errors: tuple[str, ...] = ()
     skipped: tuple[tuple[int, str], ...] = ()
+
+    def __add__(self, other: PollReport) -> PollReport:
+        """Return both as one: counts are added, sentences follow each other."""
+        names = [each.name for each in fields(self)]
+        return PollReport(**{n: getattr(self, n) + getattr(other, n) for n in names})

@@ -8,28 +8,26 @@ call is a read and may be repeated freely.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-
-from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.choices import Flag, ReportSource, Status
-from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.reports import PollReport
 from negin_sms.services.statistics import daily_counts
-from negin_sms.services.submission.compose import find_account
 
-from .account_poller import AccountPoller, Progress, Tally
-from .states import PollTarget, due_rows
+from .account_poller import AccountPoller
+from .states import due_rows
+
+Progress = Callable[[int, "Counter[int]"], object]
 
 _FOLD_EVERY = 3600.0  # days close once a day
 
@@ -65,61 +63,12 @@ def poll_states(
         progress=progress,
         stop=stop or threading.Event(),
         using=write_alias(),
-        tally=Tally(),
     )
     poller.count_due()
     if not dry_run:
         refuse_transaction(poller.using)
         poller.run(limit=limit, idle_for=interval if forever else None)
-    return poller.tally.report()
-
-
-def refresh_states(messages: Iterable[Message]) -> PollReport:
-    """Ask for the states of these messages now, due or not, settled or not.
-
-    Those without a gateway id, or with one that is not theirs alone, are skipped
-    with the reason.
-    """
-    refresh = prepare_refresh(messages)
-    for turn, asked in refresh.turns:
-        turn.run(asked)
-    return refresh.report()
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """A refresh before its exchanges: a turn for each account, and who is left out."""
-
-    turns: list[tuple[AccountPoller, list[PollTarget]]]
-    skipped: dict[int, str]
-    tally: Tally
-
-    def report(self) -> PollReport:
-        """Return how it went."""
-        return self.tally.report(tuple(self.skipped.items()))
-
-
-def prepare_refresh(messages: Iterable[Message]) -> Refresh:
-    """Find out which of these messages can be asked about."""
-    using = write_alias()
-    refuse_transaction(using)
-    keys = [message.pk for message in messages]
-    rows = Message.objects.using(using).filter(pk__in=keys).order_by("pk")
-    asked: dict[str, list[PollTarget]] = {}
-    skipped = {key: _("There is no such message any more.") for key in keys}
-    for row in rows.defer("text"):
-        skipped[row.pk] = _why_not_asked(row)
-        if not skipped[row.pk]:
-            one = PollTarget(row.pk, row.gateway_id, row.finished_at or row.created_at)
-            asked.setdefault(row.account, []).append(one)
-    tally = Tally()
-    tally.counts["due"] = sum(map(len, asked.values()))
-    source = ReportSource.REFRESH
-    turns = [
-        (AccountPoller(find_account(alias), tally, using=using, source=source), ours)
-        for alias, ours in asked.items()
-    ]
-    return Refresh(turns, {key: why for key, why in skipped.items() if why}, tally)
+    return poller.report
 
 
 @dataclass(slots=True, kw_only=True)
@@ -133,7 +82,7 @@ class _Poller:
     progress: Progress | None
     stop: threading.Event
     using: str
-    tally: Tally
+    report: PollReport = field(default_factory=PollReport)
     maintenance: Maintenance = field(init=False)
     folded_at: float = -math.inf
 
@@ -144,22 +93,20 @@ class _Poller:
     def count_due(self) -> None:
         """Count what is due, for the report."""
         now = database_now(self.using)
-        self.tally.counts["due"] = sum(
+        due = sum(
             due_rows(each, by=now, since=self.since, using=self.using).count()
             for each in self.accounts
         )
+        self.report = dataclasses.replace(self.report, due=due)
 
     def run(self, *, limit: int | None, idle_for: float | None) -> None:
         """Give each account its turn until nothing is due, or until stopped."""
-        left = limit
         while True:
-            self.tally.errors.clear()
-            before = self.tally.counts["asked"]
-            self._go_round(left)
+            self.report = dataclasses.replace(self.report, errors=())
+            self._go_round(limit)
             self._fold_days()
-            if left is not None:
-                left -= self.tally.counts["asked"] - before
-            if idle_for is None or left == 0 or self.stop.wait(idle_for):
+            at_end = limit is not None and self.report.asked >= limit
+            if idle_for is None or at_end or self.stop.wait(idle_for):
                 break
 
     def _fold_days(self) -> None:
@@ -169,30 +116,27 @@ class _Poller:
             self.folded_at = now
             daily_counts.rollup_closed_days(using=self.using)
 
-    def _go_round(self, left: int | None) -> None:
-        most = left
+    def _go_round(self, limit: int | None) -> None:
         for each in self.accounts:
-            before = self.tally.counts["asked"]
             turn = AccountPoller(
                 each,
-                self.tally,
                 using=self.using,
                 workers=self.workers,
                 batch_size=self.batch_size,
-                progress=self.progress,
+                progress=self._show,
             )
-            turn.run_due(
-                most, since=self.since, stop=self.stop, between=self.maintenance.run
-            )
-            if most is not None:
-                most -= self.tally.counts["asked"] - before
+            try:
+                turn.run_due(
+                    None if limit is None else limit - self.report.asked,
+                    since=self.since,
+                    stop=self.stop,
+                    between=self.maintenance.run,
+                )
+            finally:
+                self.report += turn.report
 
-
-def _why_not_asked(row: Any) -> str:
-    if row.status != Status.ACCEPTED or not row.gateway_id:
-        return _("The gateway has not accepted it (%(status)s).") % {
-            "status": row.get_status_display()
-        }
-    if row.flag == Flag.SHARED_ID:
-        return str(Flag.SHARED_ID.label)
-    return ""
+    def _show(self, turn: PollReport) -> None:
+        """Tell the caller of the turn under way and of those before."""
+        if self.progress:
+            whole = self.report + turn
+            self.progress(whole.asked, whole.states)

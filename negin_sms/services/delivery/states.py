@@ -1,4 +1,4 @@
-"""The poller's rows: reading what is due, and writing what was reported.
+"""The rows of the poller: reading what is due, and writing what was reported.
 
 Reports move a message's state upward only; each that differs from the last one is
 kept in DeliveryState. The number of queries does not depend on how many messages
@@ -15,16 +15,15 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import connections, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Value, When
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, Flag, ReportSource, State, state_rank
-from negin_sms.models import AccountState, DeliveryState, Message
-from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
+from negin_sms.models import DeliveryState, Message
+from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
-from negin_sms.services import breaker
 from negin_sms.services.statistics.daily_counts import invalidate_days
 
 logger = logging.getLogger("negin_sms")
@@ -59,25 +58,6 @@ class Written:
     reports: list[tuple[int, int]] = field(default_factory=list)
 
 
-def take_turn(account: conf.Account, poller: str, using: str) -> bool:
-    """Let one poller at a time ask for an account; return whether it is this one.
-
-    Held for as long as a few requests may take, and to be renewed while they go on;
-    whoever dies holding it only makes the states late.
-    """
-    state = breaker.get_state(account.alias, using)
-    free = Q(poller="") | Q(poller=poller) | Q(poller_until__lte=DbNow())
-    held_for = 2 * (account.deadline + account.result_retry)
-    states = AccountState.objects.using(using).filter(free, pk=state.pk)
-    return bool(states.update(poller=poller, poller_until=from_now(held_for)))
-
-
-def end_turn(poller: str, using: str) -> None:
-    """Let the next poller ask."""
-    states = AccountState.objects.using(using).filter(poller=poller)
-    states.update(poller="", poller_until=None)
-
-
 def read_due(
     account: conf.Account,
     limit: int,
@@ -89,7 +69,7 @@ def read_due(
     """Return up to ``limit`` messages that were due by then, the longest due first.
 
     Nothing marks them as taken, for that would cost as much as their answer: the
-    turn keeps other pollers away, and an answer is written only while the message
+    poller's lock keeps others away, and an answer is written only while the message
     is still due as it was.
     """
     due = due_rows(account, by=by, since=since, using=using).order_by("poll_at")
@@ -121,7 +101,7 @@ def write_states(
     """
     with transaction.atomic(using=using):
         now = database_now(using)
-        rows = _held_rows(asked, using)
+        rows = _lock_due(asked, using)
         last = _last_reports([row.pk for row in rows], using)
         plan = _Plan(account.poll_schedule, now)
         for row in rows:
@@ -271,7 +251,7 @@ def _value(value: Any) -> Any:
     return value if hasattr(value, "resolve_expression") else Value(value)
 
 
-def _held_rows(asked: Sequence[PollTarget], using: str) -> list[_Row]:
+def _lock_due(asked: Sequence[PollTarget], using: str) -> list[_Row]:
     """Lock the messages that are still ours to write."""
     due = {one.pk: one.due_at for one in asked}
     rows = Message.objects.using(using).filter(pk__in=due)
