@@ -22,10 +22,10 @@ from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.outbox.results import retry_on_disconnect
 from negin_sms.services.reports import DispatchReport
-from negin_sms.services.worker_pool import ResultQueue
 
 from .exchange import SendResult
 from .producer import Producer
+from .worker_pool import ResultQueue
 
 T = TypeVar("T")
 

@@ -16,9 +16,9 @@ from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
 from negin_sms.services.outbox import claims, gate, statements
 from negin_sms.services.outbox.results import record, retry_on_disconnect
-from negin_sms.services.worker_pool import ResultQueue, WorkerPool
 
 from .exchange import Job, SendResult, exchange, make_job
+from .worker_pool import ResultQueue, WorkerPool
 
 # Workers finish in bursts, and would wait for the coordinator without a row in hand
 # for each. With answers slower than this that wait does not show (it was a tenth of

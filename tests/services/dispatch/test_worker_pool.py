@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from negin_sms.services.worker_pool import ResultQueue, WorkerPool
+from negin_sms.services.dispatch.worker_pool import ResultQueue, WorkerPool
 
 
 def test_results_arrive_and_threads_end():
