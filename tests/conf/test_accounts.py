@@ -65,6 +65,7 @@ def test_defaults_are_those_of_the_design(read):
         "rate": None,
         "lease": 180,
         "result_retry": 60,
+        "state_dir": None,
         "expires_in": 24 * HOUR,
         "max_parts": 10,
         "states_batch_size": 100,
