@@ -1,32 +1,30 @@
 """Dates as people read them: in Persian by the Jalali calendar.
 
-That takes the extra ``jalali`` (jdatetime). What is stored, typed in and exported stays
-Gregorian.
+What is stored and exported stays Gregorian. What people type is read by
+``written_dates``.
 """
 
 from __future__ import annotations
 
-import functools
 from datetime import date, datetime
-from typing import Any
 
 from django.utils import timezone
 from django.utils.dateformat import DateFormat
 from django.utils.formats import date_format, get_format
 from django.utils.translation import get_language
 
-from . import conf
+from . import conf, jalali
+from .written_dates import read_day, read_moment
 
-
-@functools.cache
-def _jdatetime() -> Any:
-    """Return the library, None where it is not installed."""
-    # It takes 6 ms to load: only pages in Persian need it.
-    try:
-        import jdatetime
-    except ImportError:
-        return None
-    return jdatetime
+__all__ = [
+    "both_words",
+    "day_words",
+    "exact_words",
+    "is_jalali",
+    "moment_words",
+    "read_day",
+    "read_moment",
+]
 
 
 def moment_words(moment: datetime, style: str = "DATETIME_FORMAT") -> str:
@@ -45,18 +43,29 @@ def day_words(day: date, style: str = "SHORT_DATE_FORMAT") -> str:
     return _words(day, style)
 
 
+def both_words(moment: datetime) -> str:
+    """Return an aware moment with its day in the other calendar in brackets.
+
+    For what costs something: a date that was read in the wrong calendar is seen.
+    """
+    words, day = moment_words(moment), timezone.localtime(moment).date()
+    other = f"{day:%Y-%m-%d}" if is_jalali() else jalali.written(day)
+    return f"{words} ({other})" if other and conf.wants_jalali() else words
+
+
+def is_jalali() -> bool:
+    """Return whether dates are shown by the Jalali calendar here and now."""
+    persian = (get_language() or "").partition("-")[0] == "fa"
+    return persian and conf.wants_jalali()
+
+
 def _words(value: date, style: str) -> str:
-    if _is_jalali():
+    if is_jalali():
         try:
             return _JalaliFormat(value).format(get_format(style))
         except ValueError:
-            pass  # before the calendar begins
+            pass  # beyond the years of the calendar
     return date_format(value, style)
-
-
-def _is_jalali() -> bool:
-    persian = (get_language() or "").partition("-")[0] == "fa"
-    return persian and conf.wants_jalali() and _jdatetime() is not None
 
 
 class _JalaliFormat(DateFormat):
@@ -64,29 +73,27 @@ class _JalaliFormat(DateFormat):
 
     def __init__(self, value: date) -> None:
         super().__init__(value)
-        self._jalali = _jdatetime().date.fromgregorian(
-            year=value.year, month=value.month, day=value.day
-        )
+        self._year, self._month, self._day = jalali.from_gregorian(value)
 
     def d(self) -> str:
-        return f"{self._jalali.day:02}"
+        return f"{self._day:02}"
 
     def j(self) -> int:
-        return int(self._jalali.day)
+        return self._day
 
     def m(self) -> str:
-        return f"{self._jalali.month:02}"
+        return f"{self._month:02}"
 
     def n(self) -> int:
-        return int(self._jalali.month)
+        return self._month
 
     def F(self) -> str:  # noqa: N802
-        return str(_jdatetime().date.j_months_fa[self._jalali.month - 1])
+        return jalali.MONTHS[self._month - 1]
 
     M = N = E = b = F  # the months have no short names
 
     def Y(self) -> int:  # noqa: N802
-        return int(self._jalali.year)
+        return self._year
 
     def y(self) -> str:
-        return f"{self._jalali.year % 100:02}"
+        return f"{self._year % 100:02}"

@@ -63,9 +63,12 @@ def test_can_be_switched_off(persian, settings):
     assert dates.day_words(date(2025, 3, 21)) == "2025/3/21"
 
 
-def test_without_jdatetime_stays_gregorian(persian, monkeypatch):
-    monkeypatch.setattr(dates, "_jdatetime", lambda: None)
-    assert dates.moment_words(NEW_YEAR) == "21 مارس 2025، ساعت 0:00"
+def test_other_calendar_stands_in_brackets(settings):
+    assert dates.both_words(EVE) == "March 20, 2025, 11:30 p.m. (1403/12/30)"
+    with override("fa"):
+        assert dates.both_words(EVE) == "30 اسفند 1403، ساعت 23:30 (2025-03-20)"
+    settings.NEGIN_SMS_JALALI = False
+    assert dates.both_words(EVE) == "March 20, 2025, 11:30 p.m."
 
 
 def test_days_before_the_calendar_are_gregorian(persian):

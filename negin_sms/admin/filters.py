@@ -18,7 +18,7 @@ from django.utils.translation import pgettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, State, Status
-from negin_sms.dates import day_words
+from negin_sms.dates import day_words, read_day
 from negin_sms.models import Message
 from negin_sms.querysets import HELD_UNTIL
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
@@ -96,7 +96,7 @@ class SentFilter(admin.SimpleListFilter):
     """By the days on which the sending ended, in the project's time zone.
 
     ``?sent=7`` are the last seven; ``?sent=2026-11-01..2026-11-07``, which the report
-    links to, is any range.
+    links to, is any range, in either calendar.
     """
 
     title = _("sent")
@@ -180,7 +180,7 @@ def _period(value: str) -> tuple[date, date]:
             today = day_of(timezone.now())
             return today - timedelta(days=int(value) - 1), today
         first, _dots, last = value.partition("..")
-        period = date.fromisoformat(first), date.fromisoformat(last or first)
+        period = read_day(first), read_day(last or first)
         day_bounds(period[0] - timedelta(days=1)), day_bounds(period[1])
     except (ValueError, OverflowError):
         raise IncorrectLookupParameters from None

@@ -20,7 +20,14 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.exceptions import AccountPaused, Effect, GatewayError, NeginSmsError
+from negin_sms.dates import read_moment
+from negin_sms.exceptions import (
+    AccountPaused,
+    Effect,
+    GatewayError,
+    InvalidMessage,
+    NeginSmsError,
+)
 from negin_sms.gateway.codes import CREDENTIAL_CODES
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
@@ -140,27 +147,38 @@ def pause_account(
     *,
     reason: str,
     by: User | None = None,
-    until: datetime | None = None,
+    until: datetime | str | None = None,
 ) -> None:
     """Stop an account from claiming, until then or until it is resumed.
 
     Its messages stay queued, and expire in their time. Raise NeginSmsError when
-    there is no reason: the next person has to know.
+    there is no reason: the next person has to know; InvalidMessage("until") for a
+    moment that has passed.
     """
     conf.get_account(alias)
     if not reason.strip():
         raise NeginSmsError("Say why the account is paused: reason must not be empty.")
     using = write_alias()
+    end = None if until is None else _still_to_come(until, using)
     get_state(alias, using)
     AccountState.objects.using(using).filter(account=alias).update(
         paused_at=DbNow(),
-        paused_until=until,
+        paused_until=end,
         reason=reason[:500],
         paused_by=by,
         probe="",
         probe_until=None,
     )
     logger.warning("SMS account %r was paused by hand", alias)
+
+
+def _still_to_come(until: datetime | str, using: str) -> datetime:
+    now = database_now(using)
+    moment = read_moment(until, "until", now=now)
+    if moment <= now:
+        reason = _("That moment has passed; the account would not pause at all.")
+        raise InvalidMessage("until", reason)
+    return moment
 
 
 def resume_account(alias: str, *, by: User | None = None) -> None:

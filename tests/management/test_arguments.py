@@ -35,6 +35,7 @@ def test_other_seconds_are_refused(text):
     [
         ("2026-11-22", datetime(2026, 11, 21, 20, 30, tzinfo=UTC)),
         ("2026-11-22T12:00", datetime(2026, 11, 22, 8, 30, tzinfo=UTC)),
+        ("1405/09/01 12:00", datetime(2026, 11, 22, 8, 30, tzinfo=UTC)),
         ("2026-11-22T12:00Z", datetime(2026, 11, 22, 12, 0, tzinfo=UTC)),
     ],
 )
@@ -42,9 +43,9 @@ def test_moments_are_in_the_projects_zone_unless_they_name_one(text, value):
     assert moment(text) == value
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "2026-02-30T10:00", ""])
+@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "1404/12/30", ""])
 def test_other_moments_are_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="give a time such as"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"date|day"):
         moment(text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -13,6 +13,7 @@ from negin_sms.exceptions import (
     AccountPaused,
     Effect,
     InvalidConfiguration,
+    InvalidMessage,
     NeginSmsError,
     NotSent,
     Throttled,
@@ -150,6 +151,22 @@ def test_pause_by_hand_lasts_until_resumed():
     assert not tell(*[Effect.TRIPS] * 3).paused_until
     assert admit().refused
     services.resume_account("default")
+    assert admit().allowed
+
+
+def test_pause_by_hand_takes_a_jalali_end():
+    services.pause_account("default", reason="maintenance", until="1470/01/01 12:00")
+    until = AccountState.objects.get().paused_until
+    assert until.isoformat() == "2091-03-21T08:30:00+00:00"
+
+
+@pytest.mark.parametrize("over", [datetime(1405, 9, 10), "1405/01/01", "-5 minutes"])
+def test_pause_that_would_be_over_at_once_is_refused(over):
+    if over == "-5 minutes":
+        over = timezone.now() - timedelta(minutes=5)
+    with pytest.raises(InvalidMessage) as caught:
+        services.pause_account("default", reason="maintenance", until=over)
+    assert caught.value.field == "until"
     assert admit().allowed
 
 

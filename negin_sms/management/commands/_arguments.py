@@ -11,10 +11,9 @@ from datetime import datetime, timedelta
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
 from django.db import DatabaseError
-from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
 
-from negin_sms.exceptions import NeginSmsError
+from negin_sms.dates import read_moment
+from negin_sms.exceptions import InvalidMessage, NeginSmsError
 
 
 def count(text: str) -> int:
@@ -52,17 +51,11 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime:
-    """Read a date or a time, in the current time zone unless it names one."""
+    """Read a day or a moment of either calendar, by ``dates.read_moment``."""
     try:
-        value = parse_datetime(text)
-        day = parse_date(text) if value is None else None
-    except ValueError:
-        value = day = None
-    if day is not None:
-        value = datetime(day.year, day.month, day.day)
-    if value is None:
-        raise argparse.ArgumentTypeError("give a time such as 2026-11-22T18:00")
-    return value if timezone.is_aware(value) else timezone.make_aware(value)
+        return read_moment(text)
+    except InvalidMessage as error:
+        raise argparse.ArgumentTypeError(str(error.reason)) from None
 
 
 @contextlib.contextmanager

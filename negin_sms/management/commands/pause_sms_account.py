@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management import BaseCommand
 
 from negin_sms import services
+from negin_sms.dates import both_words
 
 from ._arguments import moment, plain_errors
 
@@ -35,5 +36,5 @@ class Command(BaseCommand):
         """Pause, and say what that means."""
         with plain_errors():
             services.pause_account(account, reason=reason, until=until)
-        end = f"until {until:%Y-%m-%d %H:%M %Z}" if until else "until it is resumed"
+        end = f"until {both_words(until)}" if until else "until it is resumed"
         self.stdout.write(f"Account {account!r} is paused {end}.")

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from negin_sms import conf
+from negin_sms.dates import read_moment
 from negin_sms.querysets import database_now
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.operations.maintenance import Maintenance
@@ -38,7 +39,7 @@ def poll_states(
     limit: int | None = None,
     batch_size: int | None = None,
     workers: int | None = None,
-    since: datetime | None = None,
+    since: datetime | str | None = None,
     dry_run: bool = False,
     forever: bool = False,
     interval: float = 5.0,
@@ -57,7 +58,7 @@ def poll_states(
     """
     poller = _Poller(
         accounts=[conf.get_account(account)] if account else conf.get_accounts(),
-        since=since,
+        since=None if since is None else read_moment(since, "since"),
         workers=workers,
         batch_size=batch_size,
         progress=progress,

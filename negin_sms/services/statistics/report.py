@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
+from negin_sms.dates import read_day
 from negin_sms.models import CountedDay, DailyCount
 from negin_sms.services.database import write_alias
 
@@ -52,14 +53,16 @@ class DeliveryStatistics:
 
 
 def delivery_statistics(
-    first: date, last: date, *, account: str | None = None
+    first: date | str, last: date | str, *, account: str | None = None
 ) -> DeliveryStatistics:
     """Return the report of the days from the first to the last, both included.
 
-    Days are those of the project's time zone. The cost is that of the days that
+    Days are those of the project's time zone: dates, or text in either calendar
+    (InvalidMessage for what is no day). The cost is that of the days that
     have not come to rest, the kept counts of the others are read. Raise ValueError
     for a range that is reversed or longer than LONGEST_REPORT.
     """
+    first, last = read_day(first, "first"), read_day(last, "last")
     if not 0 <= (last - first).days < LONGEST_REPORT:
         raise ValueError(f"A report covers 1 to {LONGEST_REPORT} days.")
     by_day: dict[date, list[Counts]] = {

@@ -10,13 +10,13 @@ from typing import Any, TypedDict
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Priority, Scenario, Status
+from negin_sms.dates import read_moment
 from negin_sms.exceptions import (
     InvalidConfiguration,
     InvalidMessage,
@@ -59,10 +59,11 @@ class WishFields(TypedDict, total=False):
 class QueueFields(WishFields, total=False):
     """What may be said besides of a message that waits in the queue.
 
-    ``send_at`` is an aware datetime; a naive one is in the current time zone.
+    ``send_at`` is a datetime, naive ones in the current time zone, one of jdatetime,
+    or text in either calendar.
     """
 
-    send_at: datetime | None
+    send_at: datetime | str | None
 
 
 @sensitive_variables()
@@ -82,7 +83,7 @@ def compose(
     source: str = "",
     group: str = "",
     created_by: User | None = None,
-    send_at: datetime | None = None,
+    send_at: datetime | str | None = None,
     priority: int = Priority.NORMAL,
 ) -> Message:
     """Return an unsaved, queued message; raise InvalidMessage for what cannot be."""
@@ -90,7 +91,7 @@ def compose(
     own_line, own_line2 = _lines(scenario, line, line2, settings_of)
     number = _template(template, settings_of)
     wire.check_fields(scenario, line=own_line, line2=own_line2, template=number)
-    wish = _aware(send_at)
+    wish = None if send_at is None else read_moment(send_at, now=now)
     due_at = max(wish, now) if wish else now
     return Message(
         account=account,
@@ -210,12 +211,6 @@ def _lifetime(value: Any, account: conf.Account) -> timedelta:
         reason = _("The lifetime is a number of seconds above 0, or a timedelta.")
         raise InvalidMessage("expires_in", reason)
     return lifetime
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    if moment is None or timezone.is_aware(moment):
-        return moment
-    return timezone.make_aware(moment)
 
 
 def _short(field: str, value: str | None) -> str:

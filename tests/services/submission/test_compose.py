@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
+import jdatetime
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -89,6 +90,24 @@ def test_times_follow_from_the_wish():
 def test_naive_time_is_in_the_current_zone():
     message = wish(send_at=datetime(2026, 11, 23, 9, 0))
     assert message.due_at == datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "wished",
+    ["1405/09/02 09:00", "۱۴۰۵/۰۹/۰۲ ۰۹:۰۰", jdatetime.datetime(1405, 9, 2, 9, 0)],
+)
+def test_jalali_time_is_understood(wished):
+    assert wish(send_at=wished).due_at == datetime(2026, 11, 23, 5, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [datetime(1405, 9, 2), date(2026, 11, 23), "soon", 1700000000, "1404/09/02"],
+)
+def test_unfit_time_is_refused_before_anything_is_saved(unfit):
+    with pytest.raises(InvalidMessage) as caught:
+        wish(send_at=unfit)
+    assert caught.value.field == "send_at"
 
 
 def test_parts_and_persian_line_digits_are_worked_out():
