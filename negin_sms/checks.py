@@ -1,6 +1,6 @@
 """System checks. An error is for what cannot work; ids stay for life.
 
-E001 settings, E002 USE_TZ, E003 SQLite, E004 MariaDB and MySQL, E005 development
+E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
 gateways in production, E006 wakers, W001 the password travels in the open, W002 a
 waker that leaves the work to the request, I001 the brakes.
 """
@@ -8,6 +8,7 @@ waker that leaves the work to the request, I001 the brakes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -66,7 +67,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> Found:
 def check_time_zone(app_configs: Any, **kwargs: Any) -> Found:
     """E002: leases and due times are compared with the database's clock in UTC."""
     if settings.USE_TZ:
-        return []
+        return list(_shifting_zone())
     return [
         checks.Error(
             "django-negin-sms needs USE_TZ = True.",
@@ -141,6 +142,25 @@ def _each_account(check: Callable[[conf.Account], Iterable[Any]]) -> Found:
     except InvalidConfiguration:
         return []  # E001 has said it
     return [message for account in accounts for message in check(account)]
+
+
+def _shifting_zone() -> Iterable[checks.CheckMessage]:
+    """Find a database whose columns hold a local time that jumps."""
+    from .models import Message
+
+    connection = connections[router.db_for_write(Message)]
+    zone = connection.timezone
+    if connection.features.supports_timezones or zone is None:
+        return
+    year = datetime.now(zone).year
+    if len({datetime(year, m, 1, tzinfo=zone).utcoffset() for m in range(1, 13)}) > 1:
+        yield checks.Error(
+            "The time zone of the SMS messages' database has summer time: an hour a "
+            "year is there twice, and what is due then is sent an hour early or late.",
+            hint=f'Leave "TIME_ZONE" out of DATABASES["{connection.alias}"], or give '
+            "the app a database of its own (docs/howto/databases.rst).",
+            id="negin_sms.E002",
+        )
 
 
 def _too_old(connection: Any) -> Iterable[checks.CheckMessage]:

@@ -7,7 +7,7 @@ machines have to agree on compares with DbNow, never with a machine's clock.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, models
@@ -33,12 +33,28 @@ _CLOCKS = {
     "mysql": "UTC_TIMESTAMP(6)",
     # Text, and compared as text: with as many digits as Django writes, or a moment
     # would be later than itself.
-    "sqlite": "STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f000', 'NOW')",
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')",
 }
 
 
+def clock_sql(vendor: str, zone: tzinfo | None = None) -> str:
+    """Return the database's time as SQL, for a statement that has parameters.
+
+    ``zone`` is the one that DATABASES["…"]["TIME_ZONE"] names: such columns hold local
+    time where the database knows no time zones.
+    """
+    clock = _CLOCKS[vendor]
+    ahead = (zone and datetime.now(zone).utcoffset()) or timedelta(0)
+    seconds = round(ahead.total_seconds())
+    if vendor == "postgresql" or not seconds:
+        return clock
+    if vendor == "sqlite":
+        return clock.replace("'NOW'", f"'NOW', '{seconds:+d} seconds'")
+    return f"({clock} + INTERVAL {seconds} SECOND)"
+
+
 class DbNow(Func):
-    """The current time in UTC, as the database server sees it."""
+    """The current time, as the database server sees it."""
 
     arity = 0
     output_field = models.DateTimeField()
@@ -47,20 +63,15 @@ class DbNow(Func):
         self, compiler: Any, connection: Any, **extra: Any
     ) -> Any:
         """Choose the server's own clock."""
-        return super().as_sql(
-            compiler, connection, template=_CLOCKS[connection.vendor], **extra
-        )
+        clock = clock_sql(connection.vendor, connection.timezone)
+        template = clock.replace("%", "%%")
+        return super().as_sql(compiler, connection, template=template, **extra)
 
 
 def from_now(seconds: float) -> Expression:
     """Return the database's time in so many seconds, as an expression."""
     delta = Value(timedelta(seconds=seconds), output_field=models.DurationField())
     return ExpressionWrapper(DbNow() + delta, output_field=models.DateTimeField())
-
-
-def clock_sql(vendor: str) -> str:
-    """Return the database's time as SQL, for a statement that has parameters."""
-    return _CLOCKS[vendor] % ()
 
 
 def database_now(using: str) -> datetime:

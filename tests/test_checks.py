@@ -155,6 +155,16 @@ def test_no_e002_with_time_zones(settings):
     assert checks.check_time_zone(None) == []
 
 
+@pytest.mark.parametrize(
+    ("zone", "found"),
+    [(None, []), ("Asia/Tehran", []), ("Europe/Berlin", ["E002"])],
+)
+def test_e002_where_an_hour_is_there_twice(write_to, zone, found):
+    settings = {"NAME": ":memory:", "OPTIONS": {}, "TIME_ZONE": zone}
+    write_to(DatabaseWrapper(settings, "probe"))
+    assert ids(checks.check_time_zone(None)) == found
+
+
 @pytest.mark.parametrize("options", [{}, {"transaction_mode": "DEFERRED"}])
 def test_e003_sqlite_that_defers_its_locks(sqlite, options):
     sqlite(**options)

@@ -20,14 +20,15 @@ from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
 from .datetime_columns import AccountMoments
-from .pages import AdminPart
+from .displays import user_name
+from .lookups import ListedLookups
 
 _SHOWN = (
     "account",
     "shown_paused_at",
     "shown_paused_until",
     "reason",
-    "paused_by",
+    "pauser",
     "failures",
     "pauses",
     "probe",
@@ -51,7 +52,7 @@ class PauseForm(forms.Form):
     )
 
 
-class AccountStateAdminMixin(AccountMoments, AdminPart):
+class AccountStateAdminMixin(ListedLookups, AccountMoments):
     """A list to read, with a page to pause or resume each account.
 
     For any ``ModelAdmin``, as MessageAdminMixin is.
@@ -72,6 +73,12 @@ class AccountStateAdminMixin(AccountMoments, AdminPart):
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
+
+    @admin.display(description=gettext_lazy("paused by"))
+    def pauser(self, state: AccountState) -> str:
+        """Return who paused the account, if a person did."""
+        key = state.paused_by_id
+        return str(self.get_empty_value_display()) if key is None else user_name(key)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Refuse: the services make these rows."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -25,6 +26,12 @@ from .pages import PagesMixin
 
 HIDDEN_TEXT = "•••"
 _OFFERED = "_negin_sms_offered"
+
+
+def user_name(key: Any) -> str:
+    """Return a user's name by their key: the row may lie in another database."""
+    user = get_user_model()._default_manager.filter(pk=key).first()
+    return str(user) if user else str(_("User %(key)s, now deleted") % {"key": key})
 
 
 def badge(kind: str, word: str, label: object) -> SafeString:
@@ -104,6 +111,12 @@ class MessageDisplays(MessageMoments, PagesMixin):
     def full_mobile(self, message: Message) -> SafeString:
         """Return the whole number."""
         return ltr(message.mobile)
+
+    @admin.display(description=_("created by"))
+    def author(self, message: Message) -> str:
+        """Return who wrote the message, where that is known."""
+        key = message.created_by_id
+        return self._nothing if key is None else user_name(key)
 
     @admin.display(description=_("text"))
     def shown_text(self, message: Message) -> SafeString:

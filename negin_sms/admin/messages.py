@@ -31,7 +31,7 @@ from .review import ReviewMixin
 Fieldsets = list[Any]
 
 _SAVE_AND_SEND = "_send"
-_DRAFT_FACTS = ("parts", "source", "created_by", "shown_created_at")
+_DRAFT_FACTS = ("parts", "source", "author", "shown_created_at")
 _DRAFT_FIELDSETS: Fieldsets = [
     (None, {"fields": ["account", "mobile", "text", "sensitive"]}),
     (_("Sending"), {"fields": ["scenario", ("line", "line2"), "template"]}),
@@ -65,7 +65,7 @@ _SENT_FIELDSETS: Fieldsets = [
         {
             "fields": [
                 ("group", "source", "idempotency_key"),
-                ("created_by", "shown_created_at"),
+                ("author", "shown_created_at"),
                 ("original_link", "resend_link"),
             ]
         },

@@ -26,8 +26,11 @@ class AccountState(models.Model):
         verbose_name=_("paused by"),
         null=True,
         blank=True,
-        on_delete=models.SET_NULL,
+        # As Message.created_by.
+        on_delete=models.DO_NOTHING,
         related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     failures = models.PositiveIntegerField(
         _("failures in a row"),

@@ -86,8 +86,11 @@ class Message(models.Model):
         verbose_name=_("created by"),
         null=True,
         blank=True,
-        on_delete=models.SET_NULL,
+        # Users may live in another database: a key, never joined.
+        on_delete=models.DO_NOTHING,
         related_name="+",
+        db_constraint=False,
+        db_index=False,
     )
     created_at = models.DateTimeField(_("created at"))
     resend_of = models.OneToOneField(

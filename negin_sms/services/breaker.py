@@ -165,7 +165,7 @@ def pause_account(
         paused_at=DbNow(),
         paused_until=end,
         reason=reason[:500],
-        paused_by=by,
+        paused_by_id=getattr(by, "pk", None),
         probe="",
         probe_until=None,
     )
@@ -196,7 +196,7 @@ _CLEAR: dict[str, object] = {
     "paused_at": None,
     "paused_until": None,
     "reason": "",
-    "paused_by": None,
+    "paused_by_id": None,
     "probe": "",
     "probe_until": None,
 }

@@ -48,6 +48,8 @@ def are_known(using: str) -> bool:
     connection = connections[using]
     if connection.vendor not in ("postgresql", "sqlite"):
         return False
+    if connection.vendor == "sqlite" and connection.settings_dict["TIME_ZONE"]:
+        return False  # they write UTC, and its columns hold local time
     # SQLite before 3.35 returns no rows either.
     return bool(connection.features.can_return_rows_from_bulk_insert)
 

@@ -1,0 +1,1 @@
+"""A project whose SMS tables live in a database of their own."""
