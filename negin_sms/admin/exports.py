@@ -29,7 +29,7 @@ from .spreadsheets import Rows, csv_response
 
 _CHUNK = 1_000
 _LONGEST_FILTER = 500
-_PRIVATE = (SEARCH_VAR, "mobile", "text")
+_PRIVATE = (SEARCH_VAR,)
 
 Cell = Callable[[Message], object]
 

@@ -52,6 +52,11 @@ class CappedPaginator(Paginator):
 class KeyedChangeList(ChangeList):
     """The list that reads a few rows by their keys, as they were counted."""
 
+    def get_ordering_field(self, field_name: Any) -> Any:
+        """Sort by what the list lets one sort by; Django asks of the address only."""
+        is_offered = field_name in (self.sortable_by or ())
+        return super().get_ordering_field(field_name) if is_offered else None
+
     def get_results(self, request: HttpRequest) -> None:
         """Find the page's rows, once."""
         super().get_results(request)

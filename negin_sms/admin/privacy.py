@@ -22,14 +22,12 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 
 from .displays import message_text, status_badge
+from .lookups import ListedLookups
 from .pages import PagesMixin
 from .searching import search_condition
 
-_NUMBER = "mobile"
-_TEXT = "text"
 
-
-class PrivacyMixin(PagesMixin):
+class PrivacyMixin(ListedLookups, PagesMixin):
     """The rights to see, the search, and the page that reveals a text."""
 
     search_fields = ["mobile", "gateway_id"]
@@ -85,15 +83,6 @@ class PrivacyMixin(PagesMixin):
             "back_url": self.with_filters(request, self.page_url("change", object_id)),
         }
         return self.draw(request, "reveal.html", context)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
-        """Refuse to filter by what the user may not see: answers tell it, too."""
-        column = lookup.partition("__")[0]
-        if column == _TEXT:
-            return False
-        if column == _NUMBER and not self.has_view_sensitive_permission(request):
-            return False
-        return super().lookup_allowed(lookup, value, request)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str

@@ -20,7 +20,7 @@ from negin_sms.models import SmsTemplate
 from negin_sms.segments import measure
 
 from .displays import ltr
-from .pages import AdminPart
+from .lookups import ListedLookups
 from .widgets import CountedTextarea
 
 _SHOWN = 60
@@ -64,7 +64,7 @@ class SmsTemplateForm(forms.ModelForm):
         return [(own, own), *choices] if gone else choices
 
 
-class SmsTemplateAdminMixin(AdminPart):
+class SmsTemplateAdminMixin(ListedLookups):
     """The texts, how long they are, and what has to be given for them.
 
     For any ``ModelAdmin``, as MessageAdminMixin is.

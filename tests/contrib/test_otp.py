@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
@@ -16,6 +17,7 @@ from negin_sms.contrib.codes import CodeNotSent
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from tests.contrib import require
+from tests.oracles import orders, tellers
 
 require("django_otp", "otp")
 
@@ -144,10 +146,11 @@ def test_number_that_is_none_is_not_saved(user):
         SMSDevice.objects.create(user=user, name="phone", mobile="nonsense")
 
 
-def staff(client, *rights: str) -> None:
+def staff(client, *rights: str):
     member = get_user_model().objects.create_user("clerk", is_staff=True)
     member.user_permissions.set(Permission.objects.filter(codename__in=rights))
     client.force_login(member)
+    return member
 
 
 @pytest.mark.parametrize("page", ["changelist", "change", "delete"])
@@ -182,3 +185,15 @@ def test_admin_finds_devices_by_user_and_shows_no_code(admin_client, device, liv
     assert "0939•••3300" not in admin_client.get(url, {"q": "ali"}).content.decode()
     change = reverse("admin:negin_sms_otp_smsdevice_change", args=[device.pk])
     assert device.token not in admin_client.get(change).content.decode()
+
+
+@pytest.mark.parametrize("rights", [["view_smsdevice"], ["view_sensitive_message"]])
+def test_address_of_the_list_asks_no_code_and_no_number(client, device, live, rights):
+    """``?token__startswith=2`` and every other look-up of every column."""
+    device.generate_challenge()
+    asks = staff(client, "view_smsdevice", *rights)
+    other = {"user": asks, "name": "other", "mobile": "09000000001"}
+    SMSDevice.objects.create(**other, confirmed=False)
+    admin = site._registry[SMSDevice]
+    assert tellers(admin, asks) == {"confirmed"}
+    assert orders(admin, asks) <= {"user", "name", "confirmed"}

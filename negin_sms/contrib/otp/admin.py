@@ -29,6 +29,10 @@ class SMSDeviceAdmin(admin.ModelAdmin):
     raw_id_fields = ["user"]
     search_help_text = _("By the name of the user.")
 
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
+        """Allow the list's own filter: by any other a code is asked digit by digit."""
+        return lookup in ("confirmed__exact", "confirmed__isnull")
+
     def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Search the users' names, whatever their model calls them."""
         return [f"user__{get_user_model().USERNAME_FIELD}"]
