@@ -16,7 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
-from negin_sms.services import dispatcher_is_missing
+from negin_sms.services import health
 
 from .actions import ACTIONS, SEND
 from .composing import ComposingMixin
@@ -203,9 +203,10 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Warn where messages are due and nobody sends them."""
+        """Say above the list what needs a person."""
         context = {
-            "is_dispatcher_missing": dispatcher_is_missing(),
+            "findings": health(),
+            "may_see_accounts": request.user.has_perm("negin_sms.view_accountstate"),
             "review_url": self.page_url("review"),
         }
         return super().changelist_view(request, context | (extra_context or {}))

@@ -21,6 +21,7 @@ from django.core.signals import setting_changed
 from negin_sms.exceptions import InvalidConfiguration
 
 from . import readers
+from .thresholds import THRESHOLDS, thresholds
 
 SETTING = "NEGIN_SMS"
 JALALI = "NEGIN_SMS_JALALI"
@@ -91,6 +92,10 @@ class Account:
     quiet_hours: tuple[time, time] | None = _key(None, readers.hours)
     # Pairs of (name, number) for ``template="otp"``.
     service_texts: tuple[tuple[str, int], ...] = _key((), readers.service_texts)
+    # Pairs of (a finding's code, from where on it is one).
+    thresholds: tuple[tuple[str, float | None], ...] = _key(
+        tuple(THRESHOLDS.items()), thresholds
+    )
 
     @property
     def is_live(self) -> bool:

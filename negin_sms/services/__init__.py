@@ -11,20 +11,19 @@ from negin_sms.services.dispatch.dispatcher import dispatch_queue
 from negin_sms.services.dispatch.sending import send_messages, send_sms
 from negin_sms.services.operations.decisions import resend, resolve
 from negin_sms.services.operations.doctor import examine
-from negin_sms.services.operations.findings import Diagnosis, Finding
-from negin_sms.services.operations.health import (
-    AccountStatus,
-    QueueStatus,
-    dispatcher_is_missing,
-    queue_status,
-)
+from negin_sms.services.operations.findings import Finding, Severity, worst
+from negin_sms.services.operations.health import health
 from negin_sms.services.operations.holds import (
     HoldReport,
     ReleaseReport,
     hold_queue,
     release_queue,
 )
-from negin_sms.services.operations.overview import AccountGlance, Glance, glance
+from negin_sms.services.operations.overview import (
+    AccountOverview,
+    Overview,
+    overview,
+)
 from negin_sms.services.operations.purge import PurgeReport, purge_messages
 from negin_sms.services.operations.redaction import redact_sensitive_texts
 from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
@@ -43,30 +42,28 @@ from .breaker import pause_account, resume_account
 from .reports import ActionReport, DispatchReport, PollReport
 
 __all__ = [
-    "AccountGlance",
-    "AccountStatus",
+    "AccountOverview",
     "ActionReport",
     "DeliveryStatistics",
-    "Diagnosis",
     "DispatchReport",
     "Finding",
-    "Glance",
     "HoldReport",
+    "Overview",
     "PollReport",
     "PurgeReport",
-    "QueueStatus",
     "ReleaseReport",
+    "Severity",
     "aqueue_sms",
     "arefresh_states",
     "asend_sms",
     "cancel",
     "delivery_statistics",
     "dispatch_queue",
-    "dispatcher_is_missing",
     "examine",
     "expire_claims",
-    "glance",
+    "health",
     "hold_queue",
+    "overview",
     "pause_account",
     "poll_states",
     "purge_drafts",
@@ -74,7 +71,6 @@ __all__ = [
     "queue_many",
     "queue_messages",
     "queue_sms",
-    "queue_status",
     "redact_sensitive_texts",
     "refresh_states",
     "release_queue",
@@ -85,4 +81,5 @@ __all__ = [
     "send_sms",
     "stop_after",
     "stop_on_signals",
+    "worst",
 ]

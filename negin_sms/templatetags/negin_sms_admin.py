@@ -9,7 +9,7 @@ from django.template import Context
 
 from negin_sms.dates import day_words, moment_words
 from negin_sms.models import AccountState, Message
-from negin_sms.services import glance
+from negin_sms.services import health, overview
 
 register = template.Library()
 register.filter("day", day_words)
@@ -26,7 +26,8 @@ def negin_sms_overview(context: Context) -> dict[str, Any]:
     may_see_accounts = _may_see(context, AccountState)
     return {
         "request": context.get("request"),
-        "glance": glance() if may_see_messages or may_see_accounts else None,
+        "findings": health() if may_see_messages else (),
+        "overview": overview() if may_see_accounts else None,
         "may_see_messages": may_see_messages,
         "may_see_accounts": may_see_accounts,
     }

@@ -264,12 +264,12 @@ class TestPreview:
 
     def test_warns_of_what_keeps_it_from_leaving(self, admin_client):
         group = draft(admin_client)
-        assert "run dispatch_sms_queue" in words_of(preview(admin_client, group))
+        assert "No dispatcher runs" in words_of(preview(admin_client, group))
         services.pause_account("default", reason="no credit")
         AccountState.objects.update(dispatcher_seen_at=timezone.now())
         words = words_of(preview(admin_client, group))
         assert "no credit" in words
-        assert "run dispatch_sms_queue" not in words
+        assert "No dispatcher runs" not in words
 
     def test_group_without_drafts_leads_to_its_messages(self, admin_client):
         response = preview(admin_client, "g & h")

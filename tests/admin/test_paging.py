@@ -34,7 +34,8 @@ def test_few_rows_are_searched_once_and_read_by_key(admin_client):
     keys = make(70, flag=Flag.OTHER_MOBILE)
     with CaptureQueriesContext(connection) as queries:
         assert shown(admin_client, flag__exact="other_mobile") == keys[:50]
-    searches = [q["sql"] for q in queries if "other_mobile" in q["sql"]]
+    ours = [q["sql"] for q in queries if "asked_0" not in q["sql"]]  # health's
+    searches = [sql for sql in ours if "other_mobile" in sql]
     assert len(searches) == 2
     assert not any("COUNT(" in sql for sql in searches)
     assert " IN (" in searches[1]
@@ -69,7 +70,8 @@ class TestMany:
             response = admin_client.get(LIST)
         assert response.context["cl"].result_count == 110
         assert "There are more than 110." in response.content.decode()
-        (count,) = (q["sql"] for q in queries if "COUNT(" in q["sql"])
+        counting = [q["sql"] for q in queries if "COUNT(" in q["sql"]]
+        (count,) = (sql for sql in counting if "asked_0" not in sql)  # health's
         assert "LIMIT 111" in count
 
     def test_limit_itself_is_an_exact_count(self, admin_client):
@@ -101,7 +103,7 @@ def test_number_of_queries_does_not_grow(admin_client, django_assert_num_queries
         with CaptureQueriesContext(connection) as queries:
             shown(admin_client)
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 7
+    assert counts[0] == counts[1] <= 11
 
 
 def test_count_reaches_as_far_as_every_action():

@@ -298,7 +298,7 @@ def test_index_tells_each_what_they_may_see(role):
     make(status=Status.UNCERTAIN)
     AccountState.objects.create(account="default", reason="no credit", paused_at=NOW)
     response = log_in(role).get("/admin/negin_sms/")
-    told = "1 uncertain message waits" in response.text, "no credit" in response.text
+    told = "1 message is uncertain" in response.text, "no credit" in response.text
     may_see = role in ("viewer", "operator", "superuser")
     assert told == (may_see, may_see)
 

@@ -45,6 +45,8 @@ def test_settings_table_has_the_defaults(key):
     default: Any = {f.name: f.default for f in fields(conf.Account)}[key]
     if key.endswith("_caps") or key == "service_texts":
         assert (text, default) == ("None", ())
+    elif key == "thresholds":
+        assert text == "below"
     elif key == "poll_schedule":
         assert text == f"{default[0]:g} s … {default[-1] / 3600:g} h"
     elif key in ("username", "password"):

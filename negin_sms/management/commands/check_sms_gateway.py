@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -12,42 +9,24 @@ from django.core.management import BaseCommand
 
 from negin_sms import services
 
-from ._arguments import plain_errors
-
-NEEDS_A_PERSON = 2
+from ._findings import add_arguments, finish, judge
 
 
 class Command(BaseCommand):
-    """Examine everything; exit with 2 when something needs a person."""
+    """Examine everything; exit by the worst finding."""
 
     help = (
         "Look at the settings, the way to the SMS gateway, the credentials, the clocks, "
-        "the dispatcher and the poller. Sends nothing, changes nothing. Exit status 2: "
-        "something needs a person; 1: could not look (database)."
+        "and all that sms_queue_status looks at. Sends nothing, changes nothing. Exit "
+        "status, as Nagios has it: 0 ok, 1 warning, 2 critical, 3 could not look."
     )
     # What is wrong with the settings is a finding like the others.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the account and the form of the output."""
-        parser.add_argument("--account", help="only this account; default: all")
-        parser.add_argument("--json", action="store_true", help="for programs")
+        """Declare the account, the thresholds and the form of the output."""
+        add_arguments(parser)
 
-    def handle(self, *args: Any, account: str | None, **options: Any) -> None:
-        """Print the findings, then exit by the worst of them."""
-        with plain_errors():
-            diagnosis = services.examine(account=account)
-        if options["json"]:
-            data = {"level": diagnosis.level, **dataclasses.asdict(diagnosis)}
-            self.stdout.write(json.dumps(data, indent=2))
-        else:
-            for finding in diagnosis.findings:
-                self.stdout.write(_line(finding))
-        if not diagnosis.is_well:
-            sys.exit(NEEDS_A_PERSON)
-
-
-def _line(finding: services.Finding) -> str:
-    where = " ".join(filter(None, (finding.account, finding.subject)))
-    line = f"{finding.level.upper():<8} {where}: {finding.words}"
-    return f"{line}\n{'':<8} → {finding.advice}" if finding.advice else line
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Examine, print, exit."""
+        finish(self, judge(services.examine, options), options)

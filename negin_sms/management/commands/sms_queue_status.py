@@ -2,49 +2,61 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import json
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management import BaseCommand
-from django.core.serializers.json import DjangoJSONEncoder
+from django.db import DatabaseError
 from django.utils.timezone import localtime
 
 from negin_sms import services
+from negin_sms.exceptions import InvalidConfiguration
 
-from ._arguments import plain_errors
-
-NEEDS_A_PERSON = 2
+from ._findings import add_arguments, finish, judge
 
 
 class Command(BaseCommand):
-    """Print the status; exit with 2 when something needs a person."""
+    """Print the verdict, the findings and the accounts; exit by the verdict."""
 
-    help = "Show the SMS queue; exits with 2 when something needs a person."
+    help = (
+        "Show what needs a person, and how the SMS queue stands. Exit status, as "
+        "Nagios has it: 0 ok, 1 warning, 2 critical, 3 could not look."
+    )
+    # What is wrong with the settings is a finding like the others.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the form of the output."""
-        parser.add_argument("--json", action="store_true", help="for programs")
+        """Declare the account, the thresholds and the form of the output."""
+        add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print, then exit by what was found."""
-        with plain_errors():
-            status = services.queue_status()
-        if options["json"]:
-            data = {**dataclasses.asdict(status), "problems": status.problems}
-            self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder, indent=2))
-        else:
-            for account in status.accounts:
-                self.stdout.write("\n".join(_lines(account)))
-        if status.problems:
-            sys.exit(NEEDS_A_PERSON)
+        """Judge, print, exit."""
+        with contextlib.suppress(DatabaseError):
+            services.expire_claims()
+        findings = judge(services.health, options)
+        accounts = _accounts(options["account"])
+        more = {"accounts": [dataclasses.asdict(each) for each in accounts]}
+        lines = [line for each in accounts for line in _lines(each)]
+        finish(self, findings, options, more, lines)
 
 
-def _lines(account: services.AccountStatus) -> list[str]:
-    held = f" ({account.held} of the queued held)" if account.held else ""
-    counts = ", ".join(f"{name} {n}" for name, n in sorted(account.messages.items()))
+def _accounts(account: str | None) -> tuple[services.AccountOverview, ...]:
+    try:
+        return services.overview(account=account).accounts
+    except (DatabaseError, InvalidConfiguration):
+        return ()  # a finding says it
+
+
+def _lines(account: services.AccountOverview) -> list[str]:
+    names = ("drafts", "queued", "due", "held", "sending", "uncertain", "states_due")
+    counts = {name: getattr(account, name) for name in names}
+    told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+    lately = ", ".join(
+        f"{name} {getattr(account, name)}"
+        for name in ("accepted", "rejected", "expired")
+    )
     seen = {
         "dispatcher": account.dispatcher_seen_at,
         "poller": account.poller_seen_at,
@@ -54,10 +66,6 @@ def _lines(account: services.AccountStatus) -> list[str]:
         for who, at in seen.items()
     ]
     return [
-        f"{account.account}: {counts or 'no messages'}{held}",
-        f"  {account.due} due, the oldest for {account.oldest_due_seconds:.0f} s; "
-        f"{account.states_due} states to ask for, "
-        f"the oldest for {account.oldest_state_due_seconds:.0f} s",
+        f"{account.account}: {told or 'nothing waits'}; in the last hour {lately}",
         f"  {', '.join(signs)}",
-        *(f"  ! {text.partition(': ')[2]}" for text in account.problems),
     ]

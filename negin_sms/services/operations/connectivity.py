@@ -11,48 +11,49 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.gateway import probe
 
-from .findings import Finding, Looking, judge_clock
+from .findings import Finding, critical, note, warning
+from .health import clock_finding
 
 _RENEW_BEFORE = timedelta(days=14)
+_CLOCK_TOLERANCE = 10.0  # seconds; an answer's time is told in whole ones
 
 
-def examine(account: conf.Account, looking: Looking) -> Generator[Finding, None, bool]:
+def examine(account: conf.Account) -> Generator[Finding, None, bool]:
     """Go the way to an account's gateway; return whether it is open.
 
     Raise InvalidConfiguration for a CA_FILE that cannot be read.
     """
     way = probe.look(account)
-    yield from _findings(way, account, looking)
+    yield from _findings(way, account)
     return way.failed in (None, probe.Step.ANSWER)
 
 
-def _findings(
-    way: probe.Way, account: conf.Account, looking: Looking
-) -> Iterator[Finding]:
+def _findings(way: probe.Way, account: conf.Account) -> Iterator[Finding]:
+    alias = account.alias
     if way.unseen:
         words = _("The proxy %(host)s hides what is behind it; not looked at.")
-        yield looking.ok("connection", words % {"host": way.peer})
+        yield note("connection", words % {"host": way.peer}, alias)
         return
-    yield _name(way, looking)
+    yield _name(way, alias)
     if way.failed is not probe.Step.NAME:
-        yield _connection(way, looking)
+        yield _connection(way, alias)
         if way.failed is not probe.Step.CONNECTION and account.is_encrypted:
-            yield _tls(way, account, looking)
+            yield _tls(way, account)
     if way.failed in (None, probe.Step.ANSWER):
-        yield _gateway_clock(way, looking)
+        yield _gateway_clock(way, alias)
 
 
-def _name(way: probe.Way, looking: Looking) -> Finding:
+def _name(way: probe.Way, alias: str) -> Finding:
     if way.failed is probe.Step.NAME:
         words = _("The name %(host)s cannot be resolved (%(cause)s).")
         advice = _("Check BASE_URL, or the proxy, and this machine's name servers.")
         values = {"host": way.peer, "cause": way.cause}
-        return looking.failure("name", words % values, advice)
+        return critical("name", words % values, advice, alias)
     values = {"host": way.peer, "addresses": ", ".join(way.addresses)}
-    return looking.ok("name", _("%(host)s is %(addresses)s.") % values)
+    return note("name", _("%(host)s is %(addresses)s.") % values, alias)
 
 
-def _connection(way: probe.Way, looking: Looking) -> Finding:
+def _connection(way: probe.Way, alias: str) -> Finding:
     values = {"place": f"{way.peer}:{way.port}", "cause": way.cause}
     if way.failed is probe.Step.CONNECTION:
         words = _("No connection to %(place)s (%(cause)s).")
@@ -60,26 +61,27 @@ def _connection(way: probe.Way, looking: Looking) -> Finding:
             "Check BASE_URL, the firewall, and whether the gateway allows this "
             "server's address."
         )
-        return looking.failure("connection", words % values, advice)
-    return looking.ok("connection", _("%(place)s can be reached.") % values)
+        return critical("connection", words % values, advice, alias)
+    return note("connection", _("%(place)s can be reached.") % values, alias)
 
 
-def _tls(way: probe.Way, account: conf.Account, looking: Looking) -> Finding:
+def _tls(way: probe.Way, account: conf.Account) -> Finding:
+    alias = account.alias
     if way.failed is probe.Step.TLS:
         words = _("No secure connection to %(host)s (%(cause)s).")
         values = {"host": account.host, "cause": way.cause}
-        return looking.failure("tls", words % values, _tls_advice(way.verify_code))
+        return critical("tls", words % values, _tls_advice(way.verify_code), alias)
     if way.ends_at is None:
-        return looking.ok("tls", _("The connection is secure."))
+        return note("tls", _("The connection is secure."), alias)
     left = way.ends_at - timezone.now()
     words = _("%(version)s; the certificate is valid for %(days)d more days.")
     words %= {"version": way.tls_version, "days": left.days}
     if left > _RENEW_BEFORE:
-        return looking.ok("tls", words)
+        return note("tls", words, alias)
     advice = _(
         "Ask the gateway's operator to renew it; after that day nothing can be sent."
     )
-    return looking.warning("tls", words, advice)
+    return warning("certificate", words, advice, alias)
 
 
 def _tls_advice(verify_code: int) -> str:
@@ -103,7 +105,11 @@ _OUT_OF_TIME = (9, 10)  # not valid yet, expired
 _OTHER_NAME = (62, 64)  # of a host name, of an address
 
 
-def _gateway_clock(way: probe.Way, looking: Looking) -> Finding:
+def _gateway_clock(way: probe.Way, alias: str) -> Finding:
     if way.ahead is None:
-        return looking.ok("clock", _("The gateway does not tell the time."))
-    return judge_clock("clock", _("the gateway's"), way.ahead, looking)
+        return note("gateway_clock", _("The gateway does not tell the time."), alias)
+    whose = _("the gateway's")
+    if abs(way.ahead) >= _CLOCK_TOLERANCE:
+        return clock_finding("gateway_clock", whose, way.ahead, alias)
+    words = _("This machine's clock agrees with %(whose)s.") % {"whose": whose}
+    return note("gateway_clock", words, alias)

@@ -1,186 +1,272 @@
-"""How the queue stands, and what of it needs a person."""
+"""One judgement of how the app stands: findings, which all else only formats.
+
+To add a finding about an account: a rule in ``account_health``, its threshold in
+``conf.thresholds``, its page in the runbook.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from django.db.models import Count
+from django.db import DatabaseError
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from negin_sms import conf
-from negin_sms.choices import Status
-from negin_sms.exceptions import InvalidMessage
-from negin_sms.models import AccountState, Message
-from negin_sms.querysets import database_now, from_now
-from negin_sms.services import breaker
-from negin_sms.services.database import write_alias
-from negin_sms.services.outbox.claims import expire_claims
-from negin_sms.services.submission.compose import find_account
+from negin_sms.exceptions import InvalidConfiguration
 
-# A dispatcher and a poller leave a sign of life every half minute; cron starts
-# them once a minute.
-MISSING_AFTER = timedelta(minutes=5)
+from . import account_health
+from .findings import (
+    CAP,
+    Case,
+    Finding,
+    Rule,
+    Severity,
+    Thresholds,
+    at_least,
+    critical,
+    database_is_away,
+)
+from .overview import Overview, overview
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountStatus:
-    """One account: messages by status, waiting times in seconds, signs of life."""
-
-    account: str
-    messages: dict[str, int]
-    held: int
-    due: int
-    oldest_due_seconds: float
-    states_due: int
-    oldest_state_due_seconds: float
-    paused: bool
-    paused_until: datetime | None
-    pause_reason: str
-    dispatcher_seen_at: datetime | None
-    poller_seen_at: datetime | None
-    problems: tuple[str, ...]
+_CLOCK_LIMIT = 300.0  # s, from which on messages expire or wait wrongly
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueStatus:
-    """All accounts; claims that had run out became uncertain just now."""
+def health(
+    *, account: str | None = None, thresholds: Thresholds | None = None
+) -> tuple[Finding, ...]:
+    """Judge one account or all; read only, and cheap beside a million messages.
 
-    accounts: tuple[AccountStatus, ...]
-    expired_claims: int
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """Return a sentence for each thing that needs a person."""
-        return tuple(text for account in self.accounts for text in account.problems)
-
-
-def queue_status() -> QueueStatus:
-    """Look at every account's messages, claims and signs of life."""
-    using = write_alias()
-    expired_claims = expire_claims()
-    now = database_now(using)
-    accounts = tuple(_look_at(a, now, using) for a in conf.get_accounts())
-    return QueueStatus(accounts=accounts, expired_claims=expired_claims)
-
-
-def dispatcher_is_missing() -> bool:
-    """Return whether messages are due that no dispatcher has come for lately.
-
-    Costs a look at the small table of accounts, and one EXISTS on the queue's index
-    for the accounts that look abandoned.
-    """
-    using = write_alias()
-    oldest = from_now(-MISSING_AFTER.total_seconds())
-    alive = AccountState.objects.using(using).filter(dispatcher_seen_at__gt=oldest)
-    seen = set(alive.values_list("account", flat=True))
-    unseen = [a.alias for a in conf.get_accounts() if a.alias not in seen]
-    due = Message.objects.using(using).due().filter(account__in=unseen)
-    return bool(unseen) and due.exists()
-
-
-def obstacles(alias: str) -> tuple[str, ...]:
-    """Return a sentence for each thing that keeps an account's queue from leaving.
-
-    Asked before anything is due, so an idle queue counts for nothing here.
+    ``thresholds`` stand in for the settings' THRESHOLDS, by code; None leaves a
+    finding out. Settings that cannot be read and a database that cannot be used are
+    findings too. Raise InvalidConfiguration for an account that is not configured.
     """
     try:
-        account = find_account(alias)
-    except InvalidMessage as error:
-        return (str(error.reason),)
-    if not account.dispatch:
-        return (_("Sending is switched off for this account (DISPATCH)."),)
-    using = write_alias()
-    # Read only: a page that is merely looked at makes no row.
-    states = AccountState.objects.using(using).filter(account=alias)
-    state = states.first() or AccountState(account=alias)
-    found = []
-    if state.is_paused:
-        found.append(_("The account is paused: %(why)s") % {"why": state.reason})
-    seen_at = state.dispatcher_seen_at
-    missing = seen_at is None or database_now(using) - seen_at > MISSING_AFTER
-    # A waker starts the dispatcher when there is something to do.
-    if missing and not account.waker:
-        found.append(_("No dispatcher was seen for 5 minutes: run dispatch_sms_queue."))
+        accounts = conf.get_accounts()
+    except InvalidConfiguration as error:
+        return (_unreadable(error),)
+    if account is not None:
+        accounts = (conf.get_account(account),)
+    chosen = [{**dict(each.thresholds), **(thresholds or {})} for each in accounts]
+    try:
+        began = timezone.now()
+        seen = overview(account=account, drafts_older_than=_oldest_draft(chosen))
+    except DatabaseError as error:
+        return (database_is_away(error),)
+    found = list(_of_all(seen, chosen[0] if chosen else {}, began))
+    for each, stands, limits in zip(accounts, seen.accounts, chosen, strict=True):
+        found += _of_account(Case(each, stands, seen.now, limits))
     return tuple(found)
 
 
-def _look_at(account: conf.Account, now: datetime, using: str) -> AccountStatus:
-    state = breaker.get_state(account.alias, using)
-    rows = Message.objects.using(using).filter(account=account.alias)
-    due = rows.due(now).order_by("due_at")
-    asked = rows.due_for_poll(now).order_by("poll_at")
-    counts = rows.order_by().values_list("status").annotate(Count("pk"))
-    held = rows.held().count()
-    oldest_due = due.values_list("due_at", flat=True).first()
-    oldest_asked = asked.values_list("poll_at", flat=True).first()
-    messages = dict(counts)
-    return AccountStatus(
-        account=account.alias,
-        messages=messages,
-        held=held,
-        due=due.count(),
-        oldest_due_seconds=_age(oldest_due, now),
-        states_due=asked.count(),
-        oldest_state_due_seconds=_age(oldest_asked, now),
-        paused=state.is_paused,
-        paused_until=state.paused_until,
-        pause_reason=state.reason,
-        dispatcher_seen_at=state.dispatcher_seen_at,
-        poller_seen_at=state.poller_seen_at,
-        problems=tuple(
-            _problems(
-                account.alias, state, messages, held, oldest_due, oldest_asked, now
-            )
-        ),
+def obstacles(alias: str) -> tuple[Finding, ...]:
+    """Return the findings that keep messages of an account from leaving."""
+    try:
+        found = health(account=alias)
+    except InvalidConfiguration as error:
+        return (critical("account_gone", str(error)),)
+    return tuple(each for each in found if each.code in account_health.BLOCKING)
+
+
+def _unreadable(error: InvalidConfiguration) -> Finding:
+    advice = _("Correct the settings, then restart what runs.")
+    return critical("settings", str(error), advice)
+
+
+def _oldest_draft(chosen: Sequence[Thresholds]) -> float:
+    ages = [each.get("drafts_forgotten") for each in chosen]
+    return min((age for age in ages if age is not None), default=0.0)
+
+
+def _of_all(seen: Overview, limits: Thresholds, began: datetime) -> Iterator[Finding]:
+    """Yield what concerns no account of the settings, by the first one's thresholds."""
+    clock, zone = limits.get("database_clock"), limits.get("time_zone_data")
+    gone = limits.get("account_gone")
+    if clock is not None:
+        middle = began + (timezone.now() - began) / 2
+        ahead = (middle - seen.now).total_seconds()
+        if abs(ahead) >= clock:
+            yield clock_finding("database_clock", _("the database's"), ahead)
+    if zone is not None and _tehran_is_old():
+        yield _old_time_zones()
+    for alias, count in seen.gone.items() if gone is not None else ():
+        if count >= (gone or 1):
+            yield _gone(alias, count)
+
+
+def clock_finding(code: str, whose: str, ahead: float, account: str = "") -> Finding:
+    """Return the finding for a clock that is so many seconds ahead of another."""
+    words = (
+        _("This machine's clock is %(seconds)d s ahead of %(whose)s.")
+        if ahead > 0
+        else _("This machine's clock is %(seconds)d s behind %(whose)s.")
+    ) % {"seconds": abs(ahead), "whose": whose}
+    serious = abs(ahead) > _CLOCK_LIMIT
+    return Finding(
+        code=code,
+        severity=Severity.CRITICAL if serious else Severity.WARNING,
+        text=words,
+        advice=_("Have the clocks set by NTP: timedatectl set-ntp true."),
+        account=account,
+        value=abs(ahead),
     )
 
 
-def _problems(
-    alias: str,
-    state: AccountState,
-    messages: dict[str, int],
-    held: int,
-    oldest_due: datetime | None,
-    oldest_asked: datetime | None,
-    now: datetime,
-) -> list[str]:
-    found = []
-    if uncertain := messages.get(Status.UNCERTAIN, 0):
-        found.append(
-            ngettext(
-                "%(count)d message is uncertain: look in the panel, then resolve it.",
-                "%(count)d messages are uncertain: look in the panel, then resolve them.",
-                uncertain,
-            )
-            % {"count": uncertain}
-        )
-    if held:
-        found.append(
-            ngettext(
-                "%(count)d message is held: look at it, then release or cancel it.",
-                "%(count)d messages are held: look at them, then release or cancel them.",
-                held,
-            )
-            % {"count": held}
-        )
-    if state.is_paused:
-        found.append(_("The account is paused: %(why)s") % {"why": state.reason})
-    if _waits_alone(oldest_due, state.dispatcher_seen_at, now) and not state.is_paused:
-        found.append(_("Messages are due and no dispatcher runs: dispatch_sms_queue."))
-    if _waits_alone(oldest_asked, state.poller_seen_at, now):
-        found.append(_("States are due and no poller runs: poll_sms_states."))
-    return [f"{alias}: {text}" for text in found]
+def _tehran_is_old() -> bool:
+    """Return whether the time zones are of before Iran's last law on them."""
+    summer = datetime(2023, 7, 1, tzinfo=ZoneInfo("Asia/Tehran"))
+    return summer.utcoffset() != timedelta(hours=3, minutes=30)
 
 
-def _waits_alone(
-    waiting: datetime | None, seen_at: datetime | None, now: datetime
-) -> bool:
-    """Return whether something waits and nobody came by for five minutes."""
-    missing = seen_at is None or now - seen_at > MISSING_AFTER
-    return waiting is not None and now - waiting > MISSING_AFTER and missing
+def _old_time_zones() -> Finding:
+    return Finding(
+        code="time_zone_data",
+        severity=Severity.WARNING,
+        text=_("The time zone data is old: it gives Iran a summer time."),
+        advice=_("Update the system's tzdata, or run: pip install --upgrade tzdata."),
+        value=1.0,
+    )
 
 
-def _age(moment: datetime | None, now: datetime) -> float:
-    return max(0.0, (now - moment).total_seconds()) if moment else 0.0
+def _gone(alias: str, count: int) -> Finding:
+    text = ngettext(
+        "%(count)s message waits in an account that the settings do not have.",
+        "%(count)s messages wait in an account that the settings do not have.",
+        count,
+    )
+    return Finding(
+        code="account_gone",
+        severity=Severity.WARNING,
+        text=text % {"count": at_least(count)},
+        advice=_("Put the alias back into the settings, or cancel the messages."),
+        account=alias,
+        count=min(count, CAP),
+        is_capped=count > CAP,
+        value=float(min(count, CAP)),
+    )
+
+
+def _of_account(case: Case) -> Iterator[Finding]:
+    """Yield what is wrong with an account, what keeps its messages back first."""
+    for code, rule in _RULES.items():
+        limit = case.limit(code)
+        if limit is not None and (finding := rule(case, limit)):
+            yield finding
+
+
+def _uncertain(case: Case, limit: float) -> Finding | None:
+    count = case.stands.uncertain
+    text = ngettext(
+        "%(count)s message is uncertain: it may have been sent.",
+        "%(count)s messages are uncertain: they may have been sent.",
+        count,
+    )
+    advice = _("Look in the gateway's panel, then resolve: resolve_sms_message.")
+    since = case.stands.uncertain_since
+    found = case.counted("uncertain", text, advice, count=count, since=since)
+    return found if count >= max(1, limit) else None
+
+
+def _held(case: Case, limit: float) -> Finding | None:
+    count = case.stands.held
+    text = ngettext(
+        "%(count)s message is held, and leaves only when somebody releases it.",
+        "%(count)s messages are held, and leave only when somebody releases them.",
+        count,
+    )
+    advice = _("Look at them, then cancel or release: hold_sms_queue --release.")
+    found = case.counted("held", text, advice, count=count)
+    return found if count >= max(1, limit) else None
+
+
+def _rejected(case: Case, limit: float) -> Finding | None:
+    count = case.stands.rejected
+    text = ngettext(
+        "%(count)s message of the last hour was rejected.",
+        "%(count)s messages of the last hour were rejected.",
+        count,
+    )
+    advice = _("See “Answer” on their pages; correct the cause, then send again.")
+    of = count + case.stands.accepted
+    return _share(case, "rejected", text, advice, count, of, limit)
+
+
+def _expired(case: Case, limit: float) -> Finding | None:
+    count = case.stands.expired
+    text = ngettext(
+        "%(count)s message expired within the last hour before it could be sent.",
+        "%(count)s messages expired within the last hour before they could be sent.",
+        count,
+    )
+    advice = _("See what kept them: a pause, RATE, quiet hours, or a short EXPIRES_IN.")
+    of = count + case.stands.accepted + case.stands.rejected
+    return _share(case, "expired", text, advice, count, of, limit)
+
+
+def _share(
+    case: Case, code: str, text: str, advice: str, count: int, of: int, limit: float
+) -> Finding | None:
+    if count < _FEW or count / of < limit:
+        return None
+    share = count / of
+    severity = Severity.CRITICAL if share >= _MOST else Severity.WARNING
+    return case.counted(code, text, advice, count=count, value=share, severity=severity)
+
+
+_FEW = 5  # fewer are no share of anything
+_MOST = 0.8
+
+
+def _flagged(case: Case, limit: float) -> Finding | None:
+    count = case.stands.flagged
+    text = ngettext(
+        "%(count)s message of the last day has a flag.",
+        "%(count)s messages of the last day have a flag.",
+        count,
+    )
+    advice = _("Filter the list by flag: each page says what the gateway did.")
+    found = case.counted("flagged", text, advice, count=count)
+    return found if count >= max(1, limit) else None
+
+
+def _long_lease(case: Case, limit: float) -> Finding | None:
+    ends = case.stands.longest_lease_until
+    beyond = (ends - case.now).total_seconds() - case.account.lease if ends else 0.0
+    if ends is None or beyond < limit:
+        return None
+    return case.finding(
+        "long_lease",
+        Severity.WARNING,
+        _("A claim ends %(seconds)d s later than LEASE allows.") % {"seconds": beyond},
+        _("A clock was wrong. If its worker is gone, look in the panel or wait."),
+        count=1,
+        value=beyond,
+        until=ends,
+    )
+
+
+def _drafts_forgotten(case: Case, limit: float) -> Finding | None:
+    count = case.stands.drafts_forgotten
+    text = ngettext(
+        "%(count)s draft was never confirmed.",
+        "%(count)s drafts were never confirmed.",
+        count,
+    )
+    advice = _("Confirm or delete them: filter the list by status.")
+    found = case.counted("drafts_forgotten", text, advice, count=count, value=limit)
+    return found if count else None
+
+
+_RULES: dict[str, Rule] = {
+    **account_health.RULES,
+    "uncertain": _uncertain,
+    "held": _held,
+    "rejected": _rejected,
+    "expired": _expired,
+    "flagged": _flagged,
+    "long_lease": _long_lease,
+    "drafts_forgotten": _drafts_forgotten,
+}

@@ -1,109 +1,277 @@
-"""What an operator has to know at first glance, for a few bounded queries.
+"""How each account stands: counts and moments, at the same cost beside a million rows.
 
-``queue_status`` counts everything and clears up; a page that is opened all day does
-neither.
+Everything is asked in one statement. Counts are counted inside a LIMIT, moments are
+read from the end of an index.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Count, F
+from django.contrib.auth import get_user_model
+from django.db.models import DateTimeField, F, IntegerField, Subquery
+from django.utils import timezone
 
 from negin_sms import conf
-from negin_sms.choices import Priority, Status
+from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.database import write_alias
 
-from .health import MISSING_AFTER
+from .findings import CAP
 
-_CAP = 1_000
+LATELY = timedelta(hours=1)
+_FLAGGED_LATELY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccountGlance:
-    """One account; ``pk`` is that of its AccountState, None before there is one."""
+class AccountOverview:
+    """One account; every count is ``CAP + 1`` (1,001) where there are more.
+
+    ``due`` may leave now, ``queued`` will. ``uncertain`` leaves out what was sent
+    again. ``accepted``, ``rejected`` and ``expired`` are of the last hour, ``flagged``
+    of the last day. ``pk`` is that of the AccountState, None before there is one.
+    """
 
     account: str
     pk: int | None
-    paused: bool
+    drafts: int
+    drafts_forgotten: int
+    queued: int
+    due: int
+    oldest_due_at: datetime | None
+    held: int
+    sending: int
+    longest_lease_until: datetime | None
+    uncertain: int
+    uncertain_since: datetime | None
+    accepted: int
+    rejected: int
+    expired: int
+    flagged: int
+    states_due: int
+    oldest_state_due_at: datetime | None
+    paused_at: datetime | None
     paused_until: datetime | None
+    paused_by: str  # a user's name, or ""
     pause_reason: str
-    dispatcher_is_alive: bool
     dispatcher_seen_at: datetime | None
-    poller_is_alive: bool
     poller_seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
-    """How many messages wait for a person, and how the accounts stand.
+class Overview:
+    """All accounts at one moment of the database's clock.
 
-    ``undecided`` are uncertain, ``held`` wait to be released. ``there_are_more``
-    undecided ones, ``more_are_held``: it is at least so many, no more were looked at.
+    ``gone`` counts what waits in accounts that the settings have no more.
     """
 
-    undecided: int
-    there_are_more: bool
-    held: int
-    more_are_held: bool
-    accounts: tuple[AccountGlance, ...]
+    now: datetime
+    accounts: tuple[AccountOverview, ...]
+    gone: dict[str, int]
 
 
-def glance() -> Glance:
-    """Look at what waits for a person, 1,000 of each at most, and at the accounts."""
+def overview(
+    *, account: str | None = None, drafts_older_than: float = 7 * 86_400
+) -> Overview:
+    """Look at one account or at all; read only.
+
+    Raise InvalidConfiguration for an account that is not configured.
+    """
     using = write_alias()
-    uncertain = Message.objects.using(using).filter(status=Status.UNCERTAIN)
-    # Counted inside a LIMIT: a million of them cost no more than a thousand.
-    few = uncertain.order_by().values("pk", child=F("resent_as"))[: _CAP + 1]
-    counts = few.aggregate(found=Count("pk"), resent=Count("child"))
-    held = held_rows(using).count()
-    return Glance(
-        undecided=counts["found"] - counts["resent"],
-        there_are_more=counts["found"] > _CAP,
-        held=min(held, _CAP),
-        more_are_held=held > _CAP,
-        accounts=_look_at_accounts(using),
-    )
-
-
-def held_rows(using: str) -> MessageQuerySet:
-    """Return the held messages, one more than the cap at the most.
-
-    Account and priority are named for the queue's index, which has them before the
-    due time: without them all that is queued would be read, and not what is held.
-    """
-    aliases = [account.alias for account in conf.get_accounts()]
-    held = Message.objects.using(using).held()
-    held = held.filter(account__in=aliases, priority__in=Priority.values)
-    return held.order_by()[: _CAP + 1]
-
-
-def _look_at_accounts(using: str) -> tuple[AccountGlance, ...]:
-    aliases = [account.alias for account in conf.get_accounts()]
-    rows = AccountState.objects.using(using).filter(account__in=aliases)
-    states = {row.account: row for row in rows}
+    accounts = [conf.get_account(account)] if account else conf.get_accounts()
     now = database_now(using)
-    unknown = (AccountState(account=alias) for alias in aliases if alias not in states)
-    states |= {state.account: state for state in unknown}
-    return tuple(_look_at(states[alias], now) for alias in aliases)
-
-
-def _look_at(state: AccountState, now: datetime) -> AccountGlance:
-    return AccountGlance(
-        account=state.account,
-        pk=state.pk,
-        paused=state.is_paused,
-        paused_until=state.paused_until,
-        pause_reason=state.reason,
-        dispatcher_is_alive=_is_alive(state.dispatcher_seen_at, now),
-        dispatcher_seen_at=state.dispatcher_seen_at,
-        poller_is_alive=_is_alive(state.poller_seen_at, now),
-        poller_seen_at=state.poller_seen_at,
+    forgotten = now - timedelta(seconds=drafts_older_than)
+    questions = {
+        f"{number}_{name}": question
+        for number, each in enumerate(accounts)
+        for name, question in _questions(each, now, forgotten, using)
+    }
+    answers = _ask(questions, using)
+    states = _states(accounts, using)
+    return Overview(
+        now=now,
+        accounts=tuple(
+            _account(each, states[each.alias], _of(number, answers), now)
+            for number, each in enumerate(accounts)
+        ),
+        gone={} if account else _gone(using),
     )
 
 
-def _is_alive(seen_at: datetime | None, now: datetime) -> bool:
-    return seen_at is not None and now - seen_at <= MISSING_AFTER
+class _Count(Subquery):
+    """How many rows a limited query finds."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    output_field = IntegerField()
+
+
+class _Earliest(Subquery):
+    """The earliest of the moments that a limited query finds."""
+
+    template = "(SELECT MIN(moment) FROM (%(subquery)s) counted)"
+    output_field = DateTimeField()
+
+
+def _questions(
+    account: conf.Account, now: datetime, forgotten: datetime, using: str
+) -> Iterator[tuple[str, Subquery]]:
+    """Yield the counts and moments of an account, as parts of one statement."""
+    rows = Message.objects.using(using).filter(account=account.alias)
+    waiting = rows.order_by("priority", "due_at", "id")
+    uncertain = waiting.filter(status=Status.UNCERTAIN, resent_as__isnull=True)
+    few = uncertain.values(moment=F("finished_at"))[: CAP + 1]
+    sending = waiting.filter(status=Status.SENDING)
+    longest = sending.order_by(F("claimed_until").desc(nulls_last=True))
+    expired = rows.filter(status=Status.EXPIRED, expires_at__gte=now - LATELY)
+    asked = rows.due_for_poll(now).order_by("poll_at")
+    yield "drafts", _count(waiting.filter(status=Status.DRAFT))
+    yield "queued", _count(waiting.filter(status=Status.QUEUED))
+    yield "sending", _count(sending)
+    yield "longest_lease_until", _first(longest, "claimed_until")
+    yield "uncertain", _count(uncertain)
+    yield "uncertain_since", _Earliest(few)
+    yield "expired", _count(expired.order_by("-expires_at"))
+    yield "states_due", _count(asked)
+    yield "oldest_state_due_at", _first(asked, "poll_at")
+    for flag in Flag.values:
+        flagged = rows.filter(flag=flag, finished_at__gte=now - _FLAGGED_LATELY)
+        yield f"flagged_{flag}", _count(flagged.order_by("-id"))
+    awake = _awake(account, now)
+    for priority in Priority.values:
+        queue = rows.filter(priority=priority).order_by("-due_at", "-id")
+        lately = queue.filter(due_at__gte=now - LATELY)
+        drafts = queue.filter(status=Status.DRAFT, due_at__lt=forgotten)
+        yield f"forgotten_{priority}", _count(drafts)
+        yield f"held_{priority}", _count(queue.held())
+        for status in (Status.ACCEPTED, Status.REJECTED):
+            yield f"{status}_{priority}", _count(lately.filter(status=status))
+        if priority in awake:
+            due = queue.due(now).order_by("due_at", "id")
+            yield f"due_{priority}", _count(due)
+            yield f"oldest_{priority}", _first(due, "due_at")
+
+
+def _count(few: MessageQuerySet) -> Subquery:
+    # In the order of an index: else PostgreSQL, which takes rows to lie anywhere,
+    # reads all of the table to find those few that were written last.
+    return _Count(few.values("pk")[: CAP + 1])
+
+
+def _first(rows: MessageQuerySet, column: str) -> Subquery:
+    return Subquery(rows.values(column)[:1])
+
+
+def _ask(questions: dict[str, Subquery], using: str) -> dict[str, Any]:
+    """Return all answers of one statement; none where there is no message at all."""
+    rows: Any = Message.objects.using(using).order_by()
+    named = {f"asked_{name}": question for name, question in questions.items()}
+    return next(iter(rows.values(**named)[:1]), {}) if named else {}
+
+
+def _of(number: int, answers: dict[str, Any]) -> dict[str, Any]:
+    begin = f"asked_{number}_"
+    return {
+        name.removeprefix(begin): value
+        for name, value in answers.items()
+        if name.startswith(begin)
+    }
+
+
+def _account(
+    account: conf.Account, state: AccountState, answers: dict[str, Any], now: datetime
+) -> AccountOverview:
+    moments = {p: answers.get(f"oldest_{p}") for p in Priority.values}
+    # What waited for the end of the quiet hours waits since then.
+    if (low := moments[Priority.LOW]) and account.quiet_hours:
+        moments[Priority.LOW] = max(low, _last(account.quiet_hours[1], now))
+
+    def added(name: str, parts: Iterable[Any] = Priority.values) -> int:
+        counts: Iterable[int] = (answers.get(f"{name}_{part}", 0) for part in parts)
+        return min(sum(counts), CAP + 1)
+
+    return AccountOverview(
+        account=account.alias,
+        pk=state.pk,
+        drafts_forgotten=added("forgotten"),
+        due=added("due"),
+        oldest_due_at=min(filter(None, moments.values()), default=None),
+        held=added("held"),
+        accepted=added("accepted"),
+        rejected=added("rejected"),
+        flagged=added("flagged", Flag.values),
+        paused_at=state.paused_at,
+        paused_until=state.paused_until,
+        paused_by=_name_of(state.paused_by_id),
+        pause_reason=state.reason,
+        dispatcher_seen_at=state.dispatcher_seen_at,
+        poller_seen_at=state.poller_seen_at,
+        **_alone(answers),
+    )
+
+
+def _alone(answers: dict[str, Any]) -> dict[str, Any]:
+    counts = {name: answers.get(name, 0) for name in _COUNTS}
+    return counts | {name: answers.get(name) for name in _MOMENTS}
+
+
+_COUNTS = ("drafts", "queued", "sending", "uncertain", "expired", "states_due")
+_MOMENTS = ("longest_lease_until", "uncertain_since", "oldest_state_due_at")
+
+
+def _states(accounts: Sequence[conf.Account], using: str) -> dict[str, AccountState]:
+    aliases = [account.alias for account in accounts]
+    rows = AccountState.objects.using(using).filter(account__in=aliases)
+    found = {row.account: row for row in rows}
+    return {a: found.get(a) or AccountState(account=a) for a in aliases}
+
+
+def _name_of(user: int | None) -> str:
+    """Return who paused, read by key: users may live in a database of their own."""
+    if user is None:
+        return ""
+    found = get_user_model()._default_manager.filter(pk=user).first()
+    return found.get_username() if found else f"#{user}"
+
+
+def _gone(using: str) -> dict[str, int]:
+    """Count what waits under aliases that are in no settings, from alias to alias.
+
+    A step through the index for each alias that has a message waiting.
+    """
+    known = {account.alias for account in conf.get_accounts()}
+    gone: Counter[str] = Counter()
+    for status in (Status.QUEUED,):  # what is held is of them
+        rows = Message.objects.using(using).filter(status=status)
+        alias = ""
+        while found := _next_alias(rows, alias):
+            alias = found
+            if alias not in known:
+                few = rows.filter(account=alias).order_by()[: CAP + 1]
+                gone[alias] += few.count()
+    return dict(gone)
+
+
+def _next_alias(rows: MessageQuerySet, after: str) -> str | None:
+    aliases = rows.filter(account__gt=after).order_by("account")
+    return aliases.values_list("account", flat=True).first()
+
+
+def _awake(account: conf.Account, now: datetime) -> list[int]:
+    """Return the priorities that may leave now."""
+    hours = account.quiet_hours
+    inside = hours is not None and _last(hours[0], now) > _last(hours[1], now)
+    return [p for p in Priority.values if p != Priority.LOW or not inside]
+
+
+def _last(clock: time, now: datetime) -> datetime:
+    """Return when it was last so late by the default time zone."""
+    local = timezone.localtime(now, timezone.get_default_timezone())
+    last = local.replace(
+        hour=clock.hour, minute=clock.minute, second=clock.second, microsecond=0
+    )
+    return last if last <= local else last - timedelta(days=1)

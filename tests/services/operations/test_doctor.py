@@ -16,12 +16,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Priority
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState
-from negin_sms.querysets import database_now
-from negin_sms.services.operations.findings import Level
 from tests.badgateway import BadGateway, write_ca
 from tests.factories import MessageFactory
 
@@ -41,36 +38,33 @@ def alive() -> None:
     )
 
 
-def find(subject: str) -> services.Finding:
-    """Examine, and return the worst finding on a subject."""
-    findings = services.examine().findings
-    levels = list(Level)
-    ours = [finding for finding in findings if finding.subject == subject]
-    return max(ours, key=lambda finding: levels.index(finding.level))
+def find(code: str) -> services.Finding:
+    """Examine, and return the worst finding of a code."""
+    order = list(services.Severity)
+    ours = [finding for finding in services.examine() if finding.code == code]
+    return max(ours, key=lambda finding: order.index(finding.severity))
 
 
-def subjects() -> list[str]:
-    return [finding.subject for finding in services.examine().findings]
+def codes() -> list[str]:
+    return [finding.code for finding in services.examine()]
 
 
-def assert_failure(subject: str, words: str, advice: str) -> None:
-    finding = find(subject)
-    assert finding.level == "failure"
-    assert words in finding.words
+def assert_critical(code: str, words: str, advice: str) -> None:
+    finding = find(code)
+    assert finding.severity == "critical"
+    assert words in finding.text
     assert advice in finding.advice
     # What lies behind it is not looked at.
-    assert "credentials" not in subjects() or subject == "credentials"
+    assert "credentials" not in codes() or code == "credentials"
 
 
 class TestHealthy:
     def test_everything_is_looked_at_in_order(self, live, alive):
-        diagnosis = services.examine()
-        assert [finding.subject for finding in diagnosis.findings] == [
-            *("database clock", "settings", "name", "connection", "clock"),
-            *("credentials", "dispatcher", "poller"),
+        findings = services.examine()
+        assert [finding.code for finding in findings] == [
+            *("settings", "name", "connection", "gateway_clock", "credentials"),
         ]
-        assert {finding.level for finding in diagnosis.findings} == {"ok"}
-        assert diagnosis.is_well
+        assert services.worst(findings) == "ok"
 
     def test_nothing_is_sent_and_nothing_written(self, live):
         MessageFactory()
@@ -82,13 +76,12 @@ class TestHealthy:
     def test_one_account_alone(self, settings, live):
         account = settings.NEGIN_SMS["default"]
         settings.NEGIN_SMS = {"default": account, "bulk": account}
-        assert {f.account for f in services.examine().findings} == {
-            "",
+        assert {f.account for f in services.examine()} == {
             "default",
             "bulk",
         }
-        found = services.examine(account="bulk").findings
-        assert {finding.account for finding in found} == {"", "bulk"}
+        found = services.examine(account="bulk")
+        assert {finding.account for finding in found} == {"bulk"}
         with pytest.raises(InvalidConfiguration, match="nobody"):
             services.examine(account="nobody")
 
@@ -96,9 +89,9 @@ class TestHealthy:
 class TestSettings:
     def test_what_cannot_be_read_is_a_finding(self, settings):
         settings.NEGIN_SMS = {"default": {"USERNAME": "user", "LINE": "98"}}
-        (finding,) = services.examine().findings
-        assert (finding.subject, finding.level) == ("settings", "failure")
-        assert "PASSWORD" in finding.words
+        (finding,) = services.examine()
+        assert (finding.code, finding.severity) == ("settings", "critical")
+        assert "PASSWORD" in finding.text
 
     @pytest.mark.parametrize(
         ("keys", "words"),
@@ -109,49 +102,48 @@ class TestSettings:
     )
     def test_what_cannot_be_used_is_a_finding(self, use_account, keys, words):
         use_account("https://127.0.0.1:9/api", **keys)
-        assert_failure("settings", words, "")
+        assert_critical("settings", words, "")
 
     @pytest.mark.parametrize(
-        ("keys", "words"),
+        ("keys", "code"),
         [
-            ({"DISPATCH": False}, "switched off"),
-            ({"ONLY_TO": ["09395213300"]}, "ONLY_TO"),
-            ({"BACKEND": "negin_sms.gateway.memory.MemoryGateway"}, "development"),
+            ({"ONLY_TO": ["09395213300"]}, "only_to"),
+            (
+                {"BACKEND": "negin_sms.gateway.memory.MemoryGateway"},
+                "development_gateway",
+            ),
         ],
     )
-    def test_what_keeps_messages_back_is_a_warning(
-        self, live, use_account, keys, words
-    ):
+    def test_what_keeps_messages_back_is_a_warning(self, live, use_account, keys, code):
         use_account(live.url, **keys)
-        finding = find("settings")
-        assert finding.level == "warning"
-        assert words in finding.words
-        assert "9395213300" not in finding.words
+        finding = find(code)
+        assert finding.severity == "warning"
+        assert "9395213300" not in finding.text
 
     def test_password_in_the_open_is_a_warning(self, use_account):
         use_account("http://nowhere.invalid/api")
-        assert "plain http" in find("settings").words
+        assert "plain http" in find("settings").text
 
 
 class TestWay:
     def test_name_that_nobody_knows(self, use_account):
         use_account("https://nowhere.invalid/api")
-        assert_failure("name", "nowhere.invalid cannot be resolved", "BASE_URL")
-        assert "connection" not in subjects()
+        assert_critical("name", "nowhere.invalid cannot be resolved", "BASE_URL")
+        assert "connection" not in codes()
 
     def test_name_that_cannot_be_one(self, use_account):
         use_account(f"https://{'x' * 70}.invalid/api")
-        assert_failure("name", "cannot be resolved", "BASE_URL")
+        assert_critical("name", "cannot be resolved", "BASE_URL")
 
     def test_refused_port(self, use_account):
         with BadGateway("refused") as server:
             use_account(server.url)
-            assert_failure("connection", "No connection to 127.0.0.1", "firewall")
+            assert_critical("connection", "No connection to 127.0.0.1", "firewall")
 
     def test_port_that_keeps_silent(self, use_account):
         with BadGateway("connect_hang") as server:
             use_account(server.url, CONNECT_TIMEOUT=0.2)
-            assert_failure("connection", "timed out", "firewall")
+            assert_critical("connection", "timed out", "firewall")
 
 
 @pytest.fixture
@@ -174,14 +166,14 @@ class TestTls:
     def test_days_left_are_told(self, tls):
         tls()
         finding = find("tls")
-        assert finding.level == "ok"
-        assert finding.words.startswith("TLSv1.3; the certificate is valid for ")
+        assert finding.severity == "ok"
+        assert finding.text.startswith("TLSv1.3; the certificate is valid for ")
 
     def test_end_that_comes_near_is_a_warning(self, tls):
         tls("ending")
-        finding = find("tls")
-        assert finding.level == "warning"
-        assert "valid for 4 more days" in finding.words
+        finding = find("certificate")
+        assert finding.severity == "warning"
+        assert "valid for 4 more days" in finding.text
         assert "renew" in finding.advice
 
     @pytest.mark.parametrize(
@@ -196,7 +188,7 @@ class TestTls:
     )
     def test_certificate_that_is_not_accepted(self, tls, certificate, words, advice):
         server = tls(certificate)
-        assert_failure("tls", words, advice)
+        assert_critical("tls", words, advice)
         assert server.journal == []
 
     @pytest.mark.parametrize(
@@ -204,11 +196,11 @@ class TestTls:
     )
     def test_port_that_speaks_no_tls(self, tls, mode):
         tls("good", mode)
-        assert_failure("tls", "No secure connection", "port in BASE_URL")
+        assert_critical("tls", "No secure connection", "port in BASE_URL")
 
     def test_handshake_that_does_not_end_is_ended(self, tls):
         tls("good", "handshake_drip", DEADLINE=0.5)
-        assert_failure("tls", "No secure connection", "port in BASE_URL")
+        assert_critical("tls", "No secure connection", "port in BASE_URL")
 
 
 class TestProxy:
@@ -228,46 +220,45 @@ class TestProxy:
         with BadGateway("proxy_tunnels") as proxy:
             through(f"http://someone:hidden@127.0.0.1:{proxy.port}")
             server = tls(TRUST_ENV=True)
-            diagnosis = services.examine()
+            findings = services.examine()
         assert (
-            find_in(diagnosis, "connection")
-            == f"127.0.0.1:{proxy.port} can be reached."
+            find_in(findings, "connection") == f"127.0.0.1:{proxy.port} can be reached."
         )
-        assert "valid for" in find_in(diagnosis, "tls")
+        assert "valid for" in find_in(findings, "tls")
         assert {entry.method for entry in proxy.journal} == {"CONNECT"}
         assert "authorization" not in server.journal[0].headers
         assert proxy.journal[0].headers["proxy-authorization"].startswith("Basic ")
-        assert "hidden" not in repr(diagnosis)
+        assert "hidden" not in repr(findings)
 
     def test_that_forbids_is_no_connection(self, tls, through):
         with BadGateway("proxy_forbids") as proxy:
             through(f"http://127.0.0.1:{proxy.port}")
             tls(TRUST_ENV=True)
-            assert_failure("connection", "Tunnel connection failed: 403", "firewall")
+            assert_critical("connection", "Tunnel connection failed: 403", "firewall")
 
     def test_of_plain_http_is_asked_for_the_whole_address(self, use_account, through):
         with BadGateway(clock=NONE) as proxy:
             through(f"127.0.0.1:{proxy.port}")
             use_account("http://nowhere.invalid/api", TRUST_ENV=True)
-            assert find("clock").level == "ok"
+            assert find("gateway_clock").severity == "ok"
         assert proxy.journal[0].target == "http://nowhere.invalid/api"
 
     def test_of_another_kind_is_left_alone(self, tls, through):
         through("https://127.0.0.1:9")
         tls(TRUST_ENV=True)
-        diagnosis = services.examine()
-        assert "hides what is behind it" in find_in(diagnosis, "connection")
-        assert "cannot be reached" in find_in(diagnosis, "credentials")
+        findings = services.examine()
+        assert "hides what is behind it" in find_in(findings, "connection")
+        assert "cannot be reached" in find_in(findings, "credentials")
 
     def test_is_not_used_unasked(self, tls, through):
         through("http://127.0.0.1:9")
         tls()
-        assert find("credentials").level == "ok"
+        assert find("credentials").severity == "ok"
 
 
-def find_in(diagnosis: services.Diagnosis, subject: str) -> str:
-    (words,) = [f.words for f in diagnosis.findings if f.subject == subject]
-    return words
+def find_in(findings: tuple[services.Finding, ...], code: str) -> str:
+    (text,) = [finding.text for finding in findings if finding.code == code]
+    return text
 
 
 class TestClocks:
@@ -276,50 +267,42 @@ class TestClocks:
         [
             (NONE, "ok", "agrees with the gateway's"),
             (timedelta(minutes=2), "warning", "s behind the gateway's"),
-            (timedelta(hours=-1), "failure", "s ahead of the gateway's"),
+            (timedelta(hours=-1), "critical", "s ahead of the gateway's"),
         ],
     )
     def test_gateways(self, use_account, offset, level, words):
         with BadGateway(clock=offset) as server:
             use_account(server.url)
-            finding = find("clock")
-        assert (finding.level, words in finding.words) == (level, True)
+            finding = find("gateway_clock")
+        assert (finding.severity, words in finding.text) == (level, True)
         assert ("NTP" in finding.advice) == (level != "ok")
 
     def test_gateway_that_tells_no_time(self, use_account):
         with BadGateway() as server:
             use_account(server.url)
-            assert find("clock").words == "The gateway does not tell the time."
+            assert find("gateway_clock").text == "The gateway does not tell the time."
 
     @pytest.mark.parametrize("mode", ["close_after_body", "garbage_bytes", "no_answer"])
     def test_gateway_that_does_not_answer_is_asked_on(self, use_account, mode):
         with BadGateway(mode, "good") as server:
             use_account(server.url, READ_TIMEOUT=0.3)
-            assert [find(s).level for s in ("clock", "credentials")] == ["ok", "ok"]
-
-    def test_databases(self, live, monkeypatch):
-        """Nothing turns the database's clock back but this."""
-        told = database_now
-        monkeypatch.setattr(
-            "negin_sms.services.operations.doctor.database_now",
-            lambda using: told(using) - timedelta(seconds=60),
-        )
-        finding = find("database clock")
-        assert finding.level == "warning"
-        assert "s ahead of the database's" in finding.words
+            assert [find(s).severity for s in ("gateway_clock", "credentials")] == [
+                "ok",
+                "ok",
+            ]
 
 
 class TestCredentials:
     def test_wrong_password(self, use_account):
         with Sandbox(username="user", password="other") as sandbox:
             use_account(sandbox.url)
-            assert_failure("credentials", "Wrong username or password", "PASSWORD")
+            assert_critical("credentials", "Wrong username or password", "PASSWORD")
 
     def test_id_that_the_gateway_does_not_know_is_no_finding(self, use_account):
         with BadGateway() as server:
             server.poisoned = {"1"}
             use_account(server.url)
-            assert find("credentials").level == "ok"
+            assert find("credentials").severity == "ok"
 
     def test_asks_for_an_id_that_there_is(self, use_account):
         MessageFactory(accepted=True, gateway_id="4711")
@@ -332,79 +315,17 @@ class TestCredentials:
         ("mode", "level", "words"),
         [
             ("status_429", "warning", "slow down"),
-            ("status_404", "failure", "front door"),
-            ("status_500", "failure", "500"),
-            ("html_200", "failure", "cannot be read"),
+            ("status_404", "critical", "front door"),
+            ("status_500", "critical", "500"),
+            ("html_200", "critical", "cannot be read"),
         ],
     )
     def test_other_answers(self, use_account, mode, level, words):
         with BadGateway("good", mode) as server:
             use_account(server.url)
             finding = find("credentials")
-        assert (finding.level, words in finding.words) == (level, True)
+        assert (finding.severity, words in finding.text) == (level, True)
         assert finding.advice
-
-
-def seen(ago: timedelta, **fields: Any) -> None:
-    AccountState.objects.create(
-        account="default",
-        dispatcher_seen_at=timezone.now() - ago,
-        poller_seen_at=timezone.now() - ago,
-        **fields,
-    )
-
-
-class TestWorkers:
-    LONG = timedelta(minutes=9)
-
-    @pytest.mark.parametrize("subject", ["dispatcher", "poller"])
-    def test_never_seen_is_a_warning(self, live, subject):
-        finding = find(subject)
-        assert finding.level == "warning"
-        assert "was seen for 5 minutes" in finding.words
-        assert "manage.py" in finding.advice
-
-    @pytest.mark.parametrize("subject", ["dispatcher", "poller"])
-    @pytest.mark.parametrize(
-        ("ago", "level", "words"),
-        [
-            (LONG, "failure", "was seen for 5 min"),
-            (NONE, "warning", "does not keep up"),
-        ],
-    )
-    def test_work_that_waits(self, live, subject, ago, level, words):
-        seen(ago)
-        MessageFactory(due_at=timezone.now() - self.LONG)
-        MessageFactory(accepted=True, poll_at=timezone.now() - self.LONG)
-        finding = find(subject)
-        assert (finding.level, words in finding.words) == (level, True)
-        assert "for 54" in finding.words
-
-    def test_waker_needs_no_idle_dispatcher(self, live, use_account):
-        use_account(live.url, WAKER="tests.services.operations.test_doctor.find")
-        assert find("dispatcher").level == "ok"
-        MessageFactory(due_at=timezone.now() - self.LONG)
-        assert find("dispatcher").level == "failure"
-
-    def test_quiet_hours_are_no_lag(self, live, alive, use_account):
-        use_account(live.url, QUIET_HOURS=("22:00", "08:00"))
-        MessageFactory(due_at=timezone.now() - self.LONG, priority=Priority.LOW)
-        assert find("dispatcher").level == "ok"
-        MessageFactory(due_at=timezone.now() - self.LONG)
-        assert find("dispatcher").level == "warning"
-
-    def test_pause_is_told_with_its_reason(self, live):
-        services.pause_account("default", reason="credit")
-        finding = find("dispatcher")
-        assert (finding.level, finding.words) == (
-            "warning",
-            "The account is paused: credit",
-        )
-        assert "resume_sms_account default" in finding.advice
-
-    def test_no_dispatcher_is_missed_where_nothing_is_sent(self, live, use_account):
-        use_account(live.url, DISPATCH=False)
-        assert "dispatcher" not in subjects()
 
 
 def run(*args: str) -> tuple[str, int]:
@@ -426,30 +347,27 @@ class TestCommand:
         use_account("https://nowhere.invalid/api")
         out, code = run()
         assert code == 2
-        assert "FAILURE  default name: The name nowhere.invalid cannot be" in out
+        assert "CRITICAL default name: The name nowhere.invalid cannot be" in out
         assert "\n         → Check BASE_URL" in out
 
     def test_broken_settings_are_told_too(self, settings):
         settings.NEGIN_SMS = {"default": {"USER": "user"}}
         out, code = run()
         assert code == 2
-        assert out.startswith("FAILURE  settings: NEGIN_SMS")
+        assert out.startswith("CRITICAL: NEGIN_SMS")
 
     def test_json_is_for_programs(self, live, alive):
         out, code = run("--json", "--account=default")
         data = json.loads(out)
-        assert (code, data["level"]) == (0, "ok")
-        assert data["findings"][-1] == {
-            "account": "default",
-            "subject": "poller",
-            "level": "ok",
-            "words": "poll_sms_states keeps up.",
-            "advice": "",
-        }
+        assert (code, data["severity"]) == (0, "ok")
+        last = data["findings"][-1]
+        assert (last["code"], last["severity"]) == ("credentials", "ok")
+        assert last["text"] == "The gateway knows the account."
 
     def test_unknown_account_cannot_be_looked_at(self, live):
-        with pytest.raises(CommandError, match="nobody"):
+        with pytest.raises(CommandError, match="nobody") as raised:
             run("--account=nobody")
+        assert raised.value.returncode == 3
 
     def test_secrets_are_neither_printed_nor_logged(self, use_account, caplog, capfd):
         secrets = {"USERNAME": "canary-user", "PASSWORD": "canary-p&ss"}

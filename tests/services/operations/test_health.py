@@ -1,21 +1,59 @@
+"""One judgement: each finding provoked, and every place tells the same of it."""
+
 from __future__ import annotations
 
 import io
 import json
-import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.utils import timezone
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone, translation
 
 from negin_sms import services
-from negin_sms.choices import Status
+from negin_sms.choices import Flag, Priority, Status
+from negin_sms.conf.thresholds import THRESHOLDS
+from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState, Message
-from negin_sms.services.operations import health
+from negin_sms.querysets import database_now
+from negin_sms.services.operations import health as module
+from negin_sms.services.operations import overview
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
+
+LONG = timedelta(minutes=9)
+
+
+def ago(**kwargs: float):
+    return timezone.now() - timedelta(**kwargs)
+
+
+@pytest.fixture(autouse=True)
+def alive() -> None:
+    """Have a dispatcher and a poller that came by just now."""
+    seen(timedelta())
+
+
+def seen(long_ago: timedelta, **fields: Any) -> None:
+    at = timezone.now() - long_ago
+    AccountState.objects.update_or_create(
+        account="default",
+        defaults={"dispatcher_seen_at": at, "poller_seen_at": at, **fields},
+    )
+
+
+def codes() -> list[str]:
+    return [finding.code for finding in services.health()]
+
+
+def find(code: str) -> services.Finding:
+    (finding,) = (each for each in services.health() if each.code == code)
+    return finding
 
 
 def run(name: str, *args: object) -> tuple[str, int]:
@@ -27,158 +65,326 @@ def run(name: str, *args: object) -> tuple[str, int]:
     return out.getvalue(), code
 
 
-def ago(**kwargs: float):
-    return timezone.now() - timedelta(**kwargs)
+def told_everywhere(admin_client: Client, live: Sandbox) -> list[list[tuple[str, str]]]:
+    """Return the codes and texts as the list, the index and both commands tell them."""
+    told = []
+    for page in ("/admin/negin_sms/message/", "/admin/negin_sms/"):
+        found = admin_client.get(page).context["findings"]
+        told.append([(each.code, each.text) for each in found])
+    for command in ("sms_queue_status", "check_sms_gateway"):
+        found = json.loads(run(command, "--json")[0])["findings"]
+        judged = [each for each in found if each["code"] in THRESHOLDS]
+        told.append([(each["code"], each["text"]) for each in judged])
+    return told
 
 
-def test_quiet_queue_needs_nobody():
-    MessageFactory(accepted=True, poll_at=None)
-    out, code = run("sms_queue_status")
-    assert code == 0
-    assert "default: accepted 1" in out
-    assert "no dispatcher yet" in out
+@pytest.mark.sms_live
+class TestOneJudgement:
+    """O1 of the field trial: is a dispatcher running?"""
+
+    @pytest.fixture(autouse=True)
+    def alive(self) -> None:
+        """Begin with nobody."""
+
+    @pytest.fixture
+    def agreed(self, admin_client, live):
+        def ask() -> list[str]:
+            first, *others = told_everywhere(admin_client, live)
+            assert all(other == first for other in others)
+            return [code for code, _text in first]
+
+        return ask
+
+    def test_dispatch_is_off(self, agreed, live, use_account):
+        seen(LONG)
+        use_account(live.url, DISPATCH=False)
+        MessageFactory(due_at=ago(minutes=9))
+        assert agreed() == ["switched_off", "no_poller"]
+
+    def test_paused_by_hand(self, agreed, live):
+        seen(LONG)
+        MessageFactory(due_at=ago(minutes=9))
+        services.pause_account("default", reason="maintenance")
+        assert agreed() == ["paused", "no_poller"]
+
+    def test_waker_and_an_idle_queue(self, agreed, live, use_account):
+        seen(LONG, poller_seen_at=timezone.now())
+        use_account(live.url, WAKER="negin_sms.services.dispatch_queue")
+        assert agreed() == []
+        MessageFactory(due_at=ago(minutes=9))
+        assert agreed() == ["no_dispatcher"]
+
+    def test_low_in_quiet_hours(self, agreed, live, use_account):
+        seen(timedelta())
+        now = timezone.localtime()
+        hours = (f"{now - LONG:%H:%M}", f"{now + LONG:%H:%M}")
+        use_account(live.url, QUIET_HOURS=hours)
+        MessageFactory(due_at=ago(hours=2), priority=Priority.LOW)
+        assert agreed() == []
+        MessageFactory(due_at=ago(hours=2))
+        assert agreed() == ["dispatcher_late"]
+
+    def test_fresh_install(self, agreed):
+        assert agreed() == ["no_dispatcher", "no_poller"]
 
 
-@pytest.mark.parametrize(
-    ("words", "fields"),
-    [
-        ("1 message is uncertain", {"uncertain": True}),
-        ("no dispatcher runs", {"due_at": ago(minutes=9)}),
-        ("no poller runs", {"accepted": True, "poll_at": ago(minutes=9)}),
-        ("1 message is uncertain", {"sending": True, "claimed_until": ago(seconds=9)}),
-    ],
-    ids=["uncertain", "dispatcher", "poller", "stale claim"],
-)
-def test_what_needs_a_person_exits_with_two(words, fields):
-    MessageFactory(**fields)
-    out, code = run("sms_queue_status")
-    assert code == 2
-    assert words in out
+class TestWhatKeepsMessagesBack:
+    def test_nothing_is_wrong_where_all_run(self):
+        MessageFactory(accepted=True, poll_at=None)
+        assert services.health() == ()
 
-
-def test_dispatcher_that_was_seen_is_not_missing():
-    MessageFactory(due_at=ago(minutes=9))
-    assert services.dispatcher_is_missing()
-    AccountState.objects.create(account="default", dispatcher_seen_at=ago(minutes=1))
-    assert not services.dispatcher_is_missing()
-    assert services.queue_status().problems == ()
-
-
-def test_ages_and_signs_of_life_are_told_in_words_and_in_json():
-    seen = ago(minutes=1)
-    AccountState.objects.create(
-        account="default", dispatcher_seen_at=seen, poller_seen_at=seen
-    )
-    MessageFactory(due_at=ago(seconds=100))
-    MessageFactory(accepted=True, poll_at=ago(seconds=200))
-    out, code = run("sms_queue_status")
-    assert code == 0
-    assert re.search(r"1 due, the oldest for 10\d s", out)
-    assert re.search(r"1 states to ask for, the oldest for 20\d s", out)
-    at = f"{timezone.localtime(seen):%Y-%m-%d %H:%M:%S}"
-    assert f"dispatcher last seen {at}, poller last seen {at}" in out
-    (account,) = json.loads(run("sms_queue_status", "--json")[0])["accounts"]
-    assert 100 <= account["oldest_due_seconds"] < 110
-    assert 200 <= account["oldest_state_due_seconds"] < 210
-    assert account["dispatcher_seen_at"] == account["poller_seen_at"]
-    assert account["dispatcher_seen_at"].startswith(f"{seen:%Y-%m-%dT%H:%M:%S}")
-
-
-def test_json_holds_the_same_without_numbers():
-    MessageFactory(uncertain=True)
-    services.pause_account("default", reason="maintenance")
-    out, code = run("sms_queue_status", "--json")
-    data = json.loads(out)
-    assert code == 2
-    assert len(data["problems"]) == 2
-    account = data["accounts"][0]
-    assert (account["messages"], account["paused"]) == ({"uncertain": 1}, True)
-    assert "9395213300" not in out
-
-
-def test_pausing_and_resuming_by_command():
-    out, _code = run("pause_sms_account", "default", "--reason", "maintenance")
-    assert out == "Account 'default' is paused until it is resumed.\n"
-    assert AccountState.objects.get().is_paused
-    assert run("resume_sms_account", "default")[0] == "Account 'default' sends again.\n"
-    assert not AccountState.objects.get().is_paused
-
-
-def test_pause_until_a_time():
-    out, _code = run(
-        "pause_sms_account", "default", "--reason=x", "--until=2030-01-01T12:00"
-    )
-    assert out == "Account 'default' is paused until 2030-01-01 12:00 +0330.\n"
-    with pytest.raises(CommandError, match="no SMS account 'nobody'"):
-        run("pause_sms_account", "nobody", "--reason=x")
-
-
-class TestResolveCommand:
-    def test_decides_with_a_reason(self):
-        row = MessageFactory(uncertain=True)
-        out, _code = run(
-            "resolve_sms_message", row.pk, "rejected", "--why=not in panel"
-        )
-        row.refresh_from_db()
-        assert out == f"Message {row.pk}: Rejected.\n"
-        assert row.detail == "not in panel"
-
-    def test_writes_a_result_from_the_log(self):
-        row = MessageFactory(sending=True)
-        arguments = ["--gateway-id=7001", "--claim=host:1:abc"]
-        run("resolve_sms_message", row.pk, "accepted", *arguments)
-        row.refresh_from_db()
-        assert (row.status, row.gateway_id) == (Status.ACCEPTED, "7001")
-        assert row.poll_at is not None
-
-    @pytest.mark.parametrize("claim", ["other:1:abc", ""])
-    def test_leaves_a_claim_of_somebody_else(self, claim):
-        row = MessageFactory(sending=True)
-        with pytest.raises(CommandError, match="is not uncertain"):
-            run(
-                *("resolve_sms_message", row.pk, "accepted", "--why=x"),
-                *("--gateway-id=7001", f"--claim={claim}"),
-            )
-        assert Message.objects.get().status == Status.SENDING
-
-    def test_late_result_after_a_resend_changes_nothing(self):
-        row = MessageFactory(uncertain=True)
-        MessageFactory(resend_of=row)
-        with pytest.raises(CommandError, match="nothing was changed"):
-            run("resolve_sms_message", row.pk, "accepted", "--claim=host:1:abc")
-
-    def test_says_what_is_missing(self):
-        row = MessageFactory(uncertain=True)
-        with pytest.raises(CommandError, match="how you know"):
-            run("resolve_sms_message", row.pk, "rejected")
-        with pytest.raises(CommandError, match="no message 0"):
-            run("resolve_sms_message", 0, "rejected", "--why=x")
-
-
-class TestObstacles:
-    def test_none_while_a_dispatcher_is_seen(self):
-        AccountState.objects.create(
-            account="default", dispatcher_seen_at=timezone.now()
-        )
-        assert health.obstacles("default") == ()
-
-    def test_dispatcher_that_was_never_or_long_not_seen(self):
-        (words,) = health.obstacles("default")
-        long_ago = timezone.now() - timedelta(minutes=6)
-        AccountState.objects.update(dispatcher_seen_at=long_ago)
-        assert health.obstacles("default") == (words,)
-        assert "dispatch_sms_queue" in words
-
-    def test_waker_starts_the_dispatcher(self, use_account):
-        use_account(WAKER="negin_sms.services.dispatch_queue")
-        assert health.obstacles("default") == ()
-
-    def test_account_that_is_gone(self):
-        assert "gone" in health.obstacles("gone")[0]
-
-    def test_pause_and_switch(self, use_account):
-        services.pause_account("default", reason="credit")
-        assert "credit" in health.obstacles("default")[0]
+    def test_dispatch_off_is_a_note_until_something_waits(self, use_account):
         use_account(DISPATCH=False)
-        (words,) = health.obstacles("default")
-        assert "DISPATCH" in words
+        assert find("switched_off").severity == "ok"
+        MessageFactory(due_at=ago(hours=5))
+        finding = find("switched_off")
+        assert (finding.severity, finding.count) == ("warning", 1)
+
+    def test_pause_tells_why_since_until_and_by_whom(self, admin_user):
+        until = timezone.now() + timedelta(hours=1)
+        MessageFactory()
+        services.pause_account(
+            "default", reason="100% busy", by=admin_user, until=until
+        )
+        finding = find("paused")
+        assert finding.severity == "critical"
+        assert finding.text == "The account was paused by admin: 100% busy"
+        assert finding.advice.endswith("resume_sms_account default.")
+        assert (finding.count, finding.until) == (1, until)
+        assert finding.since == AccountState.objects.get().paused_at
+
+    def test_pause_of_seconds_is_none(self):
+        now = timezone.now()
+        seen(timedelta(), paused_at=now, paused_until=now + timedelta(seconds=5))
+        assert codes() == []
+
+    def test_pause_that_has_run_out_is_no_alarm_while_nothing_waits(self):
+        seen(timedelta(), paused_at=ago(hours=2), paused_until=ago(hours=1))
+        assert find("paused").severity == "warning"
+        MessageFactory()
+        assert find("paused").severity == "critical"
+
+    @pytest.mark.parametrize(
+        ("code", "fields"),
+        [
+            ("no_dispatcher", {"due_at": ago(minutes=9)}),
+            ("no_poller", {"accepted": True, "poll_at": ago(minutes=9)}),
+        ],
+    )
+    def test_nobody_alive_is_critical_where_work_waits(self, code, fields):
+        seen(LONG)
+        assert find(code).severity == "warning"
+        MessageFactory(**fields)
+        finding = find(code)
+        assert (finding.severity, finding.count) == ("critical", 1)
+        assert "manage.py" in finding.advice
+
+    @pytest.mark.parametrize(
+        ("code", "fields"),
+        [
+            ("dispatcher_late", {"due_at": ago(minutes=20)}),
+            ("reports_late", {"accepted": True, "poll_at": ago(minutes=20)}),
+        ],
+    )
+    def test_alive_and_late_is_a_warning(self, code, fields):
+        MessageFactory(**fields)
+        assert codes() == [code]
+        assert find(code).severity == "warning"
+        assert 1200 <= find(code).value < 1800
+
+    def test_low_priority_is_late_from_the_end_of_the_quiet_hours(self, use_account):
+        now = timezone.localtime()
+        hours = (f"{now - timedelta(hours=8):%H:%M}", f"{now:%H:%M}")
+        use_account(QUIET_HOURS=hours)
+        MessageFactory(due_at=ago(hours=7), priority=Priority.LOW)
+        assert codes() == []
+
+
+class TestMessages:
+    @pytest.mark.parametrize(
+        ("code", "many", "fields"),
+        [
+            ("uncertain", 1, {"uncertain": True}),
+            ("rejected", 5, {"status": Status.REJECTED}),
+            ("expired", 5, {"status": Status.EXPIRED, "expires_at": ago(minutes=1)}),
+            ("flagged", 1, {"accepted": True, "poll_at": None, "flag": Flag.SHARED_ID}),
+            ("long_lease", 1, {"sending": True, "claimed_until": ago(hours=-6)}),
+            ("drafts_forgotten", 1, {"status": Status.DRAFT, "due_at": ago(days=8)}),
+            ("account_gone", 1, {"account": "old"}),
+        ],
+    )
+    def test_what_needs_a_person_is_found_from_its_threshold_on(
+        self, code, many, fields
+    ):
+        MessageFactory.create_batch(many - 1, **fields)
+        assert codes() == []
+        MessageFactory(**fields)
+        assert codes() == [code]
+        assert find(code).count == many
+
+    def test_what_is_held_is_found(self):
+        MessageFactory()
+        services.hold_queue(reason="restored")
+        assert (codes(), find("held").count) == (["held"], 1)
+        services.release_queue()
+        assert codes() == []
+
+    def test_few_of_many_rejected_are_no_alarm(self):
+        MessageFactory.create_batch(5, status=Status.REJECTED)
+        assert find("rejected").severity == "critical"
+        MessageFactory.create_batch(10, accepted=True, poll_at=None)
+        assert find("rejected").severity == "warning"
+        assert find("rejected").value == pytest.approx(1 / 3)
+        MessageFactory.create_batch(12, accepted=True, poll_at=None)
+        assert codes() == []
+
+    def test_uncertain_message_that_was_sent_again_is_decided(self):
+        old = MessageFactory(uncertain=True)
+        services.resend([old], by=None)
+        assert codes() == []
+
+    def test_counts_end_at_their_cap(self, monkeypatch):
+        monkeypatch.setattr(overview, "CAP", 3)
+        monkeypatch.setattr("negin_sms.services.operations.findings.CAP", 3)
+        MessageFactory.create_batch(9, uncertain=True)
+        finding = find("uncertain")
+        assert (finding.count, finding.is_capped) == (3, True)
+        assert "more than 3" in finding.text
+
+    def test_no_number_and_no_text_is_told(self):
+        MessageFactory(uncertain=True)
+        MessageFactory(account="old")
+        for word in ("9395213300", "سلام"):
+            assert word not in repr(services.health())
+
+
+class TestOfAll:
+    def test_clock_that_is_not_the_databases(self, monkeypatch):
+        """Nothing turns the database's clock back but this."""
+        told = database_now
+        monkeypatch.setattr(
+            overview, "database_now", lambda using: told(using) - timedelta(seconds=60)
+        )
+        finding = find("database_clock")
+        assert finding.severity == "warning"
+        assert "s ahead of the database's" in finding.text
+
+    def test_old_time_zones(self, monkeypatch):
+        """As in the data of 2021, where summer time went on."""
+        old = timezone.get_fixed_timezone(270)
+        monkeypatch.setattr(module, "ZoneInfo", lambda name: old)
+        assert "tzdata" in find("time_zone_data").advice
+
+    def test_settings_that_cannot_be_read(self, settings):
+        settings.NEGIN_SMS = {"default": {"USER": "x"}}
+        assert find("settings").severity == "critical"
+
+    def test_database_that_is_away(self, monkeypatch):
+        def away(using: str) -> None:
+            raise OperationalError("server closed the connection")
+
+        monkeypatch.setattr(overview, "database_now", away)
+        finding = find("database")
+        assert finding.severity == "unknown"
+        assert "server closed the connection" in finding.text
+
+
+class TestThresholds:
+    def test_of_the_settings(self, use_account):
+        MessageFactory(uncertain=True)
+        use_account(THRESHOLDS={"uncertain": 2})
+        assert codes() == []
+        MessageFactory(uncertain=True)
+        assert codes() == ["uncertain"]
+        use_account(THRESHOLDS={"uncertain": None})
+        assert codes() == []
+
+    @pytest.mark.parametrize(
+        "value", [{"uncertian": 1}, {"held": -1}, {"held": "1"}, 5]
+    )
+    def test_that_cannot_be_read_are_refused(self, use_account, value):
+        use_account(THRESHOLDS=value)
+        assert "THRESHOLDS" in find("settings").text
+
+    def test_each_rule_has_one(self):
+        assert {*module._RULES} <= THRESHOLDS.keys()
+
+
+def test_cost_is_the_same_for_one_and_for_many():
+    counts = set()
+    for many in (1, 40):
+        MessageFactory.create_batch(many, uncertain=True)
+        MessageFactory.create_batch(many, due_at=ago(minutes=9))
+        with CaptureQueriesContext(connection) as queries:
+            services.health()
+        counts.add(len(queries))
+        assert all(query["sql"].startswith("SELECT") for query in queries)
+    # The clock, the accounts, the one that counts, and who else waits.
+    assert counts <= {5, 6}
+
+
+class TestStatusCommand:
+    def test_verdict_comes_first_in_every_language(self):
+        for language in ("en", "fa"):
+            with translation.override(language):
+                out, code = run("sms_queue_status")
+                assert (out.startswith("OK: "), code) == (True, 0)
+        MessageFactory(uncertain=True)
+        out, code = run("sms_queue_status")
+        assert out.startswith("WARNING: default: 1 message is uncertain")
+        assert code == 1
+        services.pause_account("default", reason="credit")
+        with translation.override("fa"):
+            out, code = run("sms_queue_status")
+        assert (out.startswith("CRITICAL: default: "), code) == (True, 2)
+
+    def test_database_that_is_away_is_unknown_and_told_in_json(self, monkeypatch):
+        def away(using: str) -> None:
+            raise OperationalError("gone")
+
+        monkeypatch.setattr(overview, "database_now", away)
+        out, code = run("sms_queue_status", "--json")
+        data = json.loads(out)
+        assert (code, data["severity"], data["accounts"]) == (3, "unknown", [])
+        assert data["findings"][0]["code"] == "database"
+
+    def test_json_is_for_programs_and_for_people(self):
+        services.pause_account("default", reason="تعمیرات")
+        out, _code = run("sms_queue_status", "--json")
+        assert "تعمیرات" in out
+        (finding,) = json.loads(out)["findings"]
+        assert list(finding)[:5] == ["code", "severity", "count", "account", "text"]
+        assert finding["runbook"] == "runbook-paused"
+
+    def test_options_stand_in_for_the_thresholds(self):
+        MessageFactory.create_batch(2, uncertain=True)
+        assert run("sms_queue_status", "--warn=uncertain=3")[1] == 0
+        assert run("sms_queue_status", "--warn=uncertain=2")[1] == 1
+        assert run("sms_queue_status", "--crit=uncertain=2")[1] == 2
+        assert (
+            run("sms_queue_status", "--warn=uncertain=1", "--crit=uncertain=3")[1] == 1
+        )
+        with pytest.raises(CommandError, match="codes are"):
+            run("sms_queue_status", "--warn=nonsense=3")
+
+    def test_claim_that_ran_out_is_told_as_uncertain(self):
+        MessageFactory(sending=True, claimed_until=ago(seconds=9))
+        assert "1 message is uncertain" in run("sms_queue_status")[0]
+
+    def test_accounts_follow_with_their_counts(self):
+        MessageFactory.create_batch(2)
+        MessageFactory(accepted=True)
+        out, _code = run("sms_queue_status")
+        assert "default: queued 2, due 2, states_due 1; in the last hour" in out
+        assert "dispatcher last seen" in out
+        (account,) = json.loads(run("sms_queue_status", "--json")[0])["accounts"]
+        assert (account["queued"], account["accepted"]) == (2, 1)
+
+
+def test_preview_is_told_what_keeps_messages_from_leaving():
+    assert module.obstacles("default") == ()
+    MessageFactory(uncertain=True)
+    services.pause_account("default", reason="credit")
+    assert [each.code for each in module.obstacles("default")] == ["paused"]
+    assert "no SMS account 'gone'" in module.obstacles("gone")[0].text
+    assert Message.objects.count() == 1

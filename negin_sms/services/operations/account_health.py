@@ -1,0 +1,158 @@
+"""What keeps an account's messages from leaving, or leaves nobody to ask about them.
+
+Only one thing is said of what keeps them from leaving, the first that does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from .findings import Case, Finding, Rule, Severity
+from .overview import AccountOverview
+
+
+def _switched_off(case: Case, limit: float) -> Finding | None:
+    """Say that DISPATCH is off; a note as long as nothing waits for it."""
+    if case.account.dispatch:
+        return None
+    since = case.stands.oldest_due_at
+    lag = case.age(since)
+    return case.finding(
+        "switched_off",
+        Severity.WARNING if since and lag >= limit else Severity.OK,
+        _("Sending is switched off for this account (DISPATCH)."),
+        _("Where it should send, take DISPATCH out of its settings."),
+        count=case.stands.due,
+        value=lag,
+        since=since,
+    )
+
+
+def _paused(case: Case, limit: float) -> Finding | None:
+    """Say that nothing leaves; a pause of seconds for throttling is none."""
+    stands = case.stands
+    began, ends = stands.paused_at, stands.paused_until
+    if began is None or not case.account.dispatch:
+        return None
+    if ends and (ends - began).total_seconds() < limit:
+        return None
+    # A pause that has run out waits for a message to try with.
+    is_over = ends is not None and ends <= case.now and not stands.queued
+    return case.finding(
+        "paused",
+        Severity.WARNING if is_over else Severity.CRITICAL,
+        _pause_in_words(stands),
+        _("When the cause is gone: resume_sms_account %(account)s.")
+        % {"account": case.account.alias},
+        count=stands.queued,
+        value=case.age(began),
+        since=began,
+        until=ends,
+    )
+
+
+def _pause_in_words(stands: AccountOverview) -> str:
+    values = {"why": stands.pause_reason, "user": stands.paused_by}
+    if stands.paused_by:
+        return _("The account was paused by %(user)s: %(why)s") % values
+    return _("The account is paused: %(why)s") % values
+
+
+@dataclass(frozen=True, slots=True)
+class _Worker:
+    """A process that has to run: when it was seen, and what waits for it."""
+
+    command: str
+    seen_at: datetime | None
+    since: datetime | None
+    count: int
+
+    def is_missing(self, case: Case, limit: float | None) -> bool:
+        """Return whether it has had no heartbeat for so many seconds."""
+        return limit is not None and case.unseen_for(self.seen_at) >= limit
+
+
+def _dispatcher(case: Case) -> _Worker:
+    stands = case.stands
+    seen_at, since = stands.dispatcher_seen_at, stands.oldest_due_at
+    return _Worker("dispatch_sms_queue", seen_at, since, stands.due)
+
+
+def _poller(case: Case) -> _Worker:
+    stands = case.stands
+    seen_at, since = stands.poller_seen_at, stands.oldest_state_due_at
+    return _Worker("poll_sms_states", seen_at, since, stands.states_due)
+
+
+def _no_dispatcher(case: Case, limit: float) -> Finding | None:
+    if not case.is_open or not _dispatcher(case).is_missing(case, limit):
+        return None
+    if case.age(_dispatcher(case).since) >= limit:
+        text = _("Messages are due and no dispatcher runs.")
+        return _missing(case, "no_dispatcher", Severity.CRITICAL, text)
+    if case.account.waker:
+        return None  # it starts the dispatcher when there is something to do
+    text = _("No dispatcher runs: what is queued does not leave.")
+    return _missing(case, "no_dispatcher", Severity.WARNING, text)
+
+
+def _no_poller(case: Case, limit: float) -> Finding | None:
+    if not _poller(case).is_missing(case, limit):
+        return None
+    if case.age(_poller(case).since) >= limit:
+        text = _("States are due and no poller runs.")
+        return _missing(case, "no_poller", Severity.CRITICAL, text)
+    text = _("No poller runs: nobody asks what became of messages.")
+    return _missing(case, "no_poller", Severity.WARNING, text)
+
+
+def _missing(case: Case, code: str, severity: Severity, text: str) -> Finding:
+    worker = _dispatcher(case) if code == "no_dispatcher" else _poller(case)
+    advice = _("Start it, by cron or as a service: manage.py %(command)s.")
+    unseen, since = case.unseen_for(worker.seen_at), worker.seen_at
+    more = {"count": worker.count, "value": unseen, "since": worker.since or since}
+    advice %= {"command": worker.command}
+    return case.finding(code, severity, text, advice, **more)
+
+
+def _dispatcher_late(case: Case, limit: float) -> Finding | None:
+    missing = _dispatcher(case).is_missing(case, case.limit("no_dispatcher"))
+    if missing or not case.is_open:
+        return None
+    return _late(case, "dispatcher_late", _dispatcher(case), limit)
+
+
+def _reports_late(case: Case, limit: float) -> Finding | None:
+    missing = _poller(case).is_missing(case, case.limit("no_poller"))
+    return None if missing else _late(case, "reports_late", _poller(case), limit)
+
+
+def _late(case: Case, code: str, worker: _Worker, limit: float) -> Finding | None:
+    lag = case.age(worker.since)
+    if not worker.count or lag < limit:
+        return None
+    words = _("%(command)s does not keep up: the oldest work is due for %(seconds)d s.")
+    return case.finding(
+        code,
+        Severity.WARNING,
+        words % {"command": worker.command, "seconds": lag},
+        _("Start another one, or raise WORKERS; see its log for errors."),
+        count=worker.count,
+        value=lag,
+        since=worker.since,
+    )
+
+
+RULES: dict[str, Rule] = {
+    "switched_off": _switched_off,
+    "paused": _paused,
+    "no_dispatcher": _no_dispatcher,
+    "dispatcher_late": _dispatcher_late,
+    "no_poller": _no_poller,
+    "reports_late": _reports_late,
+}
+# A person who is about to queue messages wants to know of these.
+BLOCKING = frozenset({"switched_off", "paused", "no_dispatcher"})

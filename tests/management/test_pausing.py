@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from negin_sms.models import AccountState
+
+pytestmark = pytest.mark.django_db
+
+
+def run(name: str, *args: object) -> str:
+    out = io.StringIO()
+    call_command(name, *map(str, args), stdout=out)
+    return out.getvalue()
+
+
+def test_pausing_and_resuming_by_command():
+    out = run("pause_sms_account", "default", "--reason", "maintenance")
+    assert out == "Account 'default' is paused until it is resumed.\n"
+    assert AccountState.objects.get().is_paused
+    assert run("resume_sms_account", "default") == "Account 'default' sends again.\n"
+    assert not AccountState.objects.get().is_paused
+
+
+def test_pause_until_a_time():
+    out = run("pause_sms_account", "default", "--reason=x", "--until=2030-01-01T12:00")
+    assert out == "Account 'default' is paused until 2030-01-01 12:00 +0330.\n"
+    with pytest.raises(CommandError, match="no SMS account 'nobody'"):
+        run("pause_sms_account", "nobody", "--reason=x")
