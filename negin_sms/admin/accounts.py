@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib import messages as notices
-from django.contrib.admin.widgets import AdminSplitDateTime
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -16,9 +15,12 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from negin_sms.dates import both_words
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
+from .date_fields import MomentField
 from .datetime_columns import AccountMoments
 from .displays import user_name
 from .lookups import ListedLookups
@@ -44,12 +46,20 @@ class PauseForm(forms.Form):
     """Why an account is paused, and for how long."""
 
     reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
-    until = forms.SplitDateTimeField(
+    until = MomentField(
         label=gettext_lazy("Until"),
         required=False,
         help_text=gettext_lazy("Empty: until somebody resumes it."),
-        widget=AdminSplitDateTime,
     )
+
+    def pause(self, account: str, *, by: Any) -> bool:
+        """Pause the account; False, with the error in its place, where that fails."""
+        try:
+            pause_account(account, by=by, **self.cleaned_data)
+        except InvalidMessage as error:
+            self.add_error(error.field, str(error.reason))
+            return False
+        return True
 
 
 class AccountStateAdminMixin(ListedLookups, AccountMoments):
@@ -120,9 +130,8 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
             if state.is_paused:
                 resume_account(state.account, by=request.user)  # type: ignore[arg-type]
                 return self._done(request, state, _("The account sends again."))
-            if form.is_valid():
-                pause_account(state.account, by=request.user, **form.cleaned_data)  # type: ignore[arg-type]
-                return self._done(request, state, _("The account is paused."))
+            if form.is_valid() and form.pause(state.account, by=request.user):
+                return self._done(request, state, _paused_words(form))
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -130,7 +139,6 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
             "title": _("Resume sending?") if state.is_paused else _("Pause sending?"),
             "state": state,
             "form": form,
-            "jsi18n_url": reverse("admin:jsi18n", current_app=self.admin_site.name),
         }
         return TemplateResponse(
             request, "admin/negin_sms/accountstate/pause.html", context
@@ -147,6 +155,13 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
             current_app=self.admin_site.name,
         )
         return HttpResponseRedirect(page)
+
+
+def _paused_words(form: PauseForm) -> str:
+    until = form.cleaned_data["until"]
+    if until is None:
+        return _("The account is paused.")
+    return _("The account is paused until %(moment)s.") % {"moment": both_words(until)}
 
 
 @admin.register(AccountState)

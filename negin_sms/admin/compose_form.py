@@ -24,6 +24,7 @@ from negin_sms.services.submission.recipients import (
     write_sheet,
 )
 
+from .date_fields import MomentField
 from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
 
 _LTR = {"dir": "ltr"}
@@ -122,10 +123,9 @@ class ComposeForm(forms.Form):
         help_text=_("Number of the text registered for the service line."),
     )
     account = forms.ChoiceField(label=capfirst(_("account")), required=False)
-    send_at = forms.SplitDateTimeField(
+    send_at = MomentField(
         label=capfirst(_("send at")),
         required=False,
-        widget=widgets.AdminSplitDateTime,
         help_text=_("Empty: as soon as it is confirmed."),
     )
     expires_in = forms.TypedChoiceField(

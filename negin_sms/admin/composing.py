@@ -20,7 +20,7 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
@@ -155,7 +155,6 @@ class ComposingMixin(ActionViewsMixin):
             "drafted": drafted,
             "listed": refused[:_LISTED],
             "unlisted": len(refused[_LISTED:]),
-            "jsi18n_url": reverse("admin:jsi18n", current_app=self.admin_site.name),
         }
         return self.draw(request, "compose.html", context)
 

@@ -23,6 +23,8 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.operations.decisions import refuse_unfit_decision
 from negin_sms.services.submission.compose import compose
 
+from .date_fields import MomentField
+
 _LTR = {"dir": "ltr"}
 # What compose() works out beside the fields of the form.
 _WORKED_OUT = ("parts", "due_at", "expires_at")
@@ -48,6 +50,7 @@ class DraftForm(forms.ModelForm):
         help_text=_("An Iranian mobile number, in any spelling."),
     )
     account = forms.ChoiceField(label=capfirst(_("account")))
+    send_at = MomentField(label=capfirst(_("send at")), required=False)
 
     class Meta:
         model = Message

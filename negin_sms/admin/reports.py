@@ -24,6 +24,7 @@ from negin_sms.services.statistics.report import (
     delivery_statistics,
 )
 
+from .date_fields import DayField
 from .pages import PagesMixin
 from .report_tables import draw_report, file_rows
 from .spreadsheets import csv_response
@@ -31,29 +32,18 @@ from .spreadsheets import csv_response
 _DEFAULT_DAYS = 14
 _PERIODS = (1, 7, 14, 30, 90)
 _CSV = "csv"
-
-
-class DayField(forms.DateField):
-    """A day, as every browser asks for it and writes it."""
-
-    def __init__(self, **options: Any) -> None:
-        """Keep to days that have a day before and after them in every time zone."""
-        super().__init__(
-            input_formats=["%Y-%m-%d"],
-            widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-            validators=[
-                MinValueValidator(date(2000, 1, 1)),
-                MaxValueValidator(date(2100, 1, 1)),
-            ],
-            **options,
-        )
+# Days that have a day before and after them in every time zone.
+_REPORTABLE = [
+    MinValueValidator(date(2000, 1, 1)),
+    MaxValueValidator(date(2100, 1, 1)),
+]
 
 
 class PeriodForm(forms.Form):
     """The days of a report, both included, and the account."""
 
-    first = DayField(label=gettext_lazy("From"))
-    last = DayField(label=gettext_lazy("To"))
+    first = DayField(label=gettext_lazy("From"), validators=_REPORTABLE)
+    last = DayField(label=gettext_lazy("To"), validators=_REPORTABLE)
     account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -113,6 +103,7 @@ class ReportMixin(PagesMixin):
         context: dict[str, Any] = {
             "title": _("Delivery report"),
             "form": form,
+            "media": self.media + form.media,
             "periods": _period_links(form),
             "report": report,
             "may_export": request.user.has_perm("negin_sms.export_message"),

@@ -7,13 +7,14 @@ from typing import Any
 from django import template
 from django.template import Context
 
-from negin_sms.dates import day_words, moment_words
+from negin_sms.dates import both_words, day_words, moment_words
 from negin_sms.models import AccountState, Message
 from negin_sms.services import health, overview
 
 register = template.Library()
 register.filter("day", day_words)
 register.filter("moment", moment_words)
+register.filter("both", both_words)
 
 
 @register.inclusion_tag("admin/negin_sms/overview.html", takes_context=True)

@@ -102,8 +102,7 @@ class TestCompose:
             "scenario": "service_fallback",
             "template": "3",
             "line": "983000",
-            "send_at_0": "2040-01-02",
-            "send_at_1": "10:00",
+            "send_at": "2040-01-02T10:00",
             "expires_in": "3600",
             "priority": "10",
             "sensitive": "on",
@@ -142,7 +141,7 @@ class TestCompose:
             ("template", {"template": "-1"}),
             ("scenario", {"scenario": "pigeon"}),
             ("account", {"account": "other"}),
-            ("send_at", {"send_at_0": "soon"}),
+            ("send_at", {"send_at": "soon"}),
             ("group", {"group": "a\nb"}),
             ("file", {"file": csv(b"PK\x03\x04\0")}),
             ("file", {"file": csv(b"1" * (LARGEST_INPUT + 1))}),
@@ -259,7 +258,7 @@ class TestPreview:
         assert "1 day" in words
 
     def test_says_when_it_leaves(self, admin_client):
-        group = draft(admin_client, send_at_0="2040-01-02", send_at_1="10:00")
+        group = draft(admin_client, send_at="2040-01-02 10:00")
         assert "Jan. 2, 2040, 10 a.m." in words_of(preview(admin_client, group))
 
     def test_warns_of_what_keeps_it_from_leaving(self, admin_client):

@@ -38,8 +38,7 @@ WISH = {
     "line2": "",
     "template": "",
     "priority": "20",
-    "send_at_0": "",
-    "send_at_1": "",
+    "send_at": "",
     "group": "",
 }
 

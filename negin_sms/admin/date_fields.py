@@ -1,0 +1,130 @@
+"""Entry of dates: one field with one label, read in both calendars.
+
+In Persian it is a text with a Jalali calendar beside it, which works without script
+too; in other languages the browser's own entry of dates. The calendar is
+@majidh1/jalalidatepicker 0.9.12 (MIT, 20 kB and 8 kB of style, no dependency), its
+files are in static/negin_sms/vendor/; what it lacks for the keyboard, for screen
+readers and for dark pages is in ours, calendar.js and calendar.css.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from negin_sms import jalali
+from negin_sms.dates import is_jalali, read_day, read_moment
+from negin_sms.exceptions import InvalidMessage
+
+# Somebody at a form looks at now; programs may be late (LONG_PAST).
+_LONG_PAST = timedelta(days=1)
+_VENDOR = "negin_sms/vendor/jalalidatepicker/jalalidatepicker.min"
+
+
+class _DateInput(forms.TextInput):
+    """The entry; what is typed is kept as it is when it comes back with an error."""
+
+    kind = native = ""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        """Choose the entry by the language of the page."""
+        context = super().get_context(name, value, attrs)
+        widget = context["widget"]
+        widget["attrs"] |= {"dir": "ltr", "class": "negin-sms-date"}
+        if not is_jalali():
+            widget["type"] = self.native
+        else:
+            widget["attrs"] |= {
+                "autocomplete": "off",
+                "data-negin-sms-jalali": self.kind,
+                "data-words": "|".join(_words()),
+            }
+        return context
+
+    @property
+    def media(self) -> forms.Media:
+        """Return the calendar's files where there is one."""
+        styles = ["negin_sms/calendar.css"]
+        if not is_jalali():
+            return forms.Media(css={"all": styles})
+        return forms.Media(
+            css={"all": [f"{_VENDOR}.css", *styles]},
+            js=[f"{_VENDOR}.js", "negin_sms/calendar.js"],
+        )
+
+
+class MomentInput(_DateInput):
+    """A day and a time."""
+
+    kind, native = "moment", "datetime-local"
+
+    def format_value(self, value: Any) -> str | None:
+        """Return a moment as the entry holds it, and anything else as it was."""
+        if not isinstance(value, datetime):
+            return None if value is None else str(value)
+        local = timezone.localtime(value) if timezone.is_aware(value) else value
+        clock = local.strftime("%H:%M:%S" if local.second else "%H:%M")
+        written = is_jalali() and jalali.written(local.date())
+        return f"{written} {clock}" if written else f"{local:%Y-%m-%d}T{clock}"
+
+
+class DayInput(_DateInput):
+    """A day."""
+
+    kind, native = "day", "date"
+
+    def format_value(self, value: Any) -> str | None:
+        """Return a day as the entry holds it, and anything else as it was."""
+        if not isinstance(value, date):
+            return None if value is None else str(value)
+        return (is_jalali() and jalali.written(value)) or f"{value:%Y-%m-%d}"
+
+
+class MomentField(forms.Field):
+    """A moment that is not long past."""
+
+    widget = MomentInput
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Read it, or say what is wrong with it."""
+        if value in self.empty_values:
+            return None
+        try:
+            return read_moment(value, now=timezone.now(), long_past=_LONG_PAST)
+        except InvalidMessage as error:
+            raise ValidationError(str(error.reason)) from None
+
+
+class DayField(forms.Field):
+    """A day."""
+
+    widget = DayInput
+
+    def to_python(self, value: Any) -> date | None:
+        """Read it, or say what is wrong with it."""
+        if value in self.empty_values:
+            return None
+        try:
+            return read_day(value)
+        except InvalidMessage as error:
+            raise ValidationError(str(error.reason)) from None
+
+
+def _words() -> list[str]:
+    """Return what calendar.js says aloud; it names them in this order."""
+    return [
+        _("Calendar"),
+        _("Year"),
+        _("Month"),
+        _("Hour"),
+        _("Minute"),
+        _("Next year"),
+        _("Previous year"),
+        _("Next month"),
+        _("Previous month"),
+    ]

@@ -1,0 +1,221 @@
+/* The Jalali calendar beside a field of dates, for mouse, keyboard and screen reader.
+   It fills the field with what somebody could have typed; the server reads it. The
+   vendor's calendar draws plain boxes: here they become buttons in a dialog, moved
+   through with the arrow keys. */
+"use strict";
+
+(function () {
+    const FIELD = "[data-negin-sms-jalali]";
+    const BUTTONS = ".jdp-icon-plus, .jdp-icon-minus, .jdp-btn-today, .jdp-btn-empty, .jdp-btn-close";
+    const DAYS = ".jdp-day:not(.not-in-month):not(.disabled-day)";
+    const STEPS = {ArrowLeft: 1, ArrowRight: -1, ArrowUp: -7, ArrowDown: 7};
+    // As the report allows, and as far as anybody schedules: the years to choose from.
+    const FIRST_DAY = {year: 1379, month: 1, day: 1};
+    const LAST_DAY = {year: 1449, month: 12, day: 29};
+    let opener = null;
+    let words = {};
+
+    function namesOf(field) {
+        const [calendar, year, month, hour, minute, nextYear, lastYear, nextMonth, lastMonth] =
+            field.dataset.words.split("|");
+        return {calendar, year, month, hour, minute, nextYear, lastYear, nextMonth, lastMonth};
+    }
+
+    function box() {
+        return document.querySelector("jdp-container");
+    }
+
+    function name(element, label) {
+        if (element) {
+            element.setAttribute("aria-label", label);
+        }
+    }
+
+    function asButton(element) {
+        element.setAttribute("role", "button");
+        element.tabIndex = 0;
+    }
+
+    function nameDays(container) {
+        const month = container.querySelector(".jdp-month select").selectedOptions[0].text;
+        const days = Array.from(container.querySelectorAll(DAYS));
+        const here = days.find((day) => day.matches(".selected"))
+            || days.find((day) => day.matches(".today")) || days[0];
+        for (const day of days) {
+            asButton(day);
+            day.tabIndex = day === here ? 0 : -1;
+            day.setAttribute("aria-pressed", String(day.matches(".selected")));
+            name(day, `${day.textContent} ${month}`);
+        }
+        return here;
+    }
+
+    /* Say and reach everything that the vendor has drawn anew; return the day to be at. */
+    function furnish(container) {
+        container.setAttribute("role", "dialog");
+        name(container, words.calendar);
+        container.querySelectorAll(BUTTONS).forEach(asButton);
+        for (const [part, next, last] of [
+            [".jdp-years", words.nextYear, words.lastYear],
+            [".jdp-months", words.nextMonth, words.lastMonth],
+        ]) {
+            name(container.querySelector(`${part} .jdp-icon-plus`), next);
+            name(container.querySelector(`${part} .jdp-icon-minus`), last);
+        }
+        name(container.querySelector(".jdp-year select, .jdp-year input"), words.year);
+        name(container.querySelector(".jdp-month select"), words.month);
+        const [minute, hour] = container.querySelectorAll(".jdp-time select");
+        name(hour, words.hour);
+        name(minute, words.minute);
+        container.querySelectorAll("select, input").forEach((each) => { each.tabIndex = 0; });
+        return nameDays(container);
+    }
+
+    function isOpen(container) {
+        return container && container.style.display !== "none"
+            && container.style.visibility !== "hidden";
+    }
+
+    function close() {
+        jalaliDatepicker.hide();
+    }
+
+    /* The place of a control among its like, to find it again after it was drawn anew. */
+    function placeOf(element, container) {
+        const kin = `${element.tagName}${Array.from(element.classList, (c) => "." + c).join("")}`;
+        if (element.matches(".jdp-day")) {
+            return null;
+        }
+        return [kin, Array.from(container.querySelectorAll(kin)).indexOf(element)];
+    }
+
+    function turn(container, step) {
+        const icon = step > 0 ? ".jdp-icon-plus" : ".jdp-icon-minus";
+        container.querySelector(`.jdp-months ${icon}`).click();
+        const days = Array.from(container.querySelectorAll(DAYS));
+        return step > 0 ? days[0] : days[days.length - 1];
+    }
+
+    function move(container, day, key) {
+        const days = Array.from(container.querySelectorAll(DAYS));
+        const place = days.indexOf(day);
+        if (key === "Home" || key === "End") {
+            return key === "Home" ? days[0] : days[days.length - 1];
+        }
+        if (key === "PageDown" || key === "PageUp") {
+            return turn(container, key === "PageDown" ? 1 : -1);
+        }
+        const wanted = place + STEPS[key];
+        return days[wanted] || turn(container, STEPS[key]);
+    }
+
+    /* Keep Tab inside, as in any dialog. */
+    function cycle(event, container) {
+        const stops = Array.from(container.querySelectorAll("[tabindex='0'], select"));
+        const edge = event.shiftKey ? stops[0] : stops[stops.length - 1];
+        if (document.activeElement === edge) {
+            event.preventDefault();
+            (event.shiftKey ? stops[stops.length - 1] : stops[0]).focus();
+        }
+    }
+
+    function onKey(event) {
+        const container = box();
+        const at = event.target;
+        const isDay = at.matches(".jdp-day");
+        if (event.key === "Tab") {
+            cycle(event, container);
+        } else if (event.key === "Escape") {
+            event.preventDefault();
+            close();
+        } else if ((event.key === "Enter" || event.key === " ") && at.matches("[role=button]")) {
+            event.preventDefault();
+            at.click();
+        } else if (isDay && (event.key in STEPS || /^(Home|End|Page(Up|Down))$/.test(event.key))) {
+            event.preventDefault();
+            const day = move(container, at, event.key);
+            furnish(container);
+            day.tabIndex = 0;
+            day.focus();
+        }
+    }
+
+    /* The vendor draws everything anew with each change: stay where somebody was. */
+    function watch(container) {
+        let place = null;
+        container.addEventListener("keydown", onKey);
+        container.addEventListener("focusin", (event) => {
+            place = placeOf(event.target, container);
+        });
+        new MutationObserver(() => {
+            if (!isOpen(container)) {
+                return;
+            }
+            const day = furnish(container);
+            if (!container.contains(document.activeElement)) {
+                const same = place && container.querySelectorAll(place[0])[place[1]];
+                (same || day).focus();
+            }
+        }).observe(container, {childList: true});
+        new MutationObserver(() => {
+            if (opener && !isOpen(container)) {
+                opener.setAttribute("aria-expanded", "false");
+                if (document.activeElement === document.body || container.contains(document.activeElement)) {
+                    opener.focus();
+                }
+                opener = null;
+            }
+        }).observe(container, {attributes: true, attributeFilter: ["style"]});
+    }
+
+    function open(field, button) {
+        words = namesOf(field);
+        const isNew = !box();
+        const isMoment = field.dataset.neginSmsJalali === "moment";
+        jalaliDatepicker.updateOptions({time: isMoment, minDate: isMoment ? "today" : FIRST_DAY});
+        jalaliDatepicker.show(field);
+        const container = box();
+        if (isNew) {
+            watch(container);
+        }
+        opener = button;
+        button.setAttribute("aria-expanded", "true");
+        furnish(container).focus({preventScroll: true});
+    }
+
+    function addButton(field) {
+        const button = document.createElement("button");
+        button.type = "button";
+        button.className = "negin-sms-calendar";
+        button.textContent = namesOf(field).calendar;
+        button.setAttribute("aria-haspopup", "dialog");
+        button.setAttribute("aria-expanded", "false");
+        button.addEventListener("click", () => open(field, button));
+        const pair = document.createElement("span");
+        pair.className = "negin-sms-dated";
+        field.replaceWith(pair);
+        pair.append(field, button);
+    }
+
+    function start() {
+        const fields = document.querySelectorAll(FIELD);
+        if (!fields.length) {
+            return;
+        }
+        jalaliDatepicker.startWatch({
+            selector: FIELD,
+            autoShow: false,
+            autoReadOnlyInput: false,
+            changeMonthRotateYear: true,
+            minDate: FIRST_DAY,
+            maxDate: LAST_DAY,
+            hasSecond: false,
+            persianDigits: true,
+            showCloseBtn: true,
+            zIndex: 10000,
+        });
+        fields.forEach(addButton);
+    }
+
+    document.addEventListener("DOMContentLoaded", start);
+})();

@@ -1,0 +1,230 @@
+"""Dates typed and chosen in our pages: in Persian by the Jalali calendar."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django.utils.translation import override
+
+from negin_sms import jalali
+from negin_sms.admin.date_fields import DayField, MomentField
+from negin_sms.choices import Status
+from negin_sms.models import AccountState, Message
+from tests.browser import assert_fits
+
+SOON = datetime(2040, 1, 2, 6, 30, tzinfo=UTC)  # 1418/10/12 10:00 in Tehran
+LIST = "/admin/negin_sms/message/"
+CALENDAR = "negin_sms/vendor/jalalidatepicker/jalalidatepicker.min.js"
+
+
+class TestField:
+    @pytest.mark.parametrize(
+        "typed",
+        ["1418/10/12 10:00", "۱۴۱۸/۱۰/۱۲ ۱۰:۰۰", "2040-01-02T10:00", "10:00 2040/1/2"],
+    )
+    @pytest.mark.parametrize("language", ["en", "fa"])
+    def test_reads_both_calendars_in_every_language(self, typed, language):
+        with override(language):
+            assert MomentField().clean(typed) == SOON
+
+    @pytest.mark.parametrize("past", ["1405/01/01", "0784-12-02", "1404/09/10 08:00"])
+    def test_long_past_moment_is_refused_and_stands_there_again(self, past):
+        field = MomentField()
+        with pytest.raises(Exception, match=r"long past|neither calendar"):
+            field.clean(past)
+        assert past in field.widget.render("send_at", past)
+
+    @pytest.mark.parametrize(
+        ("language", "shown"),
+        [("fa", "1418/10/12 10:00"), ("en", "2040-01-02T10:00")],
+    )
+    def test_shows_what_it_would_read(self, language, shown):
+        with override(language):
+            html = MomentField().widget.render("send_at", SOON)
+        assert f'value="{shown}"' in html
+        assert ("datetime-local" in html) == (language == "en")
+
+    def test_day_without_jalali_is_the_browsers_own(self, settings):
+        settings.NEGIN_SMS_JALALI = False
+        with override("fa"):
+            html = DayField().widget.render("first", SOON.date())
+            assert 'type="date"' in html
+            assert 'value="2040-01-02"' in html
+            assert CALENDAR not in str(DayField().widget.media)
+
+    def test_unchanged_moment_is_not_a_change(self):
+        assert not MomentField().has_changed(SOON, "1418/10/12 10:00")
+        assert MomentField().has_changed(SOON, "1418/10/12 10:01")
+
+
+@pytest.mark.django_db
+class TestPages:
+    @pytest.fixture(autouse=True)
+    def _language(self, settings):
+        settings.LANGUAGE_CODE = "fa"
+
+    def test_draft_keeps_its_jalali_time(self, admin_client):
+        wish = {
+            "account": "default",
+            "mobile": "09395213300",
+            "text": "سلام",
+            "scenario": "single",
+            "priority": "20",
+            "send_at": "۱۴۱۸/۱۰/۱۲ ۱۰:۰۰",
+        }
+        admin_client.post(LIST + "add/", wish)
+        row = Message.objects.get()
+        assert (row.status, row.send_at) == (Status.DRAFT, SOON)
+        html = admin_client.get(f"{LIST}{row.pk}/change/").content.decode()
+        assert 'value="1418/10/12 10:00"' in html
+
+    def test_preview_says_the_time_in_both_calendars(self, admin_client):
+        wish = {
+            "recipients": "09395213300",
+            "text": "سلام",
+            "scenario": "single",
+            "account": "default",
+            "priority": "20",
+            "send_at": "1418/10/12 10:00",
+        }
+        response = admin_client.post(LIST + "compose/", wish, follow=True)
+        assert "12 دی 1418، ساعت 10:00 (2040-01-02)" in response.content.decode()
+
+    def test_pause_says_its_end_in_both_calendars(self, admin_client):
+        state = AccountState.objects.create(account="default")
+        url = f"/admin/negin_sms/accountstate/{state.pk}/pause/"
+        wish = {"reason": "تعمیر", "until": "1418/10/12 10:00"}
+        html = admin_client.post(url, wish, follow=True).content.decode()
+        assert AccountState.objects.get().paused_until == SOON
+        assert "12 دی 1418، ساعت 10:00 (2040-01-02)" in html
+
+    def test_pause_that_is_over_is_refused(self, admin_client):
+        state = AccountState.objects.create(account="default")
+        url = f"/admin/negin_sms/accountstate/{state.pk}/pause/"
+        over = timezone.localtime(timezone.now() - timedelta(minutes=5))
+        wish = {"reason": "تعمیر", "until": f"{over:%Y-%m-%d %H:%M}"}
+        assert "errorlist" in admin_client.post(url, wish).content.decode()
+        assert AccountState.objects.get().paused_at is None
+
+    @pytest.mark.parametrize("query", ["first=1405/09/01&last=۱۴۰۵/۰۹/۰۵", "sent=x"])
+    def test_report_and_list_read_jalali_days(self, admin_client, query):
+        html = admin_client.get(f"{LIST}report/?{query}").content.decode()
+        assert "errorlist" not in html
+        sent = "?sent=1405/09/01..2026-11-26"
+        assert admin_client.get(LIST + sent).status_code == 200
+        assert admin_client.get(LIST + "?sent=1404/12/30..").status_code == 302
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+class TestKeyboard:
+    """No step here takes a mouse."""
+
+    @pytest.fixture(params=["light", "dark"])
+    def scheme(self, request):
+        return request.param
+
+    def go_to(self, page: Any, name: str) -> None:
+        """Press Tab until the field has the focus."""
+        for _ in range(150):
+            if page.evaluate("document.activeElement.name") == name:
+                return
+            page.keyboard.press("Tab")
+        raise AssertionError(f"{name} cannot be reached")
+
+    def press(self, page: Any, *keys: str) -> None:
+        for key in keys:
+            page.keyboard.press(key)
+            page.wait_for_timeout(50)
+
+    def focused(self, page: Any, attribute: str) -> str:
+        return str(page.evaluate(f"document.activeElement.getAttribute('{attribute}')"))
+
+    def test_message_is_composed_and_scheduled(self, open_browser, scheme):
+        page = open_browser(at=LIST + "compose/", language="fa", color_scheme=scheme)
+        self.go_to(page, "recipients")
+        page.keyboard.type("۰۹۳۹۵۲۱۳۳۰۰")
+        self.go_to(page, "text")
+        page.keyboard.type("سلام")
+        self.go_to(page, "send_at")
+        page.keyboard.type("۱۲ دی ۱۴۱۸ ساعت ۱۰:۰۰")
+        assert_fits(page)
+        self.press(page, "Enter")
+        page.wait_for_selector(".negin-sms-totals")
+        assert Message.objects.get().send_at == SOON
+
+    def test_day_is_chosen_with_the_arrows(self, open_browser, scheme):
+        page = open_browser(at=LIST + "compose/", language="fa", color_scheme=scheme)
+        self.go_to(page, "send_at")
+        page.keyboard.type("1418/10/12 10:00")
+        self.press(page, "Tab", "Enter")
+        assert self.focused(page, "aria-pressed") == "true"
+        # From right to left: a day on, a week on, a month on, and its last day.
+        self.press(page, "ArrowLeft", "ArrowDown")
+        assert self.focused(page, "aria-label") == "۲۰ دی"
+        self.press(page, "PageDown", "End", "ArrowLeft")
+        assert self.focused(page, "aria-label") == "۱ اسفند"
+        self.press(page, "Enter", "Escape")
+        assert self.focused(page, "aria-expanded") == "false"
+        assert page.evaluate("document.activeElement.type") == "button"
+        assert "1418" in latin(page.input_value("[name=send_at]"))
+        assert latin(page.input_value("[name=send_at]")).startswith("1418/12/01 10:00")
+
+    def test_focus_stays_in_the_calendar_and_everything_has_a_name(self, open_browser):
+        page = open_browser(at=LIST + "compose/", language="fa")
+        self.go_to(page, "send_at")
+        self.press(page, "Tab", "Enter")
+        names = set()
+        for _ in range(15):
+            self.press(page, "Tab")
+            assert page.evaluate("!!document.activeElement.closest('jdp-container')")
+            names.add(
+                page.evaluate(
+                    "document.activeElement.ariaLabel || document.activeElement.innerText"
+                )
+            )
+        assert "" not in names
+        assert len(names) >= 10
+
+    def test_account_is_paused(self, open_browser, scheme):
+        state = AccountState.objects.create(account="default")
+        at = f"/admin/negin_sms/accountstate/{state.pk}/pause/"
+        page = open_browser(at=at, language="fa", color_scheme=scheme)
+        self.go_to(page, "reason")
+        page.keyboard.type("تعمیر")
+        self.go_to(page, "until")
+        page.keyboard.type("1418/10/12 10:00")
+        self.press(page, "Enter")
+        page.wait_for_selector(".messagelist")
+        assert AccountState.objects.get().paused_until == SOON
+
+    def test_range_of_the_report_is_chosen(self, open_browser, scheme):
+        page = open_browser(at=LIST + "report/", language="fa", color_scheme=scheme)
+        self.go_to(page, "first")
+        self.press(page, "Control+A")
+        page.keyboard.type("1405/09/01")
+        self.press(page, "Tab", "Enter", "ArrowLeft", "Enter")
+        page.wait_for_timeout(100)
+        assert latin(page.input_value("[name=first]")) == "1405/09/02"
+        self.go_to(page, "last")
+        self.press(page, "Control+A")
+        page.keyboard.type("۱۴۰۵/۰۹/۰۵")
+        self.press(page, "Enter")
+        page.wait_for_url("**first=*")
+        assert page.query_selector(".errorlist") is None
+        assert page.input_value("[name=last]") == "۱۴۰۵/۰۹/۰۵"
+
+    def test_calendar_has_the_leap_day(self, open_browser):
+        page = open_browser(at=LIST + "report/?first=1403/12/30", language="fa")
+        page.click("button.negin-sms-calendar")
+        days = page.locator(".jdp-day:not(.not-in-month)")
+        assert days.count() == 30
+        assert page.evaluate("document.activeElement.ariaLabel") == "۳۰ اسفند"
+        assert jalali.to_gregorian(1403, 12, 30).isoformat() == "2025-03-20"
+
+
+def latin(text: str) -> str:
+    return text.translate(str.maketrans("۰۱۲۳۴۵۶۷۸۹", "0123456789"))
