@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import threading
-import time
 from collections.abc import Sequence
 
 from negin_sms.choices import State
 from negin_sms.conf import Account
 
 from . import wire
+from .ids import new_ids
 
 _writing = threading.Lock()
-# Ids grow with the clock, so that a restart does not give an old one again.
-_ids = itertools.count(int(time.time() * 1000))
+_ids = new_ids()
 
 
 class ConsoleGateway:
@@ -35,7 +33,7 @@ class ConsoleGateway:
         """Print one message and accept it."""
         form = wire.encode_send(request)
         with _writing:
-            gateway_id = str(next(_ids))
+            gateway_id = next(_ids)
             lines = [f"{name}: {value}" for name, value in form.items()]
             rule = f"--- SMS {gateway_id} through {self._account.alias} ---"
             sys.stdout.write("\n".join([rule, *lines, "-" * len(rule), ""]))

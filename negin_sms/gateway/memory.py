@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
 from collections.abc import Sequence
@@ -16,11 +15,11 @@ from negin_sms.exceptions import Effect, NotSent, OutcomeUnknown
 
 from . import wire
 from .codes import SUCCESS
+from .ids import new_ids
 from .scripts import SERVICE_LINE, Scripted
 
 _EMPTY_TEXT = 13
-# Ids grow with the clock, so that rows of an earlier run do not share one.
-_ids = itertools.count(int(time.time() * 1000))
+_ids = new_ids()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +101,7 @@ class MemoryGateway:
     def _keep(self, request: wire.SendRequest, form: wire.Form) -> SentMessage:
         sent = SentMessage(
             account=self._account.alias,
-            gateway_id=str(next(_ids)),
+            gateway_id=next(_ids),
             mobile=request.mobile,
             text=request.text,
             scenario=str(request.scenario),

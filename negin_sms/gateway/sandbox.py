@@ -9,27 +9,22 @@ Tests may give it orders of their own besides; see ``Scripted``.
 
 from __future__ import annotations
 
-import contextlib
 import enum
-import itertools
-import json
-import socket
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, ClassVar, Self
-from urllib.parse import parse_qsl
+from typing import Any, Self
 
 from negin_sms.choices import State
 
 from .codes import SUCCESS
+from .ids import new_ids
+from .sandbox_server import SandboxServer
 from .scripts import SERVICE_LINE, Scripted
 
 CHELCHELEH_LINE = "9810008088"
-_LARGEST_REQUEST = 256 * 1024
 _MOBILE_DIGITS = 12
 
 
@@ -84,6 +79,21 @@ class Taken:
     fate: Fate
     at: float
 
+    @property
+    def mobile(self) -> str:
+        """Return the recipient as ``Message.mobile`` has it."""
+        return f"+{self.form['mobile']}"
+
+    @property
+    def text(self) -> str:
+        """Return the text."""
+        return self.form["message"]
+
+    @property
+    def line(self) -> str:
+        """Return the line that the form named, "" for none."""
+        return self.form.get("line", "")
+
 
 class Sandbox(Scripted):
     """A gateway on this machine: ``with Sandbox() as sandbox: … sandbox.url``.
@@ -109,11 +119,10 @@ class Sandbox(Scripted):
         self.taken: list[Taken] = []
         self._credentials = (username, password)
         self._states: dict[str, Taken] = {}
-        # Ids grow with the clock: a restart must not give an old one again.
-        self._ids = itertools.count(int(time.time() * 10))
+        self._ids = new_ids()
         self._lock = threading.Lock()
-        handler = type("Handler", (_Handler,), {"sandbox": self})
-        self._server = _Server((host, port), handler)
+        endpoints = {"/api/wsSend.ashx": self.send, "/api/wsStates.ashx": self.states}
+        self._server = SandboxServer((host, port), endpoints)
         self._thread: threading.Thread | None = None
 
     @property
@@ -216,7 +225,7 @@ class Sandbox(Scripted):
 
     def _take(self, form: dict[str, str], fate: Fate) -> Taken:
         with self._lock:
-            taken = Taken(str(next(self._ids)), form, fate, time.monotonic())
+            taken = Taken(next(self._ids), form, fate, time.monotonic())
             self.taken.append(taken)
             self._states[taken.gateway_id] = taken
         return taken
@@ -225,8 +234,7 @@ class Sandbox(Scripted):
         taken = self._states.get(key)
         if taken is None:
             return State.NOT_SENT.value
-        mobile = f"+{taken.form.get('mobile', '')}"
-        return self.next_state(key, mobile, self._state_by_age(taken).value)
+        return self.next_state(key, taken.mobile, self._state_by_age(taken).value)
 
     def _state_by_age(self, taken: Taken) -> State:
         age = time.monotonic() - taken.at
@@ -252,68 +260,3 @@ def _line_used(form: Mapping[str, str], fate: Fate) -> str:
 
 def _refuse(code: int) -> dict[str, Any]:
     return {"data": None, "status": code, "msg": f"error {code}"}
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def __init__(self, *args: Any) -> None:
-        self._open: set[socket.socket] = set()
-        super().__init__(*args)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def server_close(self) -> None:
-        super().server_close()
-        # Kept connections would go on being answered by their threads.
-        for request in list(self._open):
-            with contextlib.suppress(OSError):
-                request.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    timeout = 60
-    # Nagle's algorithm and delayed acknowledgements would cost 40 ms an answer.
-    disable_nagle_algorithm = True
-    sandbox: ClassVar[Sandbox]
-
-    def do_POST(self) -> None:
-        form = self._read_form()
-        if form is None:
-            self.send_error(413)
-        elif self.path == "/api/wsSend.ashx":
-            self._answer(self.sandbox.send(form))
-        elif self.path == "/api/wsStates.ashx":
-            self._answer(self.sandbox.states(form))
-        else:
-            self.send_error(404)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-        """Keep quiet: the request line is all there would be to say."""
-
-    def _read_form(self) -> dict[str, str] | None:
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _LARGEST_REQUEST:
-            return None
-        body = self.rfile.read(length).decode("utf-8", "replace")
-        return dict(parse_qsl(body, keep_blank_values=True))
-
-    def _answer(self, answer: dict[str, Any] | None) -> None:
-        if answer is None:
-            self.close_connection = True
-            return
-        body = json.dumps(answer, ensure_ascii=False).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
