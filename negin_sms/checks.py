@@ -19,12 +19,14 @@ from django.utils.module_loading import import_string
 
 from . import conf
 from .exceptions import InvalidConfiguration, InvalidMessage
+from .gateway.loopback_only import is_test_environment
 from .phones import normalize_mobile
 
 Found = list[checks.CheckMessage]
 
+_CONSOLE = "negin_sms.gateway.console.ConsoleGateway"
 _DEVELOPMENT = {
-    "negin_sms.gateway.console.ConsoleGateway": "prints messages",
+    _CONSOLE: "prints messages",
     "negin_sms.gateway.memory.MemoryGateway": "keeps messages in memory",
 }
 _BACKGROUND = "negin_sms.background.wake"
@@ -39,6 +41,7 @@ def register_all() -> None:
     checks.register(check_databases, checks.Tags.database)
     checks.register(check_sqlite, "negin_sms")
     checks.register(check_wakers, "negin_sms")
+    checks.register(check_console, checks.Tags.security, "negin_sms")
     checks.register(check_deployment, "negin_sms", deploy=True)
     checks.register(check_brakes, "negin_sms", deploy=True)
     checks.register(check_task_backend, "negin_sms", deploy=True)
@@ -114,6 +117,11 @@ def check_databases(
 def check_encryption(app_configs: Any, **kwargs: Any) -> Found:
     """W001: over plain http everybody on the way can read the password."""
     return _each_account(_plain_http)
+
+
+def check_console(app_configs: Any, **kwargs: Any) -> Found:
+    """E005: with DEBUG off the console is a log, and codes do not belong in one."""
+    return _each_account(_prints_in_production)
 
 
 def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
@@ -211,11 +219,24 @@ def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:
         )
 
 
+def _prints_in_production(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    # Django's test runner switches DEBUG off too.
+    is_harmless = settings.DEBUG or is_test_environment()
+    if account.backend == _CONSOLE and not is_harmless:
+        yield checks.Error(
+            f'The SMS account "{account.alias}" prints whole messages, codes and '
+            "numbers too, and DEBUG is off.",
+            hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}", or DEBUG = True where you '
+            "develop.",
+            id="negin_sms.E005",
+        )
+
+
 def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
     what = _DEVELOPMENT.get(account.backend)
     if what is None and account.is_live and account.is_loopback:
         what = "talks to a sandbox on this machine"
-    if what is not None:
+    if what is not None and not list(_prints_in_production(account)):
         yield checks.Error(
             f'The SMS account "{account.alias}" sends nothing: its gateway {what}.',
             hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}" and the real BASE_URL.',

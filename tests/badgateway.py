@@ -205,6 +205,7 @@ class BadGateway:
         self._at_once = self._given = 0
         # Gateway id: code, None for an id that it leaves out; 1 for the others.
         self.states: dict[str, int | None] = {}
+        self.changes: dict[str, Any] = {}  # to what an acceptance says
         self.poisoned: set[str] = set()  # with one of them it refuses all
         self.stopping = threading.Event()
         self._script = deque(MODES[name] for name in script or ("good",))
@@ -298,7 +299,7 @@ class BadGateway:
         with self._lock:
             entry.gateway_id = str(FIRST_ID + self._given)
             self._given += 1
-        return accepted(int(entry.gateway_id), form)
+        return accepted(int(entry.gateway_id), form, **self.changes)
 
     def states_answer(self, ids: list[str]) -> bytes:
         """Answer in an order of its own, as the contract allows."""

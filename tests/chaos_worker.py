@@ -299,7 +299,7 @@ def kill_after_claim() -> Iterator[None]:
 
 
 def kill_after_connect() -> Iterator[None]:
-    from negin_sms.gateway.exchange import Exchange
+    from negin_sms.gateway.deadline import Exchange
 
     Exchange.start_writing = die
     yield

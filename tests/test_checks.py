@@ -272,6 +272,34 @@ def test_check_deploy_fails_on_a_development_gateway(account):
         call_command("check", "--deploy")
 
 
+@pytest.fixture
+def outside_of_tests(monkeypatch):
+    """Do as if Django's test environment were not set up."""
+    monkeypatch.delattr("django.test.utils._TestState.saved_data")
+
+
+@pytest.mark.usefixtures("outside_of_tests")
+@pytest.mark.parametrize("debug", [True, False])
+def test_e005_console_where_debug_is_off(account, settings, debug):
+    settings.DEBUG = debug
+    account(BACKEND=CONSOLE)
+    found = checks.check_console(None)
+    assert ids(found) == ([] if debug else ["E005"])
+    both = found + checks.check_deployment(None)
+    assert len(both) == 1
+
+
+@pytest.mark.usefixtures("outside_of_tests")
+def test_no_e005_for_memory_outside_of_deployment(account):
+    account(BACKEND=MEMORY)
+    assert checks.check_console(None) == []
+
+
+def test_no_e005_for_the_console_in_a_test_run(account):
+    account(BACKEND=CONSOLE)
+    assert checks.check_console(None) == []
+
+
 @pytest.mark.parametrize("url", ["http://sms.3300.ir/api", "HTTP://sms.3300.ir/api"])
 def test_w001_password_over_plain_http(account, url):
     account(BASE_URL=url)

@@ -66,6 +66,18 @@ def get_gateway(alias: str = DEFAULT_ALIAS) -> Gateway:
     return _make(alias)
 
 
+def suspend_keep_alive(alias: str) -> None:
+    """Have an account open a connection for each request, for ten minutes.
+
+    For whoever finds an id that several messages were given: answers came late, and on
+    a kept connection the next request reads them as its own. Nothing to do for
+    gateways that keep none.
+    """
+    suspend = getattr(get_gateway(alias), "suspend_keep_alive", None)
+    if suspend is not None:
+        suspend()
+
+
 @functools.cache
 def _make(alias: str) -> Gateway:
     account = get_account(alias)

@@ -8,7 +8,6 @@ account's KEEP_ALIVE and the limit that the server has shown it keeps to.
 from __future__ import annotations
 
 import http.client
-import re
 import socket
 import threading
 import time
@@ -16,50 +15,41 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+from urllib3.util.connection import allowed_gai_family
 
-from .exchange import Exchange
+from .deadline import Exchange
+from .keep_alive import KeepAlive
 
 _current = threading.local()
-_PROMISE = re.compile(r"\btimeout\s*=\s*([0-9]{1,6})\b", re.I)
 
 
-class KeepAlive:
-    """How long an idle connection of one gateway may be used again, in seconds.
+def open_socket(
+    host: str, port: int, *, timeout: float, deadline: float
+) -> socket.socket:
+    """Connect to the first address that answers, each within ``timeout`` seconds.
 
-    A connection that died under a request leaves an uncertain message behind, so
-    reuse stops for a while after one. A server that says or shows that it closes
-    after t idle seconds is not tried again beyond half of t: closing and sending
-    may cross on the wire.
+    All of them within the monotonic ``deadline``: a name may have many addresses, and
+    a firewall that swallows what it does not like lets none of them refuse.
     """
-
-    SUSPENSION = 600.0
-
-    def __init__(self, limit: float) -> None:
-        self._limit = limit
-        self._suspended_until = 0.0
-
-    @property
-    def is_on(self) -> bool:
-        """Return whether connections are kept at all."""
-        return self._limit > 0 and time.monotonic() >= self._suspended_until
-
-    def allows(self, idle: float) -> bool:
-        """Return whether a connection that idled so long may be used again."""
-        return self.is_on and idle < self._limit
-
-    def note_closed_after(self, idle: float) -> None:
-        """Learn that the server had closed a connection by then."""
-        self._limit = min(self._limit, idle / 2)
-
-    def note_promise(self, header: str) -> None:
-        """Learn from a server's own word: ``Keep-Alive: timeout=5``."""
-        promise = _PROMISE.search(header)
-        if promise:
-            self._limit = min(self._limit, int(promise[1]) / 2)
-
-    def suspend(self) -> None:
-        """Open one connection a request for the next ten minutes."""
-        self._suspended_until = time.monotonic() + self.SUSPENSION
+    failure: OSError = TimeoutError("the deadline passed while connecting")
+    for family, kind, protocol, _name, address in socket.getaddrinfo(
+        host, port, allowed_gai_family(), socket.SOCK_STREAM
+    ):
+        left = min(timeout, deadline - time.monotonic())
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        sock.settimeout(left)
+        try:
+            sock.connect(address)
+        except OSError as error:
+            failure = error
+            sock.close()
+        else:
+            sock.settimeout(timeout)
+            return sock
+    raise failure
 
 
 def begin(exchange: Exchange, keep_alive: KeepAlive) -> None:
@@ -90,6 +80,11 @@ class _Noting:
     response_class: type[http.client.HTTPResponse] = _Response
 
     sock: socket.socket | None
+    _dns_host: str
+    port: Any
+    default_port: Any
+    timeout: Any
+    socket_options: Any
     _idle_since = 0.0
     _connecting = False
     _may_rest = False
@@ -97,9 +92,19 @@ class _Noting:
     _head = b""
 
     def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
+        exchange: Exchange = _current.exchange
+        port = self.port or self.default_port
+        try:
+            sock = open_socket(
+                self._dns_host, port, timeout=self.timeout, deadline=exchange.deadline
+            )
+        except OSError as error:
+            # urllib3 lets some kinds pass, to read what a server said as it hung up.
+            raise NewConnectionError(self, f"No connection: {error}") from error  # type: ignore[arg-type]
+        for option in self.socket_options or ():
+            sock.setsockopt(*option)
         # From here on the watchdog reaches it, TLS handshake included.
-        _current.exchange.attach(sock)
+        exchange.attach(sock)
         return sock
 
     def connect(self) -> None:
@@ -179,11 +184,11 @@ class _RestingPool:
 
 
 class _HTTPPool(_RestingPool, HTTPConnectionPool):
-    ConnectionCls = _NotingHTTP
+    ConnectionCls = _NotingHTTP  # type: ignore[assignment]
 
 
 class _HTTPSPool(_RestingPool, HTTPSConnectionPool):
-    ConnectionCls = _NotingHTTPS
+    ConnectionCls = _NotingHTTPS  # type: ignore[assignment]
 
 
 POOL_CLASSES = {"http": _HTTPPool, "https": _HTTPSPool}

@@ -10,14 +10,13 @@ import ssl
 from collections.abc import Iterator
 from typing import Any
 
-import urllib3
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.conf import Account
 from negin_sms.exceptions import Effect, GatewayError, NotSent, OutcomeUnknown
 
-from .exchange import Exchange, NotNoted, TooLate
-from .readers import clean
+from .cleaning import clean
+from .deadline import Exchange, NotNoted, TooLate
 
 TOO_SLOW = _("The deadline passed while the gateway was answering.")
 
@@ -77,7 +76,7 @@ def _unknown_reason(exchange: Exchange, error: Exception) -> object:
         return TOO_SLOW
     if _find(error, AnswerTooLarge):
         return _("The gateway's answer is too large to be one.")
-    if _find(error, TimeoutError, urllib3.exceptions.ReadTimeoutError):
+    if _find(error, TimeoutError):  # urllib3 raises its own from one
         return _("The gateway did not answer in time; it may have sent the message.")
     return _("The connection was lost; the gateway may have sent the message.")
 

@@ -12,6 +12,7 @@ import base64
 import contextlib
 import email.utils
 import enum
+import errno
 import http.client
 import math
 import socket
@@ -24,9 +25,12 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from negin_sms.conf import Account
 
-from . import client
-from .exchange import Exchange
-from .readers import clean
+from . import client, loopback_only
+from .cleaning import clean
+from .connections import open_socket
+from .deadline import Exchange
+from .pool import proxy_of
+from .tls import trust_of
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -69,7 +73,7 @@ def look(account: Account) -> Way:
 
     Raise InvalidConfiguration for a CA_FILE that cannot be read.
     """
-    walk = _Walk(account, client.proxy_of(account), client.trust_of(account))
+    walk = _Walk(account, proxy_of(account), trust_of(account))
     if walk.way.unseen:
         return walk.way
     with contextlib.closing(walk):
@@ -102,6 +106,7 @@ class _Walk:
         )
         # http.client prints what it sends when its class-wide debuglevel is raised.
         self._http.set_debuglevel(0)
+        self._http._create_connection = self._open_socket  # type: ignore[attr-defined]
         self._exchange = Exchange(
             deadline=time.monotonic() + account.deadline, start_by=math.inf
         )
@@ -135,9 +140,18 @@ class _Walk:
             self._http.set_tunnel(
                 self._account.host, _port(self._gateway), self._proxy_headers()
             )
+        if not loopback_only.allows(self.way.addresses):
+            raise OSError(errno.EACCES, "test run: only this machine is reached")
         self._http.connect()
         self._http.sock.settimeout(self._account.read_timeout)
-        self._exchange.attach(self._http.sock)
+
+    def _open_socket(
+        self, address: tuple[str, int], timeout: float, _source: object
+    ) -> socket.socket:
+        deadline = self._exchange.deadline
+        sock = open_socket(*address, timeout=timeout, deadline=deadline)
+        self._exchange.attach(sock)
+        return sock
 
     def _secure(self) -> None:
         if not self._account.is_encrypted:

@@ -10,29 +10,13 @@ import re
 import unicodedata
 from typing import Any
 
-LONGEST_DETAIL = 500
+from .cleaning import clean
+
 _LONGEST_ID = 32
 INT_BOUND = 2**31  # every integer of the contract is small; others are unreadable
 _DIGITS = re.compile(r"[+-]?[0-9]{1,10}")
 _ID = re.compile(rf"\+?0*([1-9][0-9]{{0,{_LONGEST_ID - 1}}})")
-_ZWNJ = "\u200c"  # half the words of Persian need it
-_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _COMMAS = re.compile("[,،٫]")  # noqa: RUF001 - the guide prints one of these
-
-
-def clean(text: str, *, limit: int = LONGEST_DETAIL) -> str:
-    """Return text from outside as one line that is safe to store, log and show.
-
-    Control and format characters (newlines, NUL, direction overrides) and lone
-    surrogates become spaces; the result is cut at ``limit`` characters.
-    """
-    kept = text[: 4 * limit]
-    if not kept.isprintable():  # it has some such character, or an unusual space
-        kept = "".join(
-            " " if c != _ZWNJ and unicodedata.category(c) in _UNSAFE else c
-            for c in kept
-        )
-    return " ".join(kept.split())[:limit].rstrip()
 
 
 def load_object(body: bytes) -> dict[str, Any] | None:
@@ -107,8 +91,3 @@ def western(value: Any) -> Any:
     return "".join(
         str(unicodedata.decimal(c)) if c.isdecimal() else c for c in value.strip()
     )
-
-
-def as_text(body: bytes) -> str:
-    """Return the beginning of an answer that could not be read, for people."""
-    return body[: 4 * LONGEST_DETAIL].decode("utf-8", "replace")

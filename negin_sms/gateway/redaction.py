@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from django.views.decorators.debug import sensitive_variables
 
-from .readers import clean
+from .cleaning import clean
 
 _SHORTEST_SECRET = 3  # blanking every "a" would leave nothing to read
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from negin_sms.conf import Account
+from negin_sms.exceptions import NotSent
 from negin_sms.gateway import connections
-from negin_sms.gateway.connections import KeepAlive
-from negin_sms.gateway.exchange import Exchange, TooLate
+from negin_sms.gateway.client import NeginGateway
+from negin_sms.gateway.deadline import Exchange, TooLate
+from negin_sms.gateway.keep_alive import KeepAlive
 from tests.badgateway import HOST, BadGateway, wait_until
 
 
@@ -27,7 +32,8 @@ class Poster:
     def post(self, server: BadGateway, start_by: float = math.inf) -> Any:
         """Post once and read the answer; ``exchange`` tells of it afterwards."""
         if self.pool is None:
-            self.pool = connections.POOL_CLASSES["http"](HOST, server.port)
+            pool = connections.POOL_CLASSES["http"]
+            self.pool = pool(HOST, server.port, timeout=5)
         self.exchange = Exchange(deadline=math.inf, start_by=start_by)
         connections.begin(self.exchange, self.keep_alive)
         try:
@@ -51,52 +57,6 @@ def poster() -> Iterator[Poster]:
 def server() -> Iterator[BadGateway]:
     with BadGateway() as running:
         yield running
-
-
-class TestKeepAlive:
-    def test_allows_up_to_its_limit(self):
-        keep_alive = KeepAlive(5)
-        assert keep_alive.allows(4.9)
-        assert not keep_alive.allows(5)
-
-    def test_zero_is_off(self):
-        assert not KeepAlive(0).is_on
-        assert not KeepAlive(0).allows(0)
-
-    def test_learns_to_stay_well_below_what_the_server_allows(self):
-        keep_alive = KeepAlive(5)
-        keep_alive.note_closed_after(0.2)
-        assert keep_alive.is_on
-        assert keep_alive.allows(0.09)
-        assert not keep_alive.allows(0.1)
-
-    @pytest.mark.parametrize(
-        ("header", "limit"),
-        [("timeout=4, max=100", 2.0), ("Timeout = 60", 5.0), ("max=5", 5.0), ("", 5.0)],
-    )
-    def test_takes_the_server_at_its_word(self, header: str, limit: float):
-        keep_alive = KeepAlive(5.0)
-        keep_alive.note_promise(header)
-        assert keep_alive.allows(limit - 0.1)
-        assert not keep_alive.allows(limit)
-
-    def test_never_unlearns(self):
-        keep_alive = KeepAlive(5)
-        keep_alive.note_closed_after(0.2)
-        keep_alive.note_closed_after(4)
-        assert not keep_alive.allows(0.1)
-
-    def test_suspension_ends(self, monkeypatch):
-        monkeypatch.setattr(KeepAlive, "SUSPENSION", 0.05)
-        keep_alive = KeepAlive(5)
-        keep_alive.suspend()
-        assert not keep_alive.is_on
-        assert not keep_alive.allows(0)
-        time.sleep(0.06)
-        assert keep_alive.allows(0)
-
-    def test_suspension_is_ten_minutes(self):
-        assert KeepAlive.SUSPENSION == 600
 
 
 class TestNotes:
@@ -206,3 +166,70 @@ class TestSilence:
         assert response.status == 500
         assert "POST /api/wsSend.ashx" in caplog.text
         assert "98912" not in caplog.text
+
+
+@pytest.fixture
+def swallowing(monkeypatch) -> Iterator[int]:
+    """Give the port of a name with eight addresses whose hosts swallow SYNs."""
+    port = 0
+    with contextlib.ExitStack() as stack:
+        for host in [f"127.0.0.{n}" for n in range(1, 9)]:
+            listening = stack.enter_context(socket.socket())
+            listening.bind((host, port))
+            port = listening.getsockname()[1]
+            listening.listen(0)
+            for _ in range(4):  # until its backlog is full
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex((host, port))
+        found = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (f"127.0.0.{n}", port))
+            for n in range(1, 9)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args: found)
+        yield port
+
+
+class TestOpenSocket:
+    def test_deadline_holds_for_all_addresses_together(self, swallowing: int):
+        started = time.monotonic()
+        with pytest.raises(TimeoutError):
+            connections.open_socket(
+                "many.test", swallowing, timeout=0.3, deadline=started + 0.7
+            )
+        assert 0.6 < time.monotonic() - started < 1.0
+
+    def test_deadline_of_the_account_holds(self, swallowing: int):
+        account = Account(
+            alias="default",
+            base_url=f"http://many.localhost:{swallowing}/api",
+            connect_timeout=0.4,
+            deadline=1.0,
+        )
+        started = time.monotonic()
+        with pytest.raises(NotSent, match="cannot be reached"):
+            NeginGateway(account).states(["5001"])
+        assert time.monotonic() - started < 1.5
+
+    def test_next_address_is_tried_within_it(self, monkeypatch, server: BadGateway):
+        with socket.socket() as closed:
+            closed.bind((HOST, 0))
+            ports = [closed.getsockname()[1], server.port]
+            found = [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (HOST, port))
+                for port in ports
+            ]
+            monkeypatch.setattr(socket, "getaddrinfo", lambda *args: found)
+            deadline = time.monotonic() + 5
+            with connections.open_socket(
+                "two.test", 80, timeout=2, deadline=deadline
+            ) as sock:
+                assert sock.getpeername() == (HOST, server.port)
+                assert sock.gettimeout() == 2
+
+    def test_nobody_at_any_address_is_told_in_the_systems_words(self):
+        with socket.socket() as closed:
+            closed.bind((HOST, 0))
+            port = closed.getsockname()[1]
+            with pytest.raises(ConnectionRefusedError):
+                connections.open_socket(HOST, port, timeout=2, deadline=math.inf)

@@ -15,7 +15,7 @@ import pytest
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.exceptions import GatewayError
-from negin_sms.gateway import get_gateway, memory, wire
+from negin_sms.gateway import get_gateway, http_status, memory, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
@@ -140,7 +140,7 @@ class Decoding(memory.MemoryGateway):
 
     def send(self, request, *, start_by=0.0):
         _name, status, body = ANSWERS[int(request.text)]
-        error = wire.decode_http(status, "9" * 400, body)
+        error = http_status.decode_http(status, "9" * 400, body)
         if error is not None:
             raise error
         return wire.decode_send(body)

@@ -42,7 +42,7 @@ from negin_sms.exceptions import (
     NotSent,
     OutcomeUnknown,
 )
-from negin_sms.gateway import get_gateway, wire
+from negin_sms.gateway import get_gateway, http_status, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.services.delivery import states
@@ -160,7 +160,7 @@ class Script:
             self.given[alias] = gateway_id
         data = {"message_id": gateway_id, "line": "98", "mobile": MOBILE}
         body = json.dumps({"status": act.status, "msg": "?", "data": data}).encode()
-        if error := wire.decode_http(act.http, "", b"<html>"):
+        if error := http_status.decode_http(act.http, "", b"<html>"):
             raise error
         return wire.decode_send(body)
 

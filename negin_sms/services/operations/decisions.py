@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
+from negin_sms.gateway.cleaning import clean
 from negin_sms.gateway.codes import LARGEST_SUSPECT_ID
-from negin_sms.gateway.readers import clean
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age

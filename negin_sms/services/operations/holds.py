@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
-from negin_sms.gateway.readers import clean
+from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.querysets import HELD_UNTIL, DbNow, MessageQuerySet
 from negin_sms.services.database import write_alias

@@ -22,7 +22,7 @@ from negin_sms.exceptions import (
     NotSent,
     Vetoed,
 )
-from negin_sms.gateway.readers import clean
+from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, from_now

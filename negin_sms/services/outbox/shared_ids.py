@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from negin_sms.choices import Flag
+from negin_sms.gateway import suspend_keep_alive
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
 from negin_sms.services.statistics.daily_counts import invalidate_days
@@ -44,6 +45,7 @@ def flag_shared_ids(alias: str, gateway_ids: Iterable[str], *, using: str) -> li
         settled_at=Coalesce("settled_at", DbNow()),
     )
     logger.error("SMS account %r: one gateway id for several messages", alias)
+    suspend_keep_alive(alias)
     return settled
 
 

@@ -40,9 +40,9 @@
         for (const place of counter.querySelectorAll("[data-count]")) {
             place.textContent = length[place.dataset.count];
         }
-        const costly = counter.querySelector(".negin-sms-forcing");
-        costly.hidden = length.costly.length === 0;
-        nameAll(costly.querySelector("[data-names]"), length.costly);
+        const unicode = counter.querySelector(".negin-sms-forcing");
+        unicode.hidden = length.unicode.length === 0;
+        nameAll(unicode.querySelector("[data-names]"), length.unicode);
         counter.querySelector(".negin-sms-unfilled").hidden = !text.includes("{");
         counter.hidden = false;
     }

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from negin_sms.gateway import client
-from negin_sms.gateway.exchange import Exchange, TooLate, Watchdog
+from negin_sms.gateway.deadline import Exchange, TooLate, Watchdog
 from tests.badgateway import in_child, wait_until
 
 Pair = tuple[socket.socket, socket.socket]
