@@ -14,6 +14,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections import Counter
@@ -116,7 +117,9 @@ class Chaos:
         **account: Any,
     ) -> None:
         self.database, self.gateway = database, gateway
-        self.account = {**ACCOUNT, **account}
+        # The journals of these processes are no other test's.
+        self.state_dir = tempfile.mkdtemp(prefix="negin-sms-chaos-")
+        self.account = {**ACCOUNT, "STATE_DIR": self.state_dir, **account}
         self.kills = 0
         self.env = env or {}
         self.do("migrate")

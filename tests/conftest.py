@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from negin_sms.gateway.sandbox import Sandbox
+from negin_sms.services import gateway_binding
 from negin_sms.services.delivery import states
 from negin_sms.services.outbox import results, statements
 from tests.browser import chromium, open_browser
@@ -62,6 +63,7 @@ def _fresh() -> None:
     """Leave nothing of one test to the next."""
     results._warned_codes.clear()
     states._warned_states.clear()
+    gateway_binding._agreed_until.clear()
 
 
 @pytest.fixture(params=database_urls(), ids=lambda url: url.partition(":")[0])

@@ -123,6 +123,30 @@ class PostgreSQL(Server):
         return True
 
 
+class Standby(PostgreSQL):
+    """A replica of a server, by streaming; stopped, it lags behind."""
+
+    def __init__(self, primary: PostgreSQL) -> None:
+        self.primary = primary
+        super().__init__()
+
+    def create(self) -> None:
+        self.run(
+            *(f"{_postgres_bin()}/pg_basebackup", "-D", str(self.folder / "data")),
+            *("-h", "127.0.0.1", "-p", str(self.primary.port), "-U", "postgres"),
+            *("-R", "-X", "stream", "-c", "fast"),
+        )
+
+    def take_over(self) -> None:
+        """Serve in place of the primary, which is gone, at its address."""
+        import psycopg
+
+        self.port = self.primary.port
+        self.start()
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SELECT pg_promote()")
+
+
 class MariaDB(Server):
     user = "mysql"
     time_zone = "SYSTEM"

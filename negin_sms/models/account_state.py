@@ -58,6 +58,14 @@ class AccountState(models.Model):
     # Until when the refreshes by hand so far use up their pace.
     refresh_busy_until = models.DateTimeField(null=True, blank=True, editable=False)
 
+    # Whose gateway it is, and which server answered: see services.gateway_binding and
+    # services.outbox.server_watch.
+    gateway = models.CharField(max_length=300, blank=True, editable=False)
+    server = models.CharField(max_length=100, blank=True, editable=False)
+    server_changed_at = models.DateTimeField(
+        _("database server changed"), null=True, blank=True
+    )
+
     class Meta:
         verbose_name = _("account state")
         verbose_name_plural = _("account states")

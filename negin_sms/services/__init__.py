@@ -39,6 +39,7 @@ from negin_sms.services.submission.queueing import (
 
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
 from .breaker import pause_account, resume_account
+from .gateway_binding import adopt_account
 from .reports import ActionReport, DispatchReport, PollReport
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "PurgeReport",
     "ReleaseReport",
     "Severity",
+    "adopt_account",
     "aqueue_sms",
     "arefresh_states",
     "asend_sms",

@@ -21,6 +21,7 @@ from negin_sms import conf
 from negin_sms.dates import read_moment
 from negin_sms.querysets import database_now
 from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.gateway_binding import refuse_others
 from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.reports import PollReport
 from negin_sms.services.statistics import daily_counts
@@ -68,6 +69,7 @@ def poll_states(
     poller.count_due()
     if not dry_run:
         refuse_transaction(poller.using)
+        refuse_others(poller.accounts, poller.using)
         poller.run(limit=limit, idle_for=interval if forever else None)
     return poller.report
 

@@ -19,6 +19,7 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.gateway_binding import refuse_others
 from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.outbox.results import retry_on_disconnect
 from negin_sms.services.reports import DispatchReport
@@ -117,6 +118,9 @@ class Dispatcher:
     ) -> None:
         """Claim, send and record until nothing is due, or until stopped."""
         refuse_transaction(self.using)
+        self._persist(
+            lambda: refuse_others([p.account for p in self._producers], self.using)
+        )
         left = math.inf if limit is None else limit
         try:
             while not stop.is_set():

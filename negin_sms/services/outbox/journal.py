@@ -51,8 +51,8 @@ _TRY_AGAIN = 60.0  # s
 class Answer:
     """How the sending of one message ended, as far as its row needs to know.
 
-    ``wait`` is in seconds: until a message that was not sent is due again. ``wish``
-    is a digest of what was sent, by which a row is known again without its claim.
+    ``at`` is in seconds since 1970, and ``wish`` a digest of what was sent: by these a
+    row is known again that has lost its claim.
     """
 
     claim: str
@@ -62,8 +62,13 @@ class Answer:
     used_line: str = ""
     code: int | None = None
     flag: str = ""
-    wait: float = 0.0
+    at: int = 0
     wish: str = ""
+
+
+def worker_name() -> str:
+    """Return a fresh name for this process: ``host:pid:random``."""
+    return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
 def new_claim(state_dir: str | None, using: str) -> str:
@@ -77,14 +82,14 @@ def new_claim(state_dir: str | None, using: str) -> str:
         file = _current.get(key)
         if file is None or file.is_over:
             file = _begin_another(key)
-        return _tag() if file is None else file.new_claim()
+        return worker_name() if file is None else file.new_claim()
 
 
 def taken(claim: str, keys: Iterable[int]) -> None:
-    """Note which messages a claim got; none ends it."""
+    """Note which messages a claim got that are to be sent; none ends it."""
     if file := _files.get(_tag_of(claim)):
-        file.unsettled.update(keys)
-        file.unsettled.discard(claim)
+        file.unsettled[claim] = set(keys)
+        file.settle(claim, ())
 
 
 def begun(claim: str, pk: int) -> None:
@@ -109,17 +114,17 @@ def answered(answer: Answer) -> None:
 def settled(claim: str, keys: Iterable[int]) -> None:
     """Note that these rows say by now what this process knows of them."""
     if file := _files.get(_tag_of(claim)):
-        file.unsettled.difference_update(keys)
+        file.settle(claim, keys)
 
 
 class _File:
     """One file of this process, locked while it is open."""
 
     def __init__(self, folder: Path, database: str) -> None:
-        self.tag = _tag()
+        self.tag = worker_name()
         token = self.tag.rpartition(":")[2]
         self.path = folder / (token + SUFFIX)
-        self.unsettled: set[int | str] = set()
+        self.unsettled: dict[str, set[int]] = {}  # keys by claim; none: not known yet
         self._numbers = itertools.count(1)
         self._is_lost = False
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND
@@ -144,8 +149,14 @@ class _File:
 
     def new_claim(self) -> str:
         claim = f"{self.tag}.{next(self._numbers):x}"
-        self.unsettled.add(claim)
+        self.unsettled[claim] = set()
         return claim
+
+    def settle(self, claim: str, keys: Iterable[int]) -> None:
+        left = self.unsettled.get(claim, set())
+        left.difference_update(keys)
+        if not left:
+            self.unsettled.pop(claim, None)
 
     def begin(self, claim: str, pk: int) -> None:
         if self._is_lost:
@@ -158,7 +169,7 @@ class _File:
     def end(self, answer: Answer) -> None:
         pk, *values = astuple(answer)[1:]
         # Without this line the message is one that was begun: nobody is misled.
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, TypeError):
             self._append(to_line(["a", self._short(answer.claim), pk, *values]))
 
     def close(self) -> None:
@@ -226,10 +237,6 @@ def _close_old() -> None:
         if not (is_current or is_young or file.unsettled):
             file.close()
             del _files[tag]
-
-
-def _tag() -> str:
-    return f"{socket.gethostname()[:80]}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
 def _tag_of(claim: str) -> str:

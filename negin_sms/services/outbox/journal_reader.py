@@ -72,13 +72,18 @@ class Journal:
     ) -> None:
         self._file.close()
 
+    @property
+    def tag(self) -> str:
+        """Return how each claim of the file begins."""
+        return f"{self.head.tag}." if self.head else ""
+
     def is_of(self, using: str) -> bool:
         """Return whether its claims were made in this database."""
         return self.head is not None and self.head.database == database_name(using)
 
     def has(self, claim: str) -> bool:
         """Return whether it is the file in which this claim's messages are noted."""
-        return self.head is not None and claim.startswith(self.head.tag + ".")
+        return bool(self.tag) and claim.startswith(self.tag)
 
     def fate(self, claim: str, pk: int) -> Answer | Fate:
         """Return what became of a message, as far as it is known here."""
@@ -130,10 +135,13 @@ class Journal:
                 self._is_whole = False
 
 
-def read_all(state_dir: str | None, using: str) -> Iterator[Journal]:
+def read_all(
+    state_dir: str | None, using: str, *, living: bool = False
+) -> Iterator[Journal]:
     """Give the journals of dead processes on a database, each locked meanwhile.
 
-    Files that nobody wants any more are removed on the way.
+    With ``living`` those of others too, and our own. Files that nobody wants any more
+    are removed on the way.
     """
     try:
         found = sorted(find_folder(state_dir).glob("*" + SUFFIX))
@@ -145,7 +153,7 @@ def read_all(state_dir: str | None, using: str) -> Iterator[Journal]:
         except OSError:
             continue  # somebody else has read and removed it
         with journal:
-            if journal.is_dead and journal.is_of(using):
+            if (journal.is_dead or living) and journal.is_of(using):
                 yield journal
             elif journal.head is None or journal.is_forgotten():
                 journal.remove()
@@ -168,7 +176,7 @@ def _is_private(found: os.stat_result) -> bool:
     return ours and stat.S_ISREG(found.st_mode) and found.st_nlink == 1
 
 
-_SHAPE = (str, str, str, int | None, str, int | float, str)  # Answer, from status on
+_SHAPE = (str, str, str, int | None, str, int, str)  # Answer, from status on
 
 
 def _are_an_answer(values: list[Any]) -> bool:

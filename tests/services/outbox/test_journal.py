@@ -85,7 +85,7 @@ def test_an_answer_is_read_back_whole(worker, folder):
     claim = worker.claim(1)
     answer = Answer(
         *(claim, 1, "accepted", "70112233", "9830003300"),
-        *(100, "other_mobile", 2.5, "ab12"),
+        *(100, "other_mobile", 1795000000, "ab12"),
     )
     worker.do("begun", claim, 1)
     worker.do("answered", {f: getattr(answer, f) for f in answer.__slots__})
