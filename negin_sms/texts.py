@@ -10,17 +10,66 @@ that is neither is refused, because it is a placeholder mistyped.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from .characters import latin_digits, persian_letters, visible
 from .exceptions import InvalidMessage
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
-_NAME = re.compile(r"[^\W\d][\w \u200c]{,63}")
+_NAME = re.compile(r"[^\W\d][\w ]{,63}")
 _BRACES = {"{{": "{", "}}": "}"}
-# Spreadsheets saved as cp1256, and some keyboards, have the Arabic letters for these.
-_ARABIC = str.maketrans("يىك", "ییک")
+# More than anybody writes; each costs its part of every message.
+MOST_PLACEHOLDERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A text in its pieces, for filling it many times.
+
+    ``literals`` are what stands between the placeholders, one more than there are
+    names; ``names`` are folded and come as often as they stand there.
+    """
+
+    literals: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def length(self, values: Mapping[str, str]) -> int:
+        """Return how long the filled text will be; what has no value counts nothing."""
+        filled = sum(len(values.get(name, "")) for name in self.names)
+        return filled + sum(map(len, self.literals))
+
+    def fill(self, values: Mapping[str, object]) -> str:
+        """Return the text with a value, by folded name, for each placeholder.
+
+        Raise InvalidMessage("text") for one that is missing, None or blank.
+        """
+        pieces = [self.literals[0]]
+        for name, literal in zip(self.names, self.literals[1:], strict=True):
+            pieces += (_value(name, values), literal)
+        return "".join(pieces)
+
+
+def parse(text: str) -> Template:
+    """Take a text apart; raise InvalidMessage("text") for a brace out of place."""
+    literals, found, literal, end = [], [], [], 0
+    for token in _TOKEN.finditer(text):
+        literal.append(text[end : token.start()])
+        end = token.end()
+        if name := _name(token):
+            literals.append("".join(literal))
+            found.append(name)
+            literal = []
+        else:
+            literal.append(_BRACES[token[0]])
+        if len(found) > MOST_PLACEHOLDERS:
+            reason = _("There are too many placeholders; use at most %(limit)s.")
+            raise InvalidMessage("text", reason % {"limit": MOST_PLACEHOLDERS})
+    literals.append("".join([*literal, text[end:]]))
+    return Template(tuple(literals), tuple(found))
 
 
 def names(template: str) -> tuple[str, ...]:
@@ -29,8 +78,7 @@ def names(template: str) -> tuple[str, ...]:
     They are folded (``fold_name``). Raise InvalidMessage("text") for a brace that
     belongs to no placeholder, or a name that is none.
     """
-    found = [_name(token) for token in _TOKEN.finditer(template)]
-    return tuple(dict.fromkeys(name for name in found if name))
+    return tuple(dict.fromkeys(parse(template).names))
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
@@ -40,18 +88,23 @@ def fill(template: str, values: Mapping[str, object]) -> str:
     Raise InvalidMessage("text") for a value that is missing, None or blank: no
     message is better than ``Dear , your code is``.
     """
-    folded = {fold_name(name): value for name, value in values.items()}
-
-    def replace(token: re.Match[str]) -> str:
-        name = _name(token)
-        return _value(name, folded) if name else _BRACES[token[0]]
-
-    return _TOKEN.sub(replace, template)
+    return parse(template).fill(
+        {fold_name(name): value for name, value in values.items()}
+    )
 
 
 def fold_name(name: str) -> str:
-    """Return a name as names are compared: whatever its case, spacing and keyboard."""
-    plain = name.replace("\u200c", " ").translate(_ARABIC)
+    """Return a name as names are compared: as it is read, by whichever keyboard.
+
+    Letter case, spacing, marks that nobody sees, vowel signs and the forms of letters
+    and digits make no other name.
+    """
+    plain = name.replace("\u200c", " ")
+    if not plain.isascii():
+        # The compatibility forms are what old programs write Persian with.
+        plain = visible(unicodedata.normalize("NFKC", plain))
+        plain = persian_letters(latin_digits(plain))
+        plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
     return " ".join(plain.casefold().split())
 
 
@@ -59,7 +112,7 @@ def _name(token: re.Match[str]) -> str:
     """Return the folded name of a placeholder, "" for an escaped brace."""
     if token[0] in _BRACES:
         return ""
-    name = (token["name"] or "").strip()
+    name = fold_name(token["name"] or "")
     if not _NAME.fullmatch(name):
         raise InvalidMessage(
             "text",
@@ -70,7 +123,7 @@ def _name(token: re.Match[str]) -> str:
             )
             % {"place": token.start() + 1},
         )
-    return fold_name(name)
+    return name
 
 
 def _value(name: str, values: Mapping[str, object]) -> str:

@@ -25,6 +25,8 @@ from .datetime_columns import AccountMoments
 from .displays import user_name
 from .lookups import ListedLookups
 
+# What a button wants. It says so, as the page may be older than what it shows.
+_WANTED, _PAUSE, _RESUME = "wanted", "pause", "resume"
 _SHOWN = (
     "account",
     "shown_paused_at",
@@ -126,12 +128,14 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
             raise PermissionDenied
         state = get_object_or_404(AccountState, pk=object_id)
         form = PauseForm(request.POST or None)
+        answer = None
         if request.method == "POST":
-            if state.is_paused:
-                resume_account(state.account, by=request.user)  # type: ignore[arg-type]
-                return self._done(request, state, _("The account sends again."))
-            if form.is_valid() and form.pause(state.account, by=request.user):
-                return self._done(request, state, _paused_words(form))
+            answer = self._do_what_is_wanted(request, state, form)
+        return answer or self._pause_page(request, state, form)
+
+    def _pause_page(
+        self, request: HttpRequest, state: AccountState, form: PauseForm
+    ) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -144,11 +148,38 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
             request, "admin/negin_sms/accountstate/pause.html", context
         )
 
+    def _do_what_is_wanted(
+        self, request: HttpRequest, state: AccountState, form: PauseForm
+    ) -> HttpResponse | None:
+        """Pause or resume, as the button said; None where the form has to be corrected.
+
+        Somebody else may have done it since the page was opened.
+        """
+        wanted = request.POST.get(_WANTED)
+        by: Any = request.user
+        if wanted == _RESUME and state.is_paused:
+            resume_account(state.account, by=by)
+            return self._done(request, state, _("The account sends again."))
+        if wanted == _PAUSE and not state.is_paused:
+            if form.is_valid() and form.pause(state.account, by=by):
+                return self._done(request, state, _paused_words(form))
+            return None
+        words = (
+            _("The account is paused already; nothing was changed.")
+            if state.is_paused
+            else _("The account is not paused; nothing was changed.")
+        )
+        self.message_user(request, words, notices.WARNING)
+        return self._to_account(state)
+
     def _done(
         self, request: HttpRequest, state: AccountState, words: str
     ) -> HttpResponse:
         self.message_user(request, words, notices.SUCCESS)
         self.log_change(request, state, words)
+        return self._to_account(state)
+
+    def _to_account(self, state: AccountState) -> HttpResponse:
         page = reverse(
             "admin:negin_sms_accountstate_change",
             args=[state.pk],

@@ -1,154 +1,36 @@
-"""One message to many: what the compose page asks for, and how its answers are read."""
+"""One message to many: how the answers of the compose page are read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib.admin import widgets
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
-from negin_sms.choices import Priority, Scenario
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.models import SmsTemplate
-from negin_sms.services.submission.batches import Drafted, draft_batch
-from negin_sms.services.submission.recipients import (
-    LARGEST_INPUT,
-    Sheet,
-    decode_file,
-    read_sheet,
-    write_sheet,
-)
+from negin_sms.models import Message, SmsTemplate
+from negin_sms.services.submission.drafting import Drafted, draft_batch
+from negin_sms.services.submission.recipients import read_sheet, write_sheet
+from negin_sms.services.submission.reopening import reopen
+from negin_sms.services.submission.tables import Sheet
+from negin_sms.services.submission.uploads import LARGEST_INPUT, read_upload
 
-from .date_fields import MomentField
-from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
+from .compose_fields import LIFETIMES, ComposeFields
 
-_LTR = {"dir": "ltr"}
-_NUMBERS = _LTR | {"rows": 8, "spellcheck": "false", "autocomplete": "off"}
-_HOUR = 3600
-_LIFETIMES = [
-    ("", _("As the account's settings say")),
-    (_HOUR // 6, _("10 minutes")),
-    (_HOUR, _("1 hour")),
-    (6 * _HOUR, _("6 hours")),
-    (24 * _HOUR, _("1 day")),
-    (3 * 24 * _HOUR, _("3 days")),
-    (7 * 24 * _HOUR, _("7 days")),
-]
-# The rest of the group is its own token.
-_LONGEST_NAME = 50
+_LONGEST_LIFETIME = 9  # digits
 
 
-class ComposeForm(forms.Form):
+class ComposeForm(ComposeFields):
     """Recipients, a text, and how and when to send it.
 
     ``kept`` holds the recipients that an earlier look found fit, while those that
     were refused are corrected in ``recipients``.
     """
-
-    recipients = forms.CharField(
-        label=_("Recipients"),
-        required=False,
-        strip=False,
-        max_length=LARGEST_INPUT,
-        widget=widgets.AdminTextareaWidget(attrs=_NUMBERS),
-        help_text=_(
-            "Mobile numbers in any spelling: one a line, a column of a spreadsheet, "
-            "or with commas between them. Or a table, whose first line names its "
-            "columns."
-        ),
-    )
-    file = forms.FileField(
-        label=_("Or a CSV file"),
-        required=False,
-        widget=forms.FileInput(attrs={"accept": ".csv,.txt,text/csv,text/plain"}),
-        help_text=_("As a spreadsheet saves it; its first line names the columns."),
-    )
-    kept = forms.CharField(
-        label=_("Recipients that are fine"),
-        required=False,
-        strip=False,
-        max_length=LARGEST_INPUT,
-        widget=widgets.AdminTextareaWidget(attrs=_NUMBERS | {"readonly": True}),
-    )
-    text_template = forms.ModelChoiceField(
-        SmsTemplate.objects.order_by("name", "language"),
-        label=capfirst(_("text template")),
-        required=False,
-        widget=TemplateSelect(attrs={"data-fills": "text"}),
-        help_text=_("Replaces the text below, which you may change then."),
-    )
-    text = forms.CharField(
-        label=capfirst(_("text")),
-        widget=CountedTextarea(attrs={"dir": "auto", "rows": 5}),
-        help_text=_(
-            "With a table, {name} stands for the value of the column “name”; write "
-            "{{ and }} for braces."
-        ),
-    )
-    sensitive = forms.BooleanField(
-        label=capfirst(_("sensitive")),
-        required=False,
-        help_text=_("Once this is sent, its text is not shown here any more."),
-    )
-    scenario = forms.ChoiceField(
-        label=capfirst(_("scenario")),
-        choices=Scenario.choices,
-        initial=Scenario.SINGLE,
-        widget=ScenarioSelect,
-    )
-    line = forms.CharField(
-        label=capfirst(_("line")),
-        required=False,
-        max_length=20,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("Empty: the account's own line."),
-    )
-    line2 = forms.CharField(
-        label=capfirst(_("second line")),
-        required=False,
-        max_length=20,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("Empty: the account's own second line."),
-    )
-    template = forms.IntegerField(
-        label=capfirst(_("template")),
-        required=False,
-        min_value=0,
-        widget=widgets.AdminIntegerFieldWidget(attrs=_LTR),
-        help_text=_("Number of the text registered for the service line."),
-    )
-    account = forms.ChoiceField(label=capfirst(_("account")), required=False)
-    send_at = MomentField(
-        label=capfirst(_("send at")),
-        required=False,
-        help_text=_("Empty: as soon as it is confirmed."),
-    )
-    expires_in = forms.TypedChoiceField(
-        label=_("Give up after"),
-        required=False,
-        choices=_LIFETIMES,
-        coerce=int,
-        empty_value=None,
-        help_text=_("What could not be sent by then is not sent any more."),
-    )
-    priority = forms.TypedChoiceField(
-        label=capfirst(_("priority")),
-        choices=Priority.choices,
-        initial=Priority.NORMAL,
-        coerce=int,
-    )
-    group = forms.CharField(
-        label=_("Name of the batch"),
-        required=False,
-        max_length=_LONGEST_NAME,
-        widget=widgets.AdminTextInputWidget(attrs={"dir": "auto"}),
-        help_text=_("To find these messages again by; may stay empty."),
-    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -157,6 +39,9 @@ class ComposeForm(forms.Form):
         if isinstance(account, forms.ChoiceField):
             account.choices = [(alias, alias) for alias in self.aliases]
             account.initial = conf.DEFAULT_ALIAS
+        lifetime = str(self["expires_in"].value() or "")
+        if lifetime.isdecimal():
+            self._offer_lifetime(int(lifetime[:_LONGEST_LIFETIME]))
         if SmsTemplate.objects.exists():
             self.fields["text"].required = False
         else:
@@ -193,10 +78,9 @@ class ComposeForm(forms.Form):
         if upload is None:
             return Sheet()
         try:
-            text = decode_file(upload.read(LARGEST_INPUT + 1))
+            return read_upload(upload.read(LARGEST_INPUT + 1))
         except InvalidMessage as error:
             raise forms.ValidationError(str(error.reason)) from None
-        return self._read(text)
 
     def clean_text(self) -> str:
         """Return what was typed, with its own line ends, or the template's text."""
@@ -215,8 +99,10 @@ class ComposeForm(forms.Form):
         try:
             return draft_batch(
                 wish["text"],
-                [wish["kept"], wish["recipients"], wish["file"]],
+                self._sheets(),
                 leave_out=leave_out,
+                once=f"compose:{by.pk}:{wish['token']}" if wish["token"] else "",
+                replaces=wish["replaces"],
                 account=wish["account"] or self.aliases[0],
                 scenario=wish["scenario"],
                 line=wish["line"] or None,
@@ -243,12 +129,47 @@ class ComposeForm(forms.Form):
         refused = [refusal.row for refusal in drafted.refused]
         data["recipients"] = write_sheet(refused, drafted.columns)
         data["kept"] = write_sheet(drafted.kept, drafted.columns)
+        data["remarks"] = "\n".join(drafted.remarks)
         return ComposeForm(data)
+
+    @classmethod
+    @sensitive_variables()
+    def of(cls, drafts: Sequence[Message]) -> ComposeForm:
+        """Return the form that wrote these drafts, as far as they still say."""
+        first, reopened = drafts[0], reopen(drafts)
+        lifetime = int((first.expires_at - first.due_at).total_seconds())
+        name, _space, _token = first.group.rpartition(" ")
+        same = ("scenario", "line", "line2", "template", "account", "send_at")
+        return cls(
+            initial={
+                **{field: getattr(first, field) for field in same},
+                **{"priority": first.priority, "sensitive": first.sensitive},
+                **{"text": reopened.text, "recipients": reopened.recipients},
+                **{"group": name, "replaces": first.group, "expires_in": lifetime},
+            }
+        )
+
+    def _offer_lifetime(self, seconds: int) -> None:
+        """Add a lifetime to the choices, which a program or the settings gave."""
+        field = self.fields["expires_in"]
+        if isinstance(field, forms.TypedChoiceField) and seconds not in dict(LIFETIMES):
+            words = ngettext("%(count)s second", "%(count)s seconds", seconds)
+            field.choices = [*LIFETIMES, (seconds, words % {"count": seconds})]
 
     def mention_file(self) -> None:
         """Remind of the file, which browsers do not choose again by themselves."""
         if self.files and "file" not in self.errors:
             self.add_error("file", _("Choose the file again."))
+
+    def _sheets(self) -> list[Sheet]:
+        """Return the recipients, each part with what was guessed of it."""
+        wish = self.cleaned_data
+        pasted, kept = wish["recipients"], wish["kept"]
+        if kept.rows:  # both are written by us, of what was read before
+            remarks = tuple(wish["remarks"].splitlines())
+            pasted = Sheet(pasted.rows, pasted.columns)
+            kept = Sheet(kept.rows, kept.columns, remarks)
+        return [kept, pasted, wish["file"]]
 
     @sensitive_variables()
     def _read(self, text: str) -> Sheet:

@@ -10,6 +10,7 @@ from django.template import Context
 from negin_sms.dates import both_words, day_words, moment_words
 from negin_sms.models import AccountState, Message
 from negin_sms.services import health, overview
+from negin_sms.services.submission.batches import unconfirmed
 
 register = template.Library()
 register.filter("day", day_words)
@@ -32,6 +33,12 @@ def negin_sms_overview(context: Context) -> dict[str, Any]:
         "may_see_messages": may_see_messages,
         "may_see_accounts": may_see_accounts,
     }
+
+
+@register.inclusion_tag("admin/negin_sms/unconfirmed.html", takes_context=True)
+def negin_sms_unconfirmed(context: Context) -> dict[str, Any]:
+    """Say how many batches of drafts wait for somebody."""
+    return {"count": len(unconfirmed()) if _may_see(context, Message) else 0}
 
 
 def _may_see(context: Context, model: type) -> bool:

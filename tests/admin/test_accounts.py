@@ -32,28 +32,54 @@ def test_pausing_and_resuming_leave_reason_person_and_history(client, state):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
     assert "Pause…" in staff.get(page(state).replace("pause", "change")).text
     assert "Pause sending?" in staff.get(page(state)).text
-    staff.post(page(state), {"reason": "maintenance"})
+    staff.post(page(state), {"wanted": "pause", "reason": "maintenance"})
     state.refresh_from_db()
     assert (state.is_paused, state.reason) == (True, "maintenance")
     assert state.paused_by.username == "staff"
     assert "Paused: maintenance" in staff.get(page(state)).text
-    staff.post(page(state))
+    staff.post(page(state), {"wanted": "resume"})
     state.refresh_from_db()
     assert not state.is_paused
     assert LogEntry.objects.count() == 2
 
 
+@pytest.mark.parametrize(
+    ("wanted", "words"), [("pause", "paused already"), ("resume", "is not paused")]
+)
+def test_pressing_twice_does_it_once_and_says_so(client, state, wanted, words):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    wish = {"wanted": wanted, "reason": "maintenance"}
+    if wanted == "resume":
+        staff.post(page(state), wish | {"wanted": "pause"})
+    staff.post(page(state), wish)
+    again = staff.post(page(state), wish, follow=True)
+    assert words in again.text
+    state.refresh_from_db()
+    assert state.is_paused == (wanted == "pause")
+
+
+@pytest.mark.parametrize("wanted", ["", "toggle"])
+def test_page_that_does_not_say_what_it_wants_changes_nothing(client, state, wanted):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    staff.post(page(state), {"wanted": wanted, "reason": "maintenance"})
+    state.refresh_from_db()
+    assert not state.is_paused
+
+
 def test_until_is_kept(client, state):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
     until = {"until": "1408/10/12 12:00"}
-    staff.post(page(state), {"reason": "maintenance", **until})
+    staff.post(page(state), {"wanted": "pause", "reason": "maintenance", **until})
     state.refresh_from_db()
     assert state.paused_until.isoformat() == "2030-01-01T08:30:00+00:00"
 
 
 def test_a_pause_needs_a_reason(client, state):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
-    assert "This field is required" in staff.post(page(state), {"reason": " "}).text
+    assert (
+        "This field is required"
+        in staff.post(page(state), {"wanted": "pause", "reason": " "}).text
+    )
     state.refresh_from_db()
     assert not state.is_paused
 
@@ -64,7 +90,7 @@ def test_a_pause_needs_a_reason(client, state):
 )
 def test_nobody_else_pauses(client, state, method, codenames):
     staff = client_of(client, *codenames)
-    answer = getattr(staff, method)(page(state), {"reason": "x"})
+    answer = getattr(staff, method)(page(state), {"wanted": "pause", "reason": "x"})
     assert answer.status_code == 403
     state.refresh_from_db()
     assert not state.is_paused
@@ -78,6 +104,6 @@ def test_reading_pauses_nothing(client, state):
 
 def test_hostile_reason_is_shown_inert(client, state):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
-    staff.post(page(state), {"reason": "<script>x</script>"})
+    staff.post(page(state), {"wanted": "pause", "reason": "<script>x</script>"})
     for url in (page(state), reverse("admin:negin_sms_accountstate_changelist")):
         assert "<script>x" not in staff.get(url).text

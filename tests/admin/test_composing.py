@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from html import unescape
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -12,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -19,13 +22,16 @@ from negin_sms import services
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
-from negin_sms.services.submission.recipients import LARGEST_INPUT
+from negin_sms.services.submission.batches import look_at
+from negin_sms.services.submission.uploads import LARGEST_INPUT
 
 pytestmark = pytest.mark.django_db
 
 LIST = "/admin/negin_sms/message/"
 COMPOSE, PREVIEW = LIST + "compose/", LIST + "preview/"
 CONFIRM, DISCARD = PREVIEW + "confirm/", PREVIEW + "discard/"
+BATCHES = LIST + "batches/"
+SAMPLES = Path(__file__).parent.parent / "services" / "submission" / "samples"
 MOBILE = "09395213300"
 WISH = {
     "recipients": MOBILE,
@@ -81,7 +87,10 @@ def preview(client: Client, group: str):
     return client.get(PREVIEW, {"group": group})
 
 
-def confirm(client: Client, group: str, seen: str = "1-1"):
+def confirm(client: Client, group: str, seen: str | None = None):
+    if seen is None:
+        batch = look_at(group)
+        seen = batch.seen if batch else ""
     return client.post(CONFIRM, {"group": group, "seen": seen}, follow=True)
 
 
@@ -175,7 +184,7 @@ class TestCompose:
         page = preview(admin_client, group)
         assert page.context["batch"].total_parts == 5000
         assert "and 4995 more" in words_of(page)
-        confirm(admin_client, group, "5000-5000")
+        confirm(admin_client, group)
         assert Message.objects.filter(status=Status.QUEUED).count() == 5000
 
 
@@ -308,7 +317,7 @@ class TestPreview:
     def test_cost_does_not_grow(self, admin_client, django_assert_max_num_queries):
         numbers = "\n".join(f"0939{at:07}" for at in range(300))
         group = draft(admin_client, recipients=numbers)
-        with django_assert_max_num_queries(8):
+        with django_assert_max_num_queries(9):
             preview(admin_client, group)
 
 
@@ -336,11 +345,11 @@ class TestConfirm:
         rows = admin_client.get(LIST, {"group": group}).context["cl"].result_count
         assert rows == 0
 
-    @pytest.mark.parametrize("seen", ["", "1-2", "2-1"])
+    @pytest.mark.parametrize("seen", ["", "1-1", "0" * 64])
     def test_drafts_that_changed_are_shown_again(self, admin_client, seen):
         group = draft(admin_client)
         response = confirm(admin_client, group, seen)
-        assert "Somebody changed these drafts" in words_of(response)
+        assert "Somebody changed these messages" in words_of(response)
         assert Message.objects.get().status == Status.DRAFT
 
     def test_account_that_is_gone_is_said(self, admin_client, settings):
@@ -355,7 +364,7 @@ class TestConfirm:
         draft(admin_client)
         Message.objects.update(group="")
         for url in (CONFIRM, DISCARD):
-            admin_client.post(url, {"group": "", "seen": "1-1"})
+            admin_client.post(url, {"group": "", "seen": ""})
         assert Message.objects.get().status == Status.DRAFT
 
     @pytest.mark.django_db(transaction=True)
@@ -374,6 +383,184 @@ def test_discard_deletes_the_drafts(admin_client):
     response = admin_client.post(DISCARD, {"group": group}, follow=True)
     assert "1 draft was deleted." in words_of(response)
     assert not Message.objects.exists()
+
+
+def test_discarding_asks_first(admin_client):
+    group = draft(admin_client)
+    page = admin_client.get(DISCARD, {"group": group})
+    assert "1 draft of this batch would be gone for good" in words_of(page)
+    assert Message.objects.exists()
+    confirm(admin_client, group)
+    page = admin_client.get(DISCARD, {"group": group}, follow=True)
+    assert "No draft is left here" in words_of(page)
+
+
+class TestOnce:
+    """Pressed twice, or Back and again, one page is one batch."""
+
+    def test_page_carries_a_token_of_its_own(self, admin_client):
+        first, second = (token_of(admin_client.get(COMPOSE)) for _ in range(2))
+        assert re.fullmatch("[0-9a-f]{16}", first)
+        assert first != second
+
+    def test_same_page_twice_is_one_batch(self, admin_client):
+        token = token_of(admin_client.get(COMPOSE))
+        groups = [compose(admin_client, token=token).url for _ in range(2)]
+        assert groups[0] != groups[1]
+        assert Message.objects.count() == 1
+        assert "No draft is left" in words_of(admin_client.get(groups[0], follow=True))
+
+    def test_token_goes_on_with_the_corrected_page(self, admin_client):
+        response = compose(admin_client, recipients="0939", token="0123456789abcdef")
+        assert token_of(response) == "0123456789abcdef"
+
+    def test_confirmed_page_writes_nothing_more(self, admin_client):
+        confirm(admin_client, draft(admin_client, token="0123456789abcdef"))
+        response = compose(admin_client, token="0123456789abcdef")
+        assert "was confirmed or discarded meanwhile" in words_of(response)
+        assert Message.objects.get().status == Status.QUEUED
+
+    def test_token_is_its_user_s(self, admin_client):
+        draft(admin_client, token="0123456789abcdef")
+        compose(log_in("view", "add"), token="0123456789abcdef")
+        assert Message.objects.count() == 2
+
+
+class TestEdit:
+    def test_page_has_everything_again(self, admin_client):
+        later = {"send_at_0": "2040-01-02", "send_at_1": "10:00:00"}
+        group = draft(
+            admin_client,
+            recipients=f"{MOBILE}\n09395213301",
+            text="Hello {{you}}",
+            group="spring",
+            priority=str(Priority.LOW),
+            expires_in="600",
+            sensitive="on",
+            **later,
+        )
+        page = admin_client.get(COMPOSE, {"edit": group})
+        assert field("recipients", page) == "+989395213300\n+989395213301\n"
+        assert field("text", page) == "Hello {{you}}"
+        values = {
+            name: page.context["form"][name].value() for name in ("group", "priority")
+        }
+        assert values == {"group": "spring", "priority": Priority.LOW}
+        html = page.content.decode()
+        assert 'value="2040-01-02"' in html
+        assert '<option value="600" selected>' in html
+        assert preview_links(admin_client, group)
+
+    def test_what_is_written_then_replaces_the_batch(self, admin_client):
+        group = draft(admin_client, expires_in="600")
+        page = admin_client.get(COMPOSE, {"edit": group})
+        form = page.context["form"]
+        wish = {
+            name: form[name].value() or "" for name in form.fields if name != "file"
+        }
+        del wish["send_at"], wish["sensitive"]
+        response = admin_client.post(COMPOSE, wish | {"text": "Better"})
+        row = Message.objects.get()
+        assert (row.text, row.group != group) == ("Better", True)
+        assert row.expires_at - row.due_at == timedelta(seconds=600)
+        assert response.url.endswith(row.group)
+
+    def test_lifetime_that_the_page_does_not_offer_stays(self, admin_client):
+        group = draft(admin_client)
+        Message.objects.update(expires_at=F("due_at") + timedelta(seconds=777))
+        html = admin_client.get(COMPOSE, {"edit": group}).content.decode()
+        assert '<option value="777" selected>777 seconds</option>' in html
+        draft(admin_client, replaces=group, expires_in="777")
+
+    def test_batch_that_is_gone_leads_to_its_messages(self, admin_client):
+        group = draft(admin_client)
+        confirm(admin_client, group)
+        response = admin_client.get(COMPOSE, {"edit": group})
+        assert response.url == f"{LIST}?group={group}"
+        assert "meanwhile" in words_of(compose(admin_client, replaces=group))
+
+    @pytest.mark.parametrize("sensitive", [False, True])
+    def test_drafts_of_others_take_the_right_to_read_them(
+        self, admin_client, sensitive
+    ):
+        group = draft(admin_client, **({"sensitive": "on"} if sensitive else {}))
+        trusted = log_in("view", "add", "view_sensitive")
+        status = trusted.get(COMPOSE, {"edit": group}).status_code
+        assert (status == 200) == (not sensitive)
+        get_user_model().objects.filter(username="staff").delete()
+        writer = log_in("view", "add")
+        assert writer.get(COMPOSE, {"edit": group}).status_code == 403
+        assert compose(writer, replaces=group).status_code == 403
+        assert not preview_links(writer, group)
+        assert Message.objects.get().group == group
+
+
+def preview_links(client: Client, group: str) -> bool:
+    return urlencode({"edit": group}) in preview(client, group).content.decode()
+
+
+def token_of(response) -> str:
+    return str(response.context["form"]["token"].value())
+
+
+class TestWhatWasGuessed:
+    def test_stands_on_the_preview(self, admin_client):
+        data = (SAMPLES / "people-cp1256.csv").read_bytes()
+        page = client_page(admin_client, recipients="", file=csv(data))
+        words = words_of(page)
+        assert "it was read as Persian Windows (cp1256)" in words
+        assert "column “شماره موبایل”" in words
+
+    def test_stands_there_after_a_correction_too(self, admin_client):
+        data = "نام;تماس با\nعلي;09395213300\nسارا;0939\n".encode("cp1256")
+        page = compose(admin_client, recipients="", file=csv(data), text="{نام}")
+        assert "cp1256" in words_of(page)
+        wish = {name: field(name, page) for name in ("kept", "remarks")}
+        wish["recipients"] = field("recipients", page).replace("0939", "09395213301")
+        words = words_of(client_page(admin_client, text="{نام}", **wish))
+        assert "cp1256" in words
+        assert "column “تماس با”" in words
+        assert "column “mobile”" not in words
+
+    def test_lost_letters_are_warned_of_whoever_looks(self, admin_client):
+        table = f"mobile,name\n{MOBILE},Sara\n09395213301,????"
+        group = draft(admin_client, recipients=table, text="Dear {name}")
+        words = words_of(preview(log_in("view", "send"), group))
+        assert "1 text holds “???” or “�”" in words
+
+    def test_workbook_is_read(self, admin_client):
+        data = (SAMPLES / "people.xlsx").read_bytes()
+        draft(admin_client, recipients="", file=csv(data), text="{نام}: {کد}")
+        texts = Message.objects.order_by("pk").values_list("text", flat=True)
+        assert list(texts) == ["سارا: 0042", "كاظم: 0007", "زهرا رضا: 1234"]
+
+
+def test_limits_are_told_before(admin_client):
+    words = words_of(admin_client.get(COMPOSE))
+    assert "At most 10000 recipients" in words.replace(
+        "10000 at", "10000 recipients at"
+    )
+    assert "1000 kB" in words
+    assert 'maxlength="1000000"' not in admin_client.get(COMPOSE).content.decode()
+
+
+class TestUnconfirmed:
+    INDEX = "/admin/negin_sms/"
+
+    def test_index_counts_them_and_leads_to_them(self, admin_client):
+        assert BATCHES not in admin_client.get(self.INDEX).content.decode()
+        draft(admin_client)
+        page = admin_client.get(self.INDEX)
+        assert "1 batch of drafts waits" in words_of(page)
+        assert BATCHES in page.content.decode()
+
+    def test_page_leads_to_the_previews(self, admin_client):
+        group = draft(admin_client, recipients=f"{MOBILE}\n09395213301", group="<b>g")
+        page = admin_client.get(BATCHES)
+        assert f"?{urlencode({'group': group})}" in page.content.decode()
+        assert "<b>g" not in page.content.decode()
+        confirm(admin_client, group)
+        assert "No batch waits" in words_of(admin_client.get(BATCHES))
 
 
 def test_each_batch_is_in_the_history(admin_client, admin_user):
@@ -403,7 +590,9 @@ class TestPermissions:
         for url, granted in allowed.items():
             status = client.get(url, {"group": group}).status_code
             assert (status == 403) == (not granted), url
-        confirmed = client.post(CONFIRM, {"group": group, "seen": "1-1"})
+        assert client.get(BATCHES).status_code == (200 if "view" in may else 403)
+        seen = look_at(group).seen
+        confirmed = client.post(CONFIRM, {"group": group, "seen": seen})
         assert (confirmed.status_code == 302) == allowed[CONFIRM]
         queued = Message.objects.filter(status=Status.QUEUED).exists()
         assert queued == allowed[CONFIRM]
@@ -418,10 +607,10 @@ class TestPermissions:
         for url in (COMPOSE, PREVIEW, CONFIRM, DISCARD):
             assert "/login/" in Client().post(url)["Location"]
 
-    @pytest.mark.parametrize("url", [CONFIRM, DISCARD])
-    def test_links_do_nothing(self, admin_client, url):
+    @pytest.mark.parametrize(("url", "status"), [(CONFIRM, 405), (DISCARD, 200)])
+    def test_links_do_nothing(self, admin_client, url, status):
         group = draft(admin_client)
-        assert admin_client.get(url, {"group": group}).status_code == 405
+        assert admin_client.get(url, {"group": group}).status_code == status
         assert Message.objects.get().status == Status.DRAFT
 
     @pytest.mark.parametrize("url", [COMPOSE, CONFIRM, DISCARD])

@@ -15,7 +15,7 @@ from django.views.debug import ExceptionReporter
 from negin_sms import services
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import AccountState, Message
-from negin_sms.services.submission.batches import draft_batch
+from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients import read_sheet
 
 USER, PASSWORD = "canary-user", "canary-p&ss wörd"

@@ -177,6 +177,12 @@ def _parts(text: Any, account: conf.Account) -> int:
             _("The text holds characters that cannot be sent (NUL, surrogates)."),
         )
     parts = measure(text).parts
+    refuse_parts(parts, account)
+    return parts
+
+
+def refuse_parts(parts: int, account: conf.Account) -> None:
+    """Raise InvalidMessage("text") for more parts than the account allows."""
     if parts > account.max_parts:
         reason = ngettext(
             "The text takes %(parts)s parts; at most %(limit)s part is allowed.",
@@ -186,7 +192,6 @@ def _parts(text: Any, account: conf.Account) -> int:
         raise InvalidMessage(
             "text", reason % {"parts": parts, "limit": account.max_parts}
         )
-    return parts
 
 
 def _priority(value: Any) -> int:

@@ -9,18 +9,20 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Priority, Scenario, Status
+from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
 from negin_sms.services.submission import batches
-from negin_sms.services.submission.batches import confirm, discard, draft_batch, look_at
-from negin_sms.services.submission.recipients import (
-    MOST_RECIPIENTS,
-    Row,
-    Sheet,
-    read_sheet,
+from negin_sms.services.submission.batches import (
+    confirm,
+    discard,
+    look_at,
+    unconfirmed,
 )
+from negin_sms.services.submission.drafting import Drafted, draft_batch
+from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.tables import Row, Sheet
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -37,148 +39,8 @@ def many(count: int) -> Sheet:
     return Sheet(tuple(rows), ("name",))
 
 
-def draft(pasted: str, text: str = "Hello", **fields) -> batches.Drafted:
+def draft(pasted: str, text: str = "Hello", **fields) -> Drafted:
     return draft_batch(text, [read_sheet(pasted)], **fields)
-
-
-def refusal(pasted: str, text: str = "Hello", **fields) -> InvalidMessage:
-    with pytest.raises(InvalidMessage) as caught:
-        draft(pasted, text, **fields)
-    assert not Message.objects.exists()
-    return caught.value
-
-
-class TestDrafts:
-    def test_share_a_group_and_are_not_queued(self):
-        drafted = draft("0939 521 3300\n۰۹۳۹۵۲۱۳۳۰۱")
-        rows = Message.objects.filter(group=drafted.group, status=Status.DRAFT)
-        assert sorted(r.mobile for r in rows) == ["+989395213300", "+989395213301"]
-
-    def test_have_the_fields_of_the_wish(self):
-        at = timezone.now() + timedelta(days=2)
-        drafted = draft(
-            "09395213300",
-            scenario=Scenario.SERVICE_FALLBACK,
-            template=3,
-            priority=Priority.LOW,
-            send_at=at,
-            expires_in=600,
-            sensitive=True,
-            group="spring",
-        )
-        row = Message.objects.get()
-        assert (row.template, row.priority, row.sensitive) == (3, Priority.LOW, True)
-        assert (row.due_at, row.expires_at) == (at, at + timedelta(seconds=600))
-        assert row.group == drafted.group
-        assert row.group.startswith("spring ")
-
-    def test_two_batches_of_one_name_are_two_groups(self):
-        groups = {draft("09395213300", group="spring").group for _ in range(2)}
-        assert len(groups) == 2
-
-    def test_repeated_number_is_merged_however_it_is_spelled(self):
-        drafted = draft("09395213300\n+98 939 521 3300\n۰۹۳۹۵۲۱۳۳۰۰")
-        assert (Message.objects.count(), drafted.merged) == (1, 2)
-
-    def test_refused_rows_hold_everything_back(self):
-        drafted = draft("09395213300\n0939\nfoo")
-        assert drafted.group == ""
-        assert not Message.objects.exists()
-        assert [r.row.line for r in drafted.refused] == [2, 3]
-        assert "too short" in drafted.refused[0].reason
-        assert [row.mobile for row in drafted.kept] == ["09395213300"]
-
-    def test_refused_rows_may_be_left_out(self):
-        drafted = draft("09395213300\n0939", leave_out=True)
-        assert Message.objects.get(group=drafted.group).mobile == "+989395213300"
-
-    def test_nobody_left_is_no_batch(self):
-        drafted = draft("0939", leave_out=True)
-        assert (drafted.group, len(drafted.refused)) == ("", 1)
-
-    def test_five_thousand_cost_few_queries(self):
-        with CaptureQueriesContext(
-            connection,
-        ) as few:
-            draft_batch("Dear {name}", [many(500)])
-        with CaptureQueriesContext(connection) as lots:
-            draft_batch("Dear {name}", [many(5000)])
-        inserts = connection.ops.bulk_batch_size(
-            [f for f in Message._meta.fields if f.name != "id"], list(range(500))
-        )
-        assert len(lots) - len(few) <= 4500 / min(inserts, 500) + 10
-        assert Message.objects.count() == 5500
-
-
-class TestWholeBatchIsRefused:
-    def test_without_recipients(self):
-        assert refusal(" \n").field == "recipients"
-
-    def test_with_too_many_of_several_sheets(self):
-        half = many(MOST_RECIPIENTS // 2 + 1)
-        with pytest.raises(InvalidMessage, match="too many"):
-            draft_batch("Hello", [half, half])
-
-    @pytest.mark.parametrize(
-        ("field", "wish"),
-        [
-            ("text", {"text": " "}),
-            ("text", {"text": "{"}),
-            ("text", {"text": "س" * 671}),
-            ("line2", {"scenario": "single", "line2": "983000"}),
-            ("scenario", {"scenario": "pigeon"}),
-            ("account", {"account": "other"}),
-            ("group", {"group": "g" * 60}),
-        ],
-    )
-    def test_for_what_is_wrong_with_all(self, field, wish):
-        assert refusal("09395213300", **wish).field == field
-
-    def test_for_a_placeholder_without_columns(self):
-        error = refusal("09395213300", "Dear {name}")
-        assert "need a column" in str(error)
-
-    def test_for_a_placeholder_that_is_no_column(self):
-        error = refusal("mobile,name,sum\n09395213300,Sara,7", "Dear {nme}")
-        assert "there are: name, sum." in str(error)
-
-
-class TestPersonalTexts:
-    def test_are_filled_from_the_columns(self):
-        draft("mobile,Name\n09395213300,Sara\n09395213301,Ali", "Dear {name}!")
-        assert set(Message.objects.values_list("text", flat=True)) == {
-            "Dear Sara!",
-            "Dear Ali!",
-        }
-
-    def test_missing_value_is_refused_with_its_line(self):
-        drafted = draft("mobile,name\n09395213300,Sara\n09395213301,", "Dear {name}")
-        assert not Message.objects.exists()
-        (refused,) = drafted.refused
-        assert (refused.row.line, "{name}" in refused.reason) == (3, True)
-
-    def test_column_that_no_placeholder_needs_may_be_empty(self):
-        draft("mobile,name,note\n09395213300,Sara,", "Dear {name}")
-        assert Message.objects.get().text == "Dear Sara"
-
-    def test_parts_are_those_of_the_filled_text(self):
-        long = "س" * 80
-        draft(f"mobile,name\n09395213300,Sara\n09395213301,{long}", "{name}")
-        assert sorted(Message.objects.values_list("parts", flat=True)) == [1, 2]
-
-    def test_text_that_gets_too_long_refuses_its_row(self):
-        pasted = f"mobile,name\n09395213300,Sara\n09395213301,{'س' * 700}"
-        assert [r.row.line for r in draft(pasted, "{name}").refused] == [3]
-
-    def test_number_that_comes_again_with_another_text_is_refused(self):
-        pasted = "mobile,name\n09395213300,Sara\n09395213300,Ali\n09395213300,Sara"
-        drafted = draft(pasted, "Dear {name}")
-        assert [r.row.line for r in drafted.refused] == [3]
-        assert drafted.merged == 1
-
-    def test_row_of_the_wrong_shape_is_refused(self):
-        drafted = draft("mobile,name\n09395213300,Tehran, Iran", "{name}")
-        assert "more cells" in drafted.refused[0].reason
 
 
 class TestLookAt:
@@ -197,10 +59,30 @@ class TestLookAt:
         MessageFactory(group="g")
         assert look_at("g") is None
 
-    def test_costs_two_queries(self, django_assert_num_queries):
+    def test_costs_three_queries(self, django_assert_num_queries):
         group = draft_batch("Hello", [many(20)]).group
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             look_at(group)
+
+    @pytest.mark.parametrize("name", ["????", "Ali ???", "S\ufffdra"])
+    def test_names_that_lost_their_letters_are_counted(self, name):
+        pasted = f"mobile,name\n09395213300,Sara\n09395213301,{name}"
+        MessageFactory(text="????", status=Status.DRAFT)
+        row = Message.objects.get(
+            group=draft(pasted.replace("\ufffd", "x"), "{name}").group,
+            mobile__endswith="01",
+        )
+        Message.objects.filter(pk=row.pk).update(text=name)
+        assert look_at(row.group).doubtful == 1
+
+    def test_unconfirmed_batches_are_listed_the_newest_first(self):
+        older, newer = draft("09395213300").group, draft("09395213301").group
+        Message.objects.filter(group=older).update(
+            created_at=timezone.now() - timedelta(1)
+        )
+        MessageFactory(status=Status.DRAFT)
+        confirm(draft("09395213302").group)
+        assert [batch.group for batch in unconfirmed()] == [newer, older]
 
 
 class TestConfirm:
@@ -215,8 +97,48 @@ class TestConfirm:
         with CaptureQueriesContext(connection) as queries:
             confirm(group)
         statements = [q["sql"].split()[0] for q in queries]
-        assert statements.count("UPDATE") == 1
-        assert len(statements) == 2
+        assert statements == ["SELECT", "SAVEPOINT", "UPDATE", "RELEASE"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"text": "Bello"},
+            {"mobile": "+989395213309"},
+            {"line": "9830003301"},
+            {"send_at": timezone.now()},
+            {"expires_at": timezone.now() + timedelta(days=9)},
+            {"sensitive": True},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_what_was_not_seen_does_not_leave(self, change):
+        group = draft("09395213300\n09395213301").group
+        seen = look_at(group).seen
+        Message.objects.filter(mobile__endswith="00").update(**change)
+        with pytest.raises(InvalidMessage, match="look at them again"):
+            confirm(group, seen=seen)
+        assert set(Message.objects.values_list("status", flat=True)) == {Status.DRAFT}
+        assert confirm(group, seen=look_at(group).seen) == 2
+
+    def test_draft_that_joined_or_left_was_not_seen(self):
+        group = draft("09395213300\n09395213301").group
+        seen = look_at(group).seen
+        Message.objects.filter(mobile__endswith="00").update(group="other")
+        with pytest.raises(InvalidMessage, match="look at them again"):
+            confirm(group, seen=seen)
+
+    def test_line_of_the_account_is_seen_too(self, settings):
+        group = draft("09395213300").group
+        seen = look_at(group).seen
+        moved = settings.NEGIN_SMS["default"] | {"LINE": "9830009999"}
+        settings.NEGIN_SMS = {"default": moved}
+        with pytest.raises(InvalidMessage, match="look at them again"):
+            confirm(group, seen=seen)
+
+    def test_second_confirmation_of_what_was_seen_finds_nothing(self):
+        group = draft("09395213300").group
+        seen = look_at(group).seen
+        assert (confirm(group, seen=seen), confirm(group, seen=seen)) == (1, 0)
 
     def test_leaves_other_groups_and_finished_rows_alone(self):
         group = draft("09395213300").group
@@ -265,11 +187,12 @@ class TestConfirm:
 @pytest.mark.django_db(transaction=True)
 def test_ten_confirmations_at_once_make_one_batch():
     group = draft_batch("Hello", [many(30)]).group
+    seen = look_at(group).seen
     queued: list[int] = []
 
     def click() -> None:
         try:
-            queued.append(confirm(group))
+            queued.append(confirm(group, seen=seen))
         finally:
             connection.close()
 

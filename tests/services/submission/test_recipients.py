@@ -7,22 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services.submission import recipients
-from negin_sms.services.submission.recipients import (
-    LARGEST_INPUT,
-    MOST_RECIPIENTS,
-    Row,
-    Sheet,
-    decode_file,
-    read_sheet,
-    write_sheet,
-)
+from negin_sms.services.submission.recipients import read_sheet, write_sheet
+from negin_sms.services.submission.tables import MOST_RECIPIENTS, Row, Sheet
 
 TABLE = "نام;موبایل\nعلی;09395213300\n"
 
 
 def numbers(text: str) -> list[tuple[int, str]]:
     return [(row.line, row.mobile) for row in read_sheet(text).rows]
+
+
+def numbers_of(sheet: Sheet) -> list[tuple[int, str]]:
+    return [(row.line, row.mobile) for row in sheet.rows]
 
 
 def refusal(call, *args) -> str:
@@ -55,6 +51,30 @@ class TestList:
     def test_quotation_marks_of_spreadsheets_go(self):
         assert numbers('"0939"\n\'0940') == [(1, "0939"), (2, "0940")]
 
+    @pytest.mark.parametrize(
+        "heading",
+        [
+            "customers of 1405/09/05",
+            "گزارش ۱۴۰۵/۰۹/۰۱ - ۱۴۰۵/۰۹/۳۰",
+            "26.11.2026, list",
+        ],
+    )
+    def test_date_in_the_first_line_makes_no_number_of_it(self, heading):
+        assert numbers(f"{heading}\n09395213300\n") == [(2, "09395213300")]
+
+    def test_title_may_stand_above_the_name_of_a_single_column(self):
+        assert numbers("گزارش\nموبایل\n09395213300\n") == [(3, "09395213300")]
+
+    def test_name_with_its_number_in_the_first_line_is_no_heading(self):
+        first = numbers("Sara 0939 521 3300\n09395213301\n")[0]
+        assert first == (1, "Sara 0939 521 3300")
+
+    def test_cells_of_spreadsheets_that_keep_zeros_are_read(self):
+        assert numbers('="09395213300"\n\'09395213301\n') == [
+            (1, "09395213300"),
+            (2, "09395213301"),
+        ]
+
     def test_empty_text_has_no_rows(self):
         assert read_sheet("") == read_sheet(" \n\t\n") == Sheet()
 
@@ -64,7 +84,8 @@ class TestTable:
     def test_columns_are_values(self, delimiter):
         text = f"Mobile{delimiter}First Name\n09395213300{delimiter}Sara\n"
         row = Row(2, "09395213300", {"first name": "Sara"})
-        assert read_sheet(text) == Sheet((row,), ("first name",))
+        sheet = read_sheet(text)
+        assert (sheet.rows, sheet.columns) == ((row,), ("first name",))
 
     def test_column_of_numbers_is_known_by_its_persian_name(self):
         sheet = read_sheet(TABLE)
@@ -73,6 +94,18 @@ class TestTable:
     def test_column_of_numbers_is_found_by_what_it_holds(self):
         sheet = read_sheet("who,where to\nSara,0939 521 3300\n")
         assert sheet.rows[0].mobile == "0939 521 3300"
+
+    @pytest.mark.parametrize(
+        "title", ["گزارش فروش", "گزارش;تهران", "Sales 1405/09/05;;"]
+    )
+    def test_titles_may_stand_above_the_heading(self, title):
+        sheet = read_sheet(f"{title}\n\nنام;شهر;موبایل\nسارا;قم;09395213300\n")
+        assert sheet.columns == ("نام", "شهر")
+        assert numbers_of(sheet) == [(4, "09395213300")]
+
+    def test_date_in_a_heading_makes_no_number_of_it(self):
+        sheet = read_sheet("موبایل;بدهی تا 1405/09/05\n09395213300;7\n")
+        assert sheet.rows[0].values == {"بدهی تا 1405/09/05": "7"}
 
     def test_table_without_numbers_is_refused(self):
         assert "name the one that does" in refusal(read_sheet, "a,b\nc,d\n")
@@ -92,7 +125,8 @@ class TestTable:
 
     def test_blank_rows_and_nameless_columns_are_skipped(self):
         sheet = read_sheet("mobile;name;;\n;;;\n1;a;;\n")
-        assert sheet == Sheet((Row(3, "1", {"name": "a"}),), ("name",))
+        rows = (Row(3, "1", {"name": "a"}),)
+        assert (sheet.rows, sheet.columns) == (rows, ("name",))
 
     def test_short_row_lacks_values(self):
         assert read_sheet("name,mobile\nSara\n").rows == (Row(2, "", {"name": "Sara"}),)
@@ -130,19 +164,5 @@ def test_no_text_breaks_the_reader(text):
         assert all(row.line >= 1 for row in read_sheet(text).rows)
 
 
-class TestFile:
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1256", "utf-16"])
-    def test_encodings_of_spreadsheets(self, encoding):
-        text = TABLE.replace("ی", "ي")  # the Arabic letter is all that cp1256 has
-        assert decode_file(text.encode(encoding)) == text
-
-    @pytest.mark.parametrize("data", [b"PK\x03\x04\x00\x00", b"\xff\xfe\x00"])
-    def test_what_is_no_text_is_refused(self, data):
-        assert "Save the spreadsheet as CSV" in refusal(decode_file, data)
-
-    def test_large_file_is_refused(self):
-        assert "too large" in refusal(decode_file, b"1" * (LARGEST_INPUT + 1))
-
-
 def test_rows_do_not_show_whom_they_are_for():
-    assert "0939" not in repr(recipients.Row(1, "0939", {"code": "0939"}))
+    assert "0939" not in repr(Row(1, "0939", {"code": "0939"}))

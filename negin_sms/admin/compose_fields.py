@@ -1,0 +1,172 @@
+"""One message to many: what the compose page asks for."""
+
+from __future__ import annotations
+
+import secrets
+
+from django import forms
+from django.contrib.admin import widgets
+from django.core.validators import MaxLengthValidator
+from django.utils.text import capfirst, format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from negin_sms.choices import Priority, Scenario
+from negin_sms.models import SmsTemplate
+from negin_sms.services.submission.tables import (
+    MOST_COLUMNS,
+    MOST_RECIPIENTS,
+)
+from negin_sms.services.submission.uploads import LARGEST_INPUT
+
+from .date_fields import MomentField
+from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
+
+_LTR = {"dir": "ltr"}
+_NUMBERS = _LTR | {"rows": 8, "spellcheck": "false", "autocomplete": "off"}
+_HOUR = 3600
+LIFETIMES = [
+    ("", _("As the account's settings say")),
+    (_HOUR // 6, _("10 minutes")),
+    (_HOUR, _("1 hour")),
+    (6 * _HOUR, _("6 hours")),
+    (24 * _HOUR, _("1 day")),
+    (3 * 24 * _HOUR, _("3 days")),
+    (7 * 24 * _HOUR, _("7 days")),
+]
+# The rest of the group is its own token.
+_LONGEST_NAME = 50
+_LIMITS = {
+    "recipients": MOST_RECIPIENTS,
+    "columns": MOST_COLUMNS,
+    "kilobytes": LARGEST_INPUT // 1000,
+}
+# Not max_length, which browsers obey by cutting off what is pasted.
+_NOT_ENDLESS = [MaxLengthValidator(LARGEST_INPUT)]
+
+
+def _new_token() -> str:
+    return secrets.token_hex(8)
+
+
+class ComposeFields(forms.Form):
+    """Recipients, a text, and how and when to send it."""
+
+    class Media:
+        js = ["negin_sms/busy.js"]
+
+    recipients = forms.CharField(
+        label=_("Recipients"),
+        required=False,
+        strip=False,
+        validators=_NOT_ENDLESS,
+        widget=widgets.AdminTextareaWidget(attrs=_NUMBERS),
+        help_text=format_lazy(
+            _(
+                "Mobile numbers in any spelling: one a line, a column of a "
+                "spreadsheet, or with commas between them. Or a table, whose first "
+                "line names its columns. At most {recipients} at a time."
+            ),
+            **_LIMITS,
+        ),
+    )
+    file = forms.FileField(
+        label=_("Or a file"),
+        required=False,
+        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv,.txt,text/csv,text/plain"}),
+        help_text=format_lazy(
+            _(
+                "A workbook (.xlsx) or CSV, one line of which names the columns. At "
+                "most {recipients} rows, {columns} columns and {kilobytes} kB."
+            ),
+            **_LIMITS,
+        ),
+    )
+    kept = forms.CharField(
+        label=_("Recipients that are fine"),
+        required=False,
+        strip=False,
+        validators=_NOT_ENDLESS,
+        widget=widgets.AdminTextareaWidget(attrs=_NUMBERS | {"readonly": True}),
+    )
+    text_template = forms.ModelChoiceField(
+        SmsTemplate.objects.order_by("name", "language"),
+        label=capfirst(_("text template")),
+        required=False,
+        widget=TemplateSelect(attrs={"data-fills": "text"}),
+        help_text=_("Replaces the text below, which you may change then."),
+    )
+    text = forms.CharField(
+        label=capfirst(_("text")),
+        widget=CountedTextarea(attrs={"dir": "auto", "rows": 5}),
+        help_text=_(
+            "With a table, {name} stands for the value of the column “name”; write "
+            "{{ and }} for braces."
+        ),
+    )
+    sensitive = forms.BooleanField(
+        label=capfirst(_("sensitive")),
+        required=False,
+        help_text=_("Once this is sent, its text is not shown here any more."),
+    )
+    scenario = forms.ChoiceField(
+        label=capfirst(_("scenario")),
+        choices=Scenario.choices,
+        initial=Scenario.SINGLE,
+        widget=ScenarioSelect,
+    )
+    line = forms.CharField(
+        label=capfirst(_("line")),
+        required=False,
+        max_length=20,
+        widget=widgets.AdminTextInputWidget(attrs=_LTR),
+        help_text=_("Empty: the account's own line."),
+    )
+    line2 = forms.CharField(
+        label=capfirst(_("second line")),
+        required=False,
+        max_length=20,
+        widget=widgets.AdminTextInputWidget(attrs=_LTR),
+        help_text=_("Empty: the account's own second line."),
+    )
+    template = forms.IntegerField(
+        label=capfirst(_("template")),
+        required=False,
+        min_value=0,
+        widget=widgets.AdminIntegerFieldWidget(attrs=_LTR),
+        help_text=_("Number of the text registered for the service line."),
+    )
+    account = forms.ChoiceField(label=capfirst(_("account")), required=False)
+    send_at = MomentField(
+        label=capfirst(_("send at")),
+        required=False,
+        help_text=_("Empty: as soon as it is confirmed."),
+    )
+    expires_in = forms.TypedChoiceField(
+        label=_("Give up after"),
+        required=False,
+        choices=LIFETIMES,
+        coerce=int,
+        empty_value=None,
+        help_text=_("What could not be sent by then is not sent any more."),
+    )
+    priority = forms.TypedChoiceField(
+        label=capfirst(_("priority")),
+        choices=Priority.choices,
+        initial=Priority.NORMAL,
+        coerce=int,
+    )
+    group = forms.CharField(
+        label=_("Name of the batch"),
+        required=False,
+        max_length=_LONGEST_NAME,
+        widget=widgets.AdminTextInputWidget(attrs={"dir": "auto"}),
+        help_text=_("To find these messages again by; may stay empty."),
+    )
+    # What was guessed of recipients that came back to be corrected.
+    remarks = forms.CharField(required=False, widget=forms.HiddenInput)
+    # Of one page comes one batch, however often its button is pressed.
+    token = forms.RegexField(
+        "^[0-9a-f]{16}$", required=False, initial=_new_token, widget=forms.HiddenInput
+    )
+    # The group that is written anew, if any.
+    replaces = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)

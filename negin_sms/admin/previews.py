@@ -1,0 +1,234 @@
+"""Preview, confirm, discard: what a batch of drafts comes to, before it costs anything.
+
+Confirming names what was seen, and is refused where that is not what would leave.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import messages as notices
+from django.contrib.admin.models import CHANGE, DELETION, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import Message
+from negin_sms.services.operations.health import obstacles
+from negin_sms.services.submission import batches
+from negin_sms.services.submission.batches import Batch
+
+from .action_views import ActionViewsMixin
+from .displays import hidden_text, ltr, message_text
+
+_LONGEST_OBJECT_REPR = 200
+
+
+class PreviewMixin(ActionViewsMixin):
+    """The pages of a batch of drafts, and of all that nobody confirmed yet."""
+
+    def get_urls(self) -> list[Any]:
+        """Add our pages; each checks its own permission."""
+        views = (
+            ("batches/", self.batches_view, "batches"),
+            ("preview/", self.preview_view, "preview"),
+            ("preview/confirm/", self.confirm_view, "confirm"),
+            ("preview/discard/", self.discard_view, "discard"),
+        )
+        own = [
+            path(route, self.own_view(view), name=self.url_name(name))
+            for route, view, name in views
+        ]
+        return [*own, *super().get_urls()]
+
+    def has_compose_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may write drafts, and see them then."""
+        may = self.has_add_permission(request)
+        return may and self.has_view_or_change_permission(request)
+
+    def may_edit_batch(self, request: HttpRequest, group: str) -> bool:
+        """Return whether the user may see, and so write anew, all of these drafts."""
+        if not self.has_compose_permission(request):
+            return False
+        strangers = batches.drafts_of(group).exclude(created_by=request.user.pk)
+        if not self.has_view_sensitive_permission(request):
+            return not strangers.exists()
+        return not strangers.filter(sensitive=True).exists()
+
+    def batches_view(self, request: HttpRequest) -> HttpResponse:
+        """List the batches that wait for somebody to confirm or discard them."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        waiting = [
+            (batch, _with_group(self.page_url("preview"), batch.group))
+            for batch in batches.unconfirmed()
+        ]
+        context = {"title": _("Unconfirmed batches"), "waiting": waiting}
+        return self.draw(request, "batches.html", context)
+
+    def preview_view(self, request: HttpRequest) -> HttpResponse:
+        """Show what a batch comes to, before somebody confirms it."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        group = request.GET.get("group", "")
+        batch = batches.look_at(group)
+        if batch is None:
+            self.tell_that_nothing_is_left(request)
+            return self.to_list(group)
+        return self._preview_page(request, batch)
+
+    def confirm_view(self, request: HttpRequest) -> HttpResponse:
+        """Queue a batch on POST, as it was shown."""
+        if not self.has_send_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        group = request.POST.get("group", "")
+        try:
+            queued = batches.confirm(group, seen=request.POST.get("seen", ""))
+        except InvalidMessage as error:
+            self.message_user(request, str(error.reason), notices.ERROR)
+            return self.to_preview(group)
+        self._tell(request, CHANGE, group, _queued_words(queued) if queued else "")
+        return self.to_list(group)
+
+    def discard_view(self, request: HttpRequest) -> HttpResponse:
+        """Ask on GET; on POST delete a batch's drafts."""
+        if not self._may_discard(request):
+            raise PermissionDenied
+        group = request.POST.get("group", request.GET.get("group", ""))
+        count = batches.drafts_of(group).count()
+        if request.method != "POST" and count:
+            return self._discard_page(request, group, count)
+        gone = batches.discard(group) if request.method == "POST" else 0
+        words = ngettext(
+            "%(count)s draft was deleted.", "%(count)s drafts were deleted.", gone
+        )
+        self._tell(request, DELETION, group, words % {"count": gone} if gone else "")
+        return HttpResponseRedirect(self.page_url("changelist"))
+
+    def _may_discard(self, request: HttpRequest) -> bool:
+        # has_delete_permission is for one draft at a time, and wants to see it.
+        granted = request.user.has_perm(f"{self.opts.app_label}.delete_message")
+        return granted and self.has_view_or_change_permission(request)
+
+    def _discard_page(
+        self, request: HttpRequest, group: str, count: int
+    ) -> HttpResponse:
+        context = {
+            "title": _("Delete these drafts?"),
+            "group": group,
+            "count": count,
+            "back_url": _with_group(self.page_url("preview"), group),
+        }
+        return self.draw(request, "discard.html", context)
+
+    def _preview_page(self, request: HttpRequest, batch: Batch) -> HttpResponse:
+        first = batch.samples[0]
+        context = {
+            "title": _("Preview"),
+            "batch": batch,
+            "first": first,
+            "is_later": first.send_at is not None and first.send_at > timezone.now(),
+            "facts": self._facts(first),
+            "samples": [self._sample(request, each) for each in batch.samples],
+            "unshown": batch.recipients - len(batch.samples),
+            "obstacles": obstacles(first.account),
+            "may_confirm": self.has_send_permission(request),
+            "discard_url": self._discard_url(request, batch.group),
+            "edit_url": self._edit_url(request, batch.group),
+        }
+        return self.draw(request, "preview.html", context)
+
+    def _discard_url(self, request: HttpRequest, group: str) -> str:
+        url = _with_group(self.page_url("discard"), group)
+        return url if self._may_discard(request) else ""
+
+    def _edit_url(self, request: HttpRequest, group: str) -> str:
+        url = f"{self.page_url('compose')}?{urlencode({'edit': group})}"
+        return url if self.may_edit_batch(request, group) else ""
+
+    def _sample(self, request: HttpRequest, message: Message) -> dict[str, object]:
+        number = self.may_read_number(request, message)
+        text = self.may_read_text(request, message)
+        return {
+            "mobile": ltr(message.mobile if number else message.masked_mobile),
+            "text": message_text(message) if text else hidden_text(message),
+            "parts": message.parts,
+        }
+
+    def _facts(self, message: Message) -> list[tuple[object, object]]:
+        """Return what all messages of a batch have in common."""
+        lines = [line for line in (message.line, message.line2) if line]
+        shown = [
+            ("scenario", message.get_scenario_display()),
+            ("line", ltr(", ".join(lines)) if lines else ""),
+            ("template", message.template),
+            ("account", message.account),
+            ("priority", message.get_priority_display()),
+            ("group", message.group),
+        ]
+        labels = {f.name: f.verbose_name for f in self.opts.fields}
+        return [
+            (labels[name], value) for name, value in shown if value not in (None, "")
+        ]
+
+    def _tell(self, request: HttpRequest, flag: int, group: str, words: str) -> None:
+        """Say and write down what was done; no words mean that nothing was left."""
+        if words:
+            self.message_user(request, words, notices.SUCCESS)
+            self.log_batch(request, flag, group, words)
+            return
+        self.tell_that_nothing_is_left(request)
+
+    def tell_that_nothing_is_left(self, request: HttpRequest) -> None:
+        """Say why there is nothing to see or to do."""
+        words = _("No draft is left here: it was confirmed or discarded before.")
+        self.message_user(request, words, notices.INFO)
+
+    def log_batch(
+        self, request: HttpRequest, flag: int, group: str, words: str
+    ) -> None:
+        """Write one entry for a batch, under its group, which all of it name."""
+        by: Any = request.user.pk
+        LogEntry.objects.create(
+            user_id=by,
+            content_type=ContentType.objects.get_for_model(self.model),
+            object_repr=group[:_LONGEST_OBJECT_REPR],
+            action_flag=flag,
+            change_message=words,
+        )
+
+    def to_preview(self, group: str) -> HttpResponse:
+        """Lead to the preview of a batch."""
+        return HttpResponseRedirect(_with_group(self.page_url("preview"), group))
+
+    def to_list(self, group: str) -> HttpResponse:
+        """Lead to the messages of a batch."""
+        return HttpResponseRedirect(_with_group(self.page_url("changelist"), group))
+
+
+def _with_group(url: str, group: str) -> str:
+    return f"{url}?{urlencode({'group': group})}"
+
+
+def _queued_words(count: int) -> str:
+    words = ngettext(
+        "%(count)s message was queued. It is sent by a running dispatcher "
+        "(manage.py dispatch_sms_queue).",
+        "%(count)s messages were queued. They are sent by a running dispatcher "
+        "(manage.py dispatch_sms_queue).",
+        count,
+    )
+    return words % {"count": count}

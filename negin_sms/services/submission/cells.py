@@ -1,0 +1,106 @@
+"""Numbers and dates of a workbook's cells in the words that the sheet shows.
+
+Only the formats that lists of people have: zeros in front, thousands, decimals,
+percents, dates and times, also those of the Persian calendar. Whatever else there is
+is written plainly: all digits of a number, the date as 2026-11-26.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from negin_sms.jalali import from_gregorian
+
+_PLAIN = re.compile(r"(?P<zeros>0+)(?P<decimals>\.0+)?(?P<percent>%)?")
+_THOUSANDS = re.compile(r"#,##0(?P<decimals>\.0+)?")
+# Excel names the calendar in front: [$-fa-IR,16], or in digits [$-2160429].
+_PERSIAN_CALENDAR = re.compile(r"\[\$-(?:[A-Za-z-]+,16|[0-9A-Fa-f]{0,2}16[0-9A-Fa-f]{4})\]")
+_NOT_SHOWN = re.compile(r"\[[^\]]*\]|\\(?=.)|_.|\*.|\"")
+_TOKENS = re.compile(r"yyyy|yy|mm?|dd?|hh?|ss?|.")
+# Three letters are a name, of a month or a day.
+_NUMERIC_DATE = re.compile(r"(?:(?!mmm|ddd)[ymdhs\d\s/.:,-])+")
+# The sheet's own short date, which looks different in every country.
+_BUILT_IN = ("mm-dd-yy", "General")
+
+
+def cell_words(cell: Any) -> str:
+    """Return what a cell of openpyxl shows, "" for one without a value."""
+    value = cell.value
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, bool):
+        return str(value).upper()
+    shown = (cell.number_format or "").split(";")[0]
+    if isinstance(value, int | float):
+        return _number_words(value, _NOT_SHOWN.sub("", shown))
+    if isinstance(value, timedelta):
+        return str(value)
+    return _moment_words(value, shown)
+
+
+def _number_words(value: float, shown: str) -> str:
+    if plain := _PLAIN.fullmatch(shown):
+        decimals = max(len(plain["decimals"] or "") - 1, 0)
+        width = len(plain["zeros"]) + len(plain["decimals"] or "")
+        percent = plain["percent"] or ""
+        return f"{value * 100 if percent else value:0{width}.{decimals}f}{percent}"
+    if grouped := _THOUSANDS.fullmatch(shown):
+        return f"{value:,.{max(len(grouped['decimals'] or '') - 1, 0)}f}"
+    # As the sheet keeps it: 15 digits, and whole numbers without a point.
+    return str(int(value)) if value == int(value) else f"{value:.15g}"
+
+
+def _moment_words(value: date | time, shown: str) -> str:
+    wanted = _NOT_SHOWN.sub("", shown).lower()
+    tokens = _TOKENS.findall(wanted)
+    no_day = isinstance(value, time) and not set("yd").isdisjoint(wanted)
+    if shown in _BUILT_IN or no_day or not _NUMERIC_DATE.fullmatch(wanted):
+        return _plainly(value)
+    parts = _parts(value, persian=_PERSIAN_CALENDAR.search(shown) is not None)
+    return "".join(_token_words(at, tokens, parts) for at in range(len(tokens)))
+
+
+def _plainly(value: date | time) -> str:
+    """Return the day, the time where there is one, its seconds where there are some."""
+    clock = _clock(value)
+    words = clock.isoformat("seconds" if clock.second else "minutes")
+    if isinstance(value, time):
+        return words
+    day = f"{value:%Y-%m-%d}"
+    return f"{day} {words}" if clock != time() else day
+
+
+def _clock(value: date | time) -> time:
+    if isinstance(value, datetime):
+        return value.time()
+    return value if isinstance(value, time) else time()
+
+
+def _parts(value: date | time, *, persian: bool) -> dict[str, str]:
+    """Return a moment by the letters of formats; minutes as "minute"."""
+    day = value if isinstance(value, date) else date(2000, 1, 1)
+    clock = _clock(value)
+    year, month, number = day.year, day.month, day.day
+    if persian:
+        year, month, number = from_gregorian(day)
+    numbers = {"m": month, "d": number, "h": clock.hour, "s": clock.second}
+    return {
+        **{letter: str(number) for letter, number in numbers.items()},
+        **{letter * 2: f"{number:02}" for letter, number in numbers.items()},
+        **{"yyyy": f"{year:04}", "yy": f"{year % 100:02}"},
+        "minute": f"{clock.minute:02}",
+    }
+
+
+def _token_words(at: int, tokens: list[str], parts: dict[str, str]) -> str:
+    is_minute = tokens[at] in ("mm", "m") and _is_minute(at, tokens)
+    return parts.get("minute" if is_minute else tokens[at], tokens[at])
+
+
+def _is_minute(at: int, tokens: list[str]) -> bool:
+    """Return whether an m means minutes: after hours, or before seconds."""
+    before = [token[0] for token in tokens[:at] if token.isalpha()]
+    after = [token[0] for token in tokens[at + 1 :] if token.isalpha()]
+    return before[-1:] == ["h"] or after[:1] == ["s"]

@@ -1,0 +1,69 @@
+"""A batch's drafts back in the shape of the page that composed them.
+
+What was pasted and the placeholders are not kept: the drafts hold numbers and filled
+texts only. Where the texts differ, what they have in common becomes the text again,
+and the rest a column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_variables
+
+from negin_sms.models import Message
+
+from .recipients import write_sheet
+from .tables import Row
+
+
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The text, with a placeholder where needed, and the recipients as a sheet."""
+
+    text: str = field(repr=False)
+    recipients: str = field(repr=False)
+
+
+@sensitive_variables()
+def reopen(drafts: Sequence[Message]) -> Reopened:
+    """Return what composes these drafts again, each with the text that it has."""
+    texts = [draft.text for draft in drafts]
+    if len(set(texts)) == 1:
+        rows = [Row(0, draft.mobile) for draft in drafts]
+        return Reopened(_escape(texts[0]), write_sheet(rows))
+    before, after = _in_common(texts)
+    name = _("text")
+    values = [text[len(before) : len(text) - len(after)] for text in texts]
+    rows = [
+        Row(0, draft.mobile, {name: value})
+        for draft, value in zip(drafts, values, strict=True)
+    ]
+    text = f"{_escape(before)}{{{name}}}{_escape(after)}"
+    return Reopened(text, write_sheet(rows, [name]))
+
+
+def _in_common(texts: Sequence[str]) -> tuple[str, str]:
+    """Return the words that all texts begin and end with, if whole words differ."""
+    shared = _common_prefix(texts)
+    before = shared[: max(shared.rfind(" "), shared.rfind("\n")) + 1]
+    rests = [text[len(before) :][::-1] for text in texts]
+    backwards = _common_prefix(rests)
+    cut = max(backwards.rfind(" "), backwards.rfind("\n")) + 1
+    after = backwards[:cut][::-1]
+    values = [text[len(before) : len(text) - len(after)] for text in texts]
+    # A table's cells are read without the spaces around them.
+    whole = all(value and value == value.strip() for value in values)
+    return (before, after) if whole else ("", "")
+
+
+def _common_prefix(texts: Sequence[str]) -> str:
+    first, last = min(texts), max(texts)
+    pairs = zip(first, last, strict=False)
+    return first[: next((at for at, (a, b) in enumerate(pairs) if a != b), len(first))]
+
+
+def _escape(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")

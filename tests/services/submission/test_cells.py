@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from negin_sms.services.submission.cells import cell_words
+
+AT = datetime(2026, 3, 5, 14, 7, 9)
+
+
+def words(value: object, shown: str = "General") -> str:
+    cell: Any = SimpleNamespace(value=value, number_format=shown)
+    return cell_words(cell)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "seen"),
+    [
+        (None, "General", ""),
+        ("x", "@", "x"),
+        (True, "General", "TRUE"),
+        (9395213300, "General", "9395213300"),
+        (9395213300.0, "General", "9395213300"),
+        (9395213300, "00000000000", "09395213300"),
+        (42, "0000", "0042"),
+        (0.1 + 0.2, "General", "0.3"),
+        (1250000, "#,##0", "1,250,000"),
+        (1250000, '#,##0\\ "ریال"', "1250000"),
+        (2.5, "0.00", "2.50"),
+        (7.25, "000.0", "007.2"),
+        (0.125, "0.0%", "12.5%"),
+        (-5, "0;[Red]-0", "-5"),
+        (12, "[$-2000429]0", "12"),
+    ],
+)
+def test_numbers_are_as_the_sheet_shows_them(value, shown, seen):
+    assert words(value, shown) == seen
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "seen"),
+    [
+        (AT, "yyyy/mm/dd", "2026/03/05"),
+        (AT, "d/m/yy", "5/3/26"),
+        (AT, "yyyy\\-mm\\-dd\\ hh:mm", "2026-03-05 14:07"),
+        (AT, "[$-409]yyyy-mm-dd;@", "2026-03-05"),
+        (AT, "[$-fa-IR,16]yyyy/mm/dd;@", "1404/12/14"),
+        (AT, "[$-2160429]yyyy/m/d", "1404/12/14"),
+        (AT, "h:mm:ss", "14:07:09"),
+        (AT, "mm:ss", "07:09"),
+        (AT, "mm-dd-yy", "2026-03-05 14:07:09"),
+        (AT, "d mmmm yyyy", "2026-03-05 14:07:09"),
+        (AT, "h:mm AM/PM", "2026-03-05 14:07:09"),
+        (datetime(2026, 3, 5), "General", "2026-03-05"),
+        (date(2026, 3, 5), "General", "2026-03-05"),
+        (time(8, 5), "General", "08:05"),
+        (time(8, 5), "hh:mm:ss", "08:05:00"),
+        (time(8, 5), "yyyy/mm/dd", "08:05"),
+        (timedelta(hours=30), "[h]:mm:ss", "1 day, 6:00:00"),
+    ],
+)
+def test_moments_are_as_the_sheet_shows_them_or_plain(value, shown, seen):
+    assert words(value, shown) == seen

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+
+from negin_sms.models import Message
+from negin_sms.services.submission.drafting import draft_batch
+from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.reopening import reopen
+
+pytestmark = pytest.mark.django_db
+
+
+def texts() -> list[tuple[str, str]]:
+    return sorted(Message.objects.values_list("mobile", "text"))
+
+
+@pytest.mark.parametrize(
+    ("pasted", "text"),
+    [
+        ("09395213300\n09395213301", "Hello {{you}}"),
+        ("mobile,n\n09395213300,Sara\n09395213301,Sahar", "Dear {n}, it {{is}} here."),
+        ("mobile,n\n09395213300,a b\n09395213301,a c", "{n}"),
+        ('mobile,n\n09395213300,"a\nb"\n09395213301,"x, ""y"""', "{n} and {n}\nend"),
+        ("mobile,n\n09395213300,1\n09395213301,12", "سلام {n} تومان"),
+    ],
+)
+def test_what_is_reopened_composes_the_same_again(pasted, text):
+    draft_batch(text, [read_sheet(pasted)])
+    before = texts()
+    reopened = reopen(list(Message.objects.order_by("pk")))
+    Message.objects.all().delete()
+    draft_batch(reopened.text, [read_sheet(reopened.recipients)])
+    assert texts() == before
+
+
+def test_words_in_common_are_the_text_and_the_others_a_column():
+    sheet = read_sheet("mobile,n\n09395213300,Sara\n09395213301,Sahar")
+    draft_batch("Dear {n}, your order is here.", [sheet])
+    reopened = reopen(list(Message.objects.order_by("pk")))
+    assert reopened.text == "Dear {text} your order is here."
+    assert '+989395213300,"Sara,"' in reopened.recipients
+    assert "Dear" not in repr(reopened)
