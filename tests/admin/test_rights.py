@@ -22,6 +22,8 @@ from django.utils import timezone
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, DeliveryState, Message, SmsTemplate
+from negin_sms.services.submission.batches import drafts_of
+from negin_sms.services.submission.seen import digest
 from tests.admin.test_messages import NUMBER, WISH, make
 
 pytestmark = pytest.mark.django_db
@@ -62,11 +64,9 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "message_report": ("view_message", "", {}),
     "message_export": ("export_message", "export_message", {}),
     "message_compose": ("add_message", "add_message", WISH | {"recipients": NUMBER}),
+    "message_batches": ("view_message", "", {}),
     "message_preview": ("view_message", "", {}),
-    "message_confirm": (
-        *("send_message", "send_message"),
-        {"group": "batch", "seen": "1-1"},
-    ),
+    "message_confirm": ("send_message", "send_message", {"group": "batch"}),
     "message_discard": ("delete_message", "delete_message", {"group": "batch"}),
     "message_reveal": ("view_sensitive_message", "view_sensitive_message", {}),
     "message_send": ("send_message", "send_message", {}),
@@ -86,7 +86,7 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "accountstate_pause": (
         "pause_accountstate",
         "pause_accountstate",
-        {"reason": "because"},
+        {"wanted": "pause", "reason": "because"},
     ),
     "smstemplate_changelist": ("view_smstemplate", "", {}),
     "smstemplate_add": ("add_smstemplate", "add_smstemplate", TEMPLATE),
@@ -101,11 +101,11 @@ for _name in ACTIONS:
 # Shown alike whatever the method; a POST does nothing.
 READ_ONLY = {name for name, (_get, post, _data) in PAGES.items() if not post}
 
-POST_ONLY = {"message_export", "message_confirm", "message_discard"}
+POST_ONLY = {"message_export", "message_confirm"}
 # A page without a message in its address.
 ALONE: tuple[str, ...] = (
     *("_changelist", "_add", "_selected", "_review", "_report", "_export"),
-    *("_compose", "_preview", "_confirm", "_discard"),
+    *("_compose", "_batches", "_preview", "_confirm", "_discard"),
 )
 
 # The status of the message that an action would do something to.
@@ -168,7 +168,16 @@ def address(page: str, row: Row) -> str:
     url = reverse(
         f"admin:negin_sms_{page}", args=[] if page.endswith(ALONE) else [row.pk]
     )
-    return f"{url}?group=batch" if page == "message_preview" else url
+    asks_of_a_batch = page in ("message_preview", "message_discard")
+    return f"{url}?group=batch" if asks_of_a_batch else url
+
+
+def wish(page: str) -> dict[str, Any]:
+    """Return what the POST says; what somebody saw depends on the rows."""
+    _get, _right, data = PAGES[page]
+    if page == "message_confirm":
+        return data | {"seen": digest(drafts_of("batch"))}
+    return data
 
 
 def everything() -> list[Any]:
@@ -209,8 +218,8 @@ def test_post_does_what_the_role_may_do_and_no_more(role, page):
     row = target(page)
     client = log_in(role)
     before = everything()
-    _get, right, data = PAGES[page]
-    response = client.post(address(page, row), data | {"ids": row.pk})
+    _get, right, _data = PAGES[page]
+    response = client.post(address(page, row), wish(page) | {"ids": row.pk})
     if response.streaming:
         response.getvalue()
     changed = (everything(), outbox) != (before, [])
@@ -230,8 +239,7 @@ def test_post_from_another_site_is_refused(page):
     client = Client(enforce_csrf_checks=True)
     client.cookies = rightful.cookies
     before = everything()
-    _get, _right, data = PAGES[page]
-    response = client.post(address(page, row), data | {"ids": row.pk})
+    response = client.post(address(page, row), wish(page) | {"ids": row.pk})
     assert response.status_code == 403
     assert (everything(), outbox) == (before, [])
 

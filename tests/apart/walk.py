@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.models import AccountState, Message, SmsTemplate
-from negin_sms.services.submission.batches import draft_batch
+from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients import read_sheet
 
 NUMBER = "09395213300"

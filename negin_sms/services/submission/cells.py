@@ -16,7 +16,9 @@ from negin_sms.jalali import from_gregorian
 _PLAIN = re.compile(r"(?P<zeros>0+)(?P<decimals>\.0+)?(?P<percent>%)?")
 _THOUSANDS = re.compile(r"#,##0(?P<decimals>\.0+)?")
 # Excel names the calendar in front: [$-fa-IR,16], or in digits [$-2160429].
-_PERSIAN_CALENDAR = re.compile(r"\[\$-(?:[A-Za-z-]+,16|[0-9A-Fa-f]{0,2}16[0-9A-Fa-f]{4})\]")
+_PERSIAN_CALENDAR = re.compile(
+    r"\[\$-(?:[A-Za-z-]+,16|[0-9A-Fa-f]{0,2}16[0-9A-Fa-f]{4})\]"
+)
 _NOT_SHOWN = re.compile(r"\[[^\]]*\]|\\(?=.)|_.|\*.|\"")
 _TOKENS = re.compile(r"yyyy|yy|mm?|dd?|hh?|ss?|.")
 # Three letters are a name, of a month or a day.
