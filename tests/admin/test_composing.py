@@ -428,7 +428,7 @@ class TestOnce:
 
 class TestEdit:
     def test_page_has_everything_again(self, admin_client):
-        later = {"send_at_0": "2040-01-02", "send_at_1": "10:00:00"}
+        later = {"send_at": "2040-01-02T10:00"}
         group = draft(
             admin_client,
             recipients=f"{MOBILE}\n09395213301",
@@ -447,7 +447,7 @@ class TestEdit:
         }
         assert values == {"group": "spring", "priority": Priority.LOW}
         html = page.content.decode()
-        assert 'value="2040-01-02"' in html
+        assert 'value="2040-01-02T10:00' in html
         assert '<option value="600" selected>' in html
         assert preview_links(admin_client, group)
 
