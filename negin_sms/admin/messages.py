@@ -17,6 +17,7 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import health
+from negin_sms.services.error_reports import private_view
 
 from .actions import ACTIONS, SEND
 from .composing import ComposingMixin
@@ -200,6 +201,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         has_history = obj is not None and obj.states.exists()
         return super().get_inlines(request, obj) if has_history else []
 
+    @private_view
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -212,9 +214,20 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         return super().changelist_view(request, context | (extra_context or {}))
 
     @method_decorator(sensitive_post_parameters("mobile", "text"))
+    @private_view
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Keep number and text out of error reports."""
         return super().changeform_view(request, *args, **kwargs)
+
+    @private_view
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Keep number and text out of error reports."""
+        return super().delete_view(request, *args, **kwargs)
+
+    @private_view
+    def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Keep number and text out of error reports."""
+        return super().history_view(request, *args, **kwargs)
 
     def render_change_form(
         self,

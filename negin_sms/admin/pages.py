@@ -22,6 +22,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from negin_sms.models import Message
+from negin_sms.services.error_reports import private_view
 
 if TYPE_CHECKING:
     from django.contrib import admin
@@ -36,7 +37,7 @@ class PagesMixin(AdminPart):
 
     def own_view(self, view: Any) -> Any:
         """Guard a view as the admin's, and keep it out of every transaction."""
-        guarded = self.admin_site.admin_view(view)
+        guarded = self.admin_site.admin_view(private_view(view))
         for alias in connections:
             guarded = transaction.non_atomic_requests(using=alias)(guarded)
         return guarded

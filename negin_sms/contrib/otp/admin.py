@@ -8,11 +8,14 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
+from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_post_parameters
 
 from negin_sms.phones import mask_mobile
+from negin_sms.services.error_reports import private_view
 
 from .models import SMSDevice
 
@@ -28,6 +31,22 @@ class SMSDeviceAdmin(admin.ModelAdmin):
     list_select_related = ["user"]
     raw_id_fields = ["user"]
     search_help_text = _("By the name of the user.")
+
+    @private_view
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Keep codes and numbers out of error reports."""
+        return super().changelist_view(request, *args, **kwargs)
+
+    @method_decorator(sensitive_post_parameters("mobile"))
+    @private_view
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Keep codes and numbers out of error reports."""
+        return super().changeform_view(request, *args, **kwargs)
+
+    @private_view
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Keep codes and numbers out of error reports."""
+        return super().delete_view(request, *args, **kwargs)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Allow the list's own filter: by any other a code is asked digit by digit."""
