@@ -9,15 +9,13 @@ from django.contrib import messages as notices
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.decorators import method_decorator
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import health
-from negin_sms.services.error_reports import private_view
 
 from .actions import ACTIONS, SEND
 from .composing import ComposingMixin
@@ -144,6 +142,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
+        js = ["negin_sms/search.js"]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the list that searches a large table once a page."""
@@ -201,33 +200,16 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         has_history = obj is not None and obj.states.exists()
         return super().get_inlines(request, obj) if has_history else []
 
-    @private_view
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Say above the list what needs a person."""
         context = {
-            "findings": health(),
+            "findings": SimpleLazyObject(health),  # asked while it is drawn
             "may_see_accounts": request.user.has_perm("negin_sms.view_accountstate"),
             "review_url": self.page_url("review"),
         }
         return super().changelist_view(request, context | (extra_context or {}))
-
-    @method_decorator(sensitive_post_parameters("mobile", "text"))
-    @private_view
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Keep number and text out of error reports."""
-        return super().changeform_view(request, *args, **kwargs)
-
-    @private_view
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Keep number and text out of error reports."""
-        return super().delete_view(request, *args, **kwargs)
-
-    @private_view
-    def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Keep number and text out of error reports."""
-        return super().history_view(request, *args, **kwargs)
 
     def render_change_form(
         self,

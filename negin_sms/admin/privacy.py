@@ -24,10 +24,12 @@ from negin_sms.models import Message
 from .displays import message_text, status_badge
 from .lookups import ListedLookups
 from .pages import PagesMixin
+from .private_views import PrivateViews
+from .searches import PrivateSearch, searched
 from .searching import search_condition
 
 
-class PrivacyMixin(ListedLookups, PagesMixin):
+class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
     """The rights to see, the search, and the page that reveals a text."""
 
     search_fields = ["mobile", "gateway_id"]
@@ -88,10 +90,14 @@ class PrivacyMixin(ListedLookups, PagesMixin):
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
         """Search by number or gateway id, on their indexes; never in texts."""
-        if not search_term.strip():
+        term = searched(request, search_term)
+        if term is None:
+            self.warn(request, _("This search is over; search again."))
+            return queryset.none(), False
+        if not term.strip():
             return queryset, False
         numbers = self.has_view_sensitive_permission(request)
-        condition = search_condition(search_term, numbers=numbers)
+        condition = search_condition(term, numbers=numbers)
         found = queryset.none() if condition is None else queryset.filter(condition)
         return found, False
 

@@ -21,6 +21,7 @@ from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import Message, SmsTemplate
 from negin_sms.segments import _GSM_BASIC, _GSM_EXTENDED, measure, unicode_characters
 from tests.browser import assert_fits, log_in
+from tests.factories import MessageFactory
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -176,6 +177,17 @@ def test_scenario_shows_its_fields_and_sends_no_others(open_browser):
     page.click(".submit-row .default")
     page.wait_for_selector(".negin-sms-totals")
     assert set(Message.objects.values_list("template", flat=True)) == {None}
+
+
+def test_search_for_a_number_leaves_it_out_of_the_address(open_browser):
+    MessageFactory(mobile="+989000000001")
+    MessageFactory(mobile="+989000000002")
+    page = open_browser(at=LIST)
+    page.fill("[name=q]", "09000000001")
+    page.press("[name=q]", "Enter")
+    page.wait_for_url("**?q=~*")
+    assert page.locator("#result_list tbody tr").count() == 1
+    assert page.input_value("[name=q]") == "09000000001"
 
 
 def test_chosen_template_fills_the_text_and_the_counter(open_browser):

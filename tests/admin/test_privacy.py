@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from negin_sms import services
@@ -133,6 +134,26 @@ class TestWithTheRight:
         make(text=TEXT)
         assert client.get(LIST, {"text__contains": "4321"}).status_code == 400
         assert client.get(LIST, {"mobile__exact": NUMBER}).status_code == 400
+
+    def test_posted_search_leaves_no_number_in_addresses(self, client):
+        message = make(status=Status.QUEUED)
+        make(mobile="+989000000001", status=Status.QUEUED)
+        posted = client.post(LIST, {"q": "09395213300", "status__exact": "queued"})
+        found = client.get(posted.url)
+        assert "0939" not in posted.url
+        assert "status__exact=queued" in posted.url
+        assert list(found.context["cl"].queryset) == [message]
+        assert 'value="09395213300"' in found.text
+        assert "0939" not in found.context["cl"].get_query_string({"o": "1"})
+
+    def test_address_of_a_search_is_of_use_to_its_session_only(self, client):
+        make(status=Status.QUEUED)
+        url = client.post(LIST, {"q": "09395213300"}).url
+        client.session.flush()
+        client.force_login(get_user_model().objects.get())
+        found = client.get(url)
+        assert not found.context["cl"].queryset.exists()
+        assert "search again" in told(found)
 
     def test_search_says_that_it_takes_numbers(self, client):
         assert "A number in any spelling" in page(client, LIST)

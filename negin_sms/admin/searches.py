@@ -1,0 +1,63 @@
+"""Searches whose terms stay out of addresses, which servers and browsers write down.
+
+``search.js`` posts the search form. The term is kept in the session, and the list's
+address has a word that stands for it there.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from django.contrib.admin.views.main import SEARCH_VAR
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+
+from .pages import AdminPart
+
+_KEPT = "negin_sms_searches"
+_MOST = 20
+_MARK = "~"
+_NO_FILTERS = ("csrfmiddlewaretoken", SEARCH_VAR)
+
+
+class PrivateSearch(AdminPart):
+    """Take a posted search, and find by the word that stands for it."""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead a posted search to its list."""
+        if SEARCH_VAR in request.POST and "action" not in request.POST:
+            return HttpResponseRedirect(_address(request))
+        return super().changelist_view(request, extra_context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Show what was searched for, not the word for it."""
+        changelist: Any = super().get_changelist_instance(request)
+        changelist.query = searched(request, changelist.query) or ""
+        return changelist
+
+
+def searched(request: HttpRequest, term: str) -> str | None:
+    """Return what a term stands for; None where it is a word of another session."""
+    if not term.startswith(_MARK):
+        return term
+    kept: dict[str, str] = request.session.get(_KEPT, {})
+    return kept.get(term)
+
+
+def _address(request: HttpRequest) -> str:
+    query = QueryDict(mutable=True)
+    for name, values in request.POST.lists():
+        if name not in _NO_FILTERS:
+            query.setlist(name, values)
+    if term := request.POST[SEARCH_VAR].strip():
+        query[SEARCH_VAR] = _keep(request, term)
+    return f"{request.path}?{query.urlencode()}"
+
+
+def _keep(request: HttpRequest, term: str) -> str:
+    kept = list(request.session.get(_KEPT, {}).items())
+    word = next((w for w, t in kept if t == term), _MARK + secrets.token_hex(4))
+    request.session[_KEPT] = dict([*kept, (word, term)][-_MOST:])
+    return word
