@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from negin_sms.characters import encodable
 from negin_sms.choices import State
 from negin_sms.conf import Account
 
@@ -36,10 +37,16 @@ class ConsoleGateway:
             gateway_id = next(_ids)
             lines = [f"{name}: {value}" for name, value in form.items()]
             rule = f"--- SMS {gateway_id} through {self._account.alias} ---"
-            sys.stdout.write("\n".join([rule, *lines, "-" * len(rule), ""]))
-            sys.stdout.flush()
+            _print("\n".join([rule, *lines, "-" * len(rule), ""]))
         return wire.SendReply(gateway_id, request.line, form["mobile"], -1, "success")
 
     def states(self, ids: Sequence[str]) -> dict[str, int]:
         """Report every message as delivered."""
         return dict.fromkeys(ids, State.DELIVERED.value)
+
+
+def _print(text: str) -> None:
+    """Write what the terminal can show: a message must not fail on its encoding."""
+    if sys.stdout is not None:  # a program without a terminal, such as pythonw
+        sys.stdout.write(encodable(text, getattr(sys.stdout, "encoding", None)))
+        sys.stdout.flush()

@@ -5,14 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from negin_sms import services
 
 from ._findings import add_arguments, finish, judge
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Examine everything; exit by the worst finding."""
 
     help = (

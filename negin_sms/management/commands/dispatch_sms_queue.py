@@ -5,15 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from negin_sms import services
 
 from ._arguments import count, plain_errors, seconds
+from ._output import SmsCommand
 from ._progress import bar
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Run the dispatcher, once or for good."""
 
     help = "Send the queued SMS that are due. Any number of these may run at once."

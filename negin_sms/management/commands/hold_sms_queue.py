@@ -5,14 +5,15 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from negin_sms import services
 
 from ._arguments import plain_errors
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Hold the queue, or release what is held."""
 
     help = (

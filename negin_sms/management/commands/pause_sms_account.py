@@ -6,15 +6,14 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from negin_sms import services
 from negin_sms.dates import both_words
 
 from ._arguments import moment, plain_errors
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Pause an account until it is resumed, or until a time."""
 
     help = "Stop an SMS account from sending; its messages stay queued and may expire."

@@ -8,19 +8,20 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from negin_sms import services
 from negin_sms.choices import state_label
 
 from ._arguments import count, moment, plain_errors, seconds
+from ._output import SmsCommand
 from ._progress import bar
 
 # 1 is Django's for what cannot run at all, 2 argparse's for wrong options.
 NOT_ASKED = 3
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Poll; exit with 3 when a gateway could not be asked."""
 
     help = (

@@ -5,17 +5,16 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from negin_sms import services
 
 from ._arguments import age, plain_errors
+from ._output import SmsCommand
 from ._progress import bar
 
 _AGE = "since their sending ended, such as 90d; m, h and d are known"
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Purge in short transactions, so that the dispatcher works on meanwhile."""
 
     help = (

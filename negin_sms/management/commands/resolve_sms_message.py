@@ -5,16 +5,17 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import Message
 
 from ._arguments import plain_errors
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Resolve one message; also one whose result could not be written."""
 
     help = (

@@ -5,14 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from negin_sms import services
 
 from ._arguments import plain_errors
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """End a pause, whoever or whatever began it."""
 
     help = "End the pause of an SMS account, made by a person or by the breaker."

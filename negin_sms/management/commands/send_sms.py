@@ -5,16 +5,17 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from negin_sms import services
 from negin_sms.choices import Scenario
 from negin_sms.exceptions import GatewayError
 
 from ._arguments import plain_errors, seconds, service_text
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Send one message and say what the gateway said."""
 
     help = "Send one SMS now."

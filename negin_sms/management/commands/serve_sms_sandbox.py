@@ -6,12 +6,14 @@ import contextlib
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from negin_sms.gateway.sandbox import MAGIC, Sandbox
 
+from ._output import SmsCommand
 
-class Command(BaseCommand):
+
+class Command(SmsCommand):
     """Serve the sandbox until interrupted."""
 
     help = "Serve a stand-in SMS gateway on this machine, for trying things out."

@@ -7,7 +7,6 @@ import dataclasses
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
 from django.db import DatabaseError
 from django.utils.timezone import localtime
 
@@ -15,9 +14,10 @@ from negin_sms import services
 from negin_sms.exceptions import InvalidConfiguration
 
 from ._findings import add_arguments, finish, judge
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Print the verdict, the findings and the accounts; exit by the verdict."""
 
     help = (
