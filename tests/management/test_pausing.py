@@ -26,6 +26,9 @@ def test_pausing_and_resuming_by_command():
 
 def test_pause_until_a_time():
     out = run("pause_sms_account", "default", "--reason=x", "--until=2030-01-01T12:00")
-    assert out == "Account 'default' is paused until 2030-01-01 12:00 +0330.\n"
+    assert (
+        out
+        == "Account 'default' is paused until 2030-01-01 12:00 +0330 (1408/10/12).\n"
+    )
     with pytest.raises(CommandError, match="no SMS account 'nobody'"):
         run("pause_sms_account", "nobody", "--reason=x")

@@ -6,8 +6,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from negin_sms import services
-from negin_sms.dates import both_words
+from negin_sms import jalali, services
 
 from ._arguments import moment, plain_errors
 from ._output import SmsCommand
@@ -35,5 +34,9 @@ class Command(SmsCommand):
         """Pause, and say what that means."""
         with plain_errors():
             services.pause_account(account, reason=reason, until=until)
-        end = f"until {both_words(until)}" if until else "until it is resumed"
+        end = f"until {_both_calendars(until)}" if until else "until it is resumed"
         self.stdout.write(f"Account {account!r} is paused {end}.")
+
+
+def _both_calendars(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M %Z} ({jalali.written(moment.date())})"
