@@ -22,7 +22,7 @@ class ConsoleGateway:
     """Print messages to standard output, full number and text included.
 
     The one place that shows both: it exists to be read by a developer.
-    ``check --deploy`` refuses it.
+    With DEBUG off ``manage.py check`` refuses it.
     """
 
     def __init__(self, account: Account) -> None:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from negin_sms.exceptions import InvalidConfiguration, InvalidMessage, NotSent
+from negin_sms.exceptions import InvalidMessage, NotSent
 from negin_sms.gateway import get_gateway, memory, send_noting
 from negin_sms.gateway.wire import SendRequest
 
@@ -62,41 +62,3 @@ def test_half_filled_scenario_is_refused(gateway):
     with pytest.raises(InvalidMessage) as caught:
         gateway.send(SendRequest(mobile="+989395213300", text="x"))
     assert caught.value.field == "line"
-
-
-def test_memory_keeps_the_form_as_it_would_be_posted():
-    get_gateway().send(REQUEST)
-    (sent,) = memory.outbox
-    assert sent.form == {
-        "mobile": "989395213300",
-        "message": "سلام",
-        "line": "9830003300",
-    }
-    assert "9395213300" not in repr(sent)
-    assert "سلام" not in repr(sent)
-
-
-def test_memory_knows_nothing_of_other_ids():
-    assert get_gateway().states(["5001"]) == {}
-
-
-def test_console_prints_what_would_be_sent(settings, capsys):
-    path = "negin_sms.gateway.console.ConsoleGateway"
-    settings.NEGIN_SMS = {"default": {"BACKEND": path}}
-    get_gateway().send(REQUEST)
-    printed = capsys.readouterr().out
-    assert "mobile: 989395213300" in printed
-    assert "message: سلام" in printed
-
-
-def test_unknown_backend_says_what_to_write(settings):
-    settings.NEGIN_SMS = {"default": {"BACKEND": "nowhere.Gateway"}}
-    with pytest.raises(InvalidConfiguration, match="NeginGateway"):
-        get_gateway()
-
-
-def test_gateway_is_made_once_and_again_when_settings_change(settings):
-    first = get_gateway()
-    assert get_gateway() is first
-    settings.NEGIN_SMS = {**settings.NEGIN_SMS}
-    assert get_gateway() is not first
