@@ -26,6 +26,7 @@ from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.outbox import caps
 from negin_sms.services.statistics import daily_counts
 from negin_sms.services.submission import batches
 
@@ -71,7 +72,8 @@ def purge_messages(
 ) -> PurgeReport:
     """Delete the messages whose sending ended so long ago; return what was done.
 
-    With ``redact`` they keep their row, without number and text. ``drafts`` deletes
+    With ``redact`` they keep their row, without number, text, group, source, detail;
+    from three days on, without their idempotency key. ``drafts`` deletes
     drafts of that age as well. ``dry_run`` only counts. A set ``stop`` ends it after
     the batch under way, ``progress`` is called with the messages of each. Raise
     NeginSmsError inside a transaction, and for deleting what is younger than three
@@ -88,6 +90,7 @@ def purge_messages(
         border=border,
         over=_IS_OVER & ~_REDACTED if redact else _IS_OVER,
         redact=redact,
+        gives_keys_back=older_than >= _YOUNGEST,
         using=using,
         stop=stop or threading.Event(),
         progress=progress or (lambda _messages: None),
@@ -100,6 +103,7 @@ def purge_messages(
     refuse_transaction(using)
     purged = batches.purge_drafts(older_than) if drafts else 0
     purge.run()
+    _forget_caps(using)
     return purge.report(messages=purge.messages, drafts=purged)
 
 
@@ -110,6 +114,7 @@ class _Purge:
     border: datetime
     over: Q
     redact: bool
+    gives_keys_back: bool
     using: str
     stop: threading.Event
     progress: Callable[[int], object]
@@ -195,7 +200,7 @@ class _Purge:
             still = list(over.select_for_update().values_list("pk", flat=True))
             rows = self.rows.filter(pk__in=still)
             if self.redact:
-                _redact(rows)
+                _redact(rows, self.gives_keys_back)
             else:
                 rows.only("pk").delete()
         self.messages += len(still)
@@ -226,6 +231,20 @@ def _by_no_index(condition: Q) -> Exact:
     return Exact(Case(When(condition, then=True), default=False), True)
 
 
-def _redact(rows: MessageQuerySet) -> None:
-    """Blank number and text; an empty number is masked like any other."""
-    rows.update(mobile="", text="", redacted_at=Coalesce("redacted_at", DbNow()))
+def _redact(rows: MessageQuerySet, gives_keys_back: bool) -> None:
+    """Blank all that may hold a number or a text; an empty number is masked, too.
+
+    Who tries again finds his key as long as he would if the row were to be deleted.
+    """
+    columns = ("mobile", "text", "source", "group", "detail")
+    rows.update(
+        **dict.fromkeys(columns, ""),
+        **({"idempotency_key": None} if gives_keys_back else {}),
+        redacted_at=Coalesce("redacted_at", DbNow()),
+    )
+
+
+def _forget_caps(using: str) -> None:
+    # Numbers, too, of periods that are over; a dispatcher does so as it works.
+    while caps.forget_old(using):
+        pass

@@ -2,7 +2,8 @@
 
 A one-time password is worth nothing after its message has ended, and something to
 a thief of the database. So its text goes when the message has ended or settled,
-and after REDACT_AFTER at the latest; the row stays. What may still be sent keeps it.
+and after REDACT_AFTER at the latest; the row stays. What may still be sent keeps it,
+but for drafts of that age, which go: nobody confirmed them while they were of use.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
 from negin_sms.services.database import write_alias
+from negin_sms.services.submission.batches import delete_drafts
 
 _BATCH = 500
 _BATCHES = 20  # at a time: the dispatcher's coordinator has other work, too
@@ -24,14 +26,16 @@ _OPEN = (Status.ACCEPTED, Status.UNCERTAIN)
 
 
 def redact_sensitive_texts() -> int:
-    """Blank the sensitive texts that have served; return how many.
+    """Blank the sensitive texts that have served; return how many, with deleted drafts.
 
     Rejected, cancelled and expired messages lose theirs at once, accepted ones
     when they settle; those, and uncertain ones, at the latest REDACT_AFTER seconds
-    after their sending ended. Works through 10,000 rows at the most.
+    after their sending ended. Drafts are deleted that much after they were written.
+    Works through 10,000 rows at the most.
     """
-    rows = rows_to_redact(write_alias())
-    blanked, last = 0, 0
+    using = write_alias()
+    rows = rows_to_redact(using)
+    blanked, last = delete_drafts(_old_drafts(using), using), 0
     for _batch in range(_BATCHES):
         found = rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)
         keys = list(found[:_BATCH])
@@ -46,6 +50,15 @@ def redact_sensitive_texts() -> int:
 
 def rows_to_redact(using: str) -> MessageQuerySet:
     """Return the messages whose sensitive text has served."""
+    return _sensitive(using).filter(_unindexed(_has_served()))
+
+
+def _old_drafts(using: str) -> MessageQuerySet:
+    over = Q(_is_old("created_at"), status=Status.DRAFT)
+    return _sensitive(using).filter(_unindexed(over), pk__gt=0)
+
+
+def _sensitive(using: str) -> MessageQuerySet:
     rows = Message.objects.using(using).filter(
         sensitive=Value(True),  # written as an equation, which SQLite finds by index
         redacted_at__isnull=True,
@@ -54,21 +67,25 @@ def rows_to_redact(using: str) -> MessageQuerySet:
         # Its statistics (ANALYZE) hold a value's average, no rare one's frequency: it
         # would read all of the table by its keys. This the index answers by itself.
         rows = rows.filter(pk__in=rows.values("pk"))
+    return rows
+
+
+def _unindexed(condition: Q) -> Exact:
     # In a CASE, so that no planner prefers the much wider index of statuses.
-    served = Exact(Case(When(_has_served(), then=True), default=False), True)
-    return rows.filter(served)
+    return Exact(Case(When(condition, then=True), default=False), True)
 
 
 def _has_served() -> Q:
     settled = Q(status=Status.ACCEPTED, settled_at__isnull=False)
-    return Q(status__in=_OVER) | settled | Q(_is_old(), status__in=_OPEN)
+    return Q(status__in=_OVER) | settled | Q(_is_old("finished_at"), status__in=_OPEN)
 
 
-def _is_old() -> Q:
+def _is_old(since: str) -> Q:
     """Return whose time is over; accounts that are gone keep texts the longest."""
     ages = {account.alias: account.redact_after for account in conf.get_accounts()}
     longest = max(ages.values(), default=conf.Account(alias="").redact_after)
-    condition = Q(finished_at__lte=from_now(-longest)) & ~Q(account__in=list(ages))
+    before = f"{since}__lte"
+    condition = Q(**{before: from_now(-longest)}) & ~Q(account__in=list(ages))
     for alias, age in ages.items():
-        condition |= Q(account=alias, finished_at__lte=from_now(-age))
+        condition |= Q(account=alias, **{before: from_now(-age)})
     return condition

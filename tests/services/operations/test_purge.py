@@ -188,11 +188,12 @@ class TestRedacting:
         services.purge_messages(MONTHS, redact=True)
         assert services.resend([message], by=None).done == 0
 
-    def test_idempotency_key_still_belongs_to_the_row(self):
+    @pytest.mark.parametrize(("age", "kept"), [(DAY, True), (3 * DAY, False)])
+    def test_idempotency_key_belongs_to_the_row_for_three_days(self, age, kept):
         message = make(OVER[3] | {"idempotency_key": "order-7"})
-        services.purge_messages(MONTHS, redact=True)
+        services.purge_messages(age, redact=True)
         again = services.queue_sms(MOBILE, message.text, idempotency_key="order-7")
-        assert again.pk == message.pk
+        assert (again.pk == message.pk) is kept
 
 
 class TestDrafts:
