@@ -1,8 +1,8 @@
 """System checks. An error is for what cannot work; ids stay for life.
 
 E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
-gateways in production, E006 wakers, W001 the password travels in the open, W002 a
-waker that leaves the work to the request, I001 the brakes.
+gateways in production, E006 wakers, E007 alerts, W001 the password travels in the
+open, W002 a waker that leaves the work to the request, I001 the brakes.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ def register_all() -> None:
     checks.register(check_sqlite, "negin_sms")
     checks.register(check_wakers, "negin_sms")
     checks.register(check_console, checks.Tags.security, "negin_sms")
+    checks.register(check_alerts, "negin_sms")
     checks.register(check_deployment, "negin_sms", deploy=True)
     checks.register(check_brakes, "negin_sms", deploy=True)
     checks.register(check_task_backend, "negin_sms", deploy=True)
@@ -132,6 +133,19 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
 def check_brakes(app_configs: Any, **kwargs: Any) -> Found:
     """I001: what keeps each account from sending too much, or to the wrong people."""
     return _each_account(_brakes)
+
+
+def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
+    """E007: what NEGIN_SMS_ALERTS names is there; else nobody would be told."""
+    path = conf.alerts()
+    try:
+        if path is not None:
+            import_string(path)
+    except (ImportError, ImproperlyConfigured) as error:
+        hint = "Write the dotted path of a function, or None for nobody."
+        words = f"{conf.ALERTS} cannot be used: {error}"
+        return [checks.Error(words, hint=hint, id="negin_sms.E007")]
+    return []
 
 
 def check_wakers(app_configs: Any, **kwargs: Any) -> Found:

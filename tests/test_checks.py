@@ -378,3 +378,10 @@ def test_brakes_are_told(settings):
     assert "MOBILE_CAPS 5 in 3600 s" in second.msg
     assert "QUIET_HOURS 22:00 to 08:00" in second.msg
     assert (second.hint, "0939" in first.msg) == (None, False)
+
+
+@pytest.mark.parametrize(("path", "found"), [("no.such.hook", ["E007"]), (None, [])])
+def test_hook_of_alerts_has_to_be_there(settings, path, found):
+    assert checks.check_alerts(None) == []
+    settings.NEGIN_SMS_ALERTS = path
+    assert ids(checks.check_alerts(None)) == found

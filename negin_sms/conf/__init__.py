@@ -25,6 +25,7 @@ from .thresholds import THRESHOLDS, thresholds
 
 SETTING = "NEGIN_SMS"
 JALALI = "NEGIN_SMS_JALALI"
+ALERTS = "NEGIN_SMS_ALERTS"
 DEFAULT_ALIAS = "default"
 LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
@@ -169,6 +170,15 @@ def _announce() -> None:
 def wants_jalali() -> bool:
     """Return whether Persian pages may have Jalali dates; NEGIN_SMS_JALALI says no."""
     return bool(getattr(settings, JALALI, True))
+
+
+def alerts() -> str | None:
+    """Return the dotted path of what tells of findings; None where nobody is told."""
+    path: str | None = getattr(settings, ALERTS, _MAIL_ADMINS)
+    return path
+
+
+_MAIL_ADMINS = "negin_sms.services.operations.alerts.mail_admins"
 
 
 def _configured() -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ THRESHOLDS: Mapping[str, float | None] = {
     "dispatcher_late": 5 * MINUTE,
     "no_poller": 5 * MINUTE,
     "reports_late": 15 * MINUTE,
+    "states_refused": 3.0,
     "switched_off": 5 * MINUTE,
     "uncertain": 1.0,
     "held": 1.0,

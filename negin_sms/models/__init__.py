@@ -5,6 +5,7 @@ indexes. The services move rows by compare-and-set updates; nothing here does.
 """
 
 from .account_state import AccountState
+from .alert import Alert
 from .cap_count import CapCount
 from .daily_counts import CountedDay, DailyCount
 from .delivery_state import DeliveryState
@@ -13,6 +14,7 @@ from .sms_template import SmsTemplate
 
 __all__ = [
     "AccountState",
+    "Alert",
     "CapCount",
     "CountedDay",
     "DailyCount",

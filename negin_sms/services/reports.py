@@ -22,7 +22,8 @@ class DispatchReport:
     """One run of the dispatcher: messages by how their sending ended.
 
     ``not_sent`` counts attempts after which the message went back to the queue;
-    ``paused`` maps the accounts that are paused now to the reason.
+    ``paused`` maps the accounts that are paused now to the reason; ``alerts`` are what
+    this run was the first to tell.
     """
 
     accepted: int = 0
@@ -34,6 +35,13 @@ class DispatchReport:
     expired_claims: int = 0
     unwritten: int = 0
     paused: dict[str, str] = field(default_factory=dict)
+    alerts: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Return whether a person has to look: nothing left, or it is not known."""
+        tried = bool(self.paused) or self.sent > 0
+        return bool(self.unwritten) or (tried and not self.accepted)
 
     @property
     def sent(self) -> int:
@@ -61,6 +69,7 @@ class PollReport:
     requests: int = 0
     states: Counter[int] = field(default_factory=Counter)
     errors: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
     skipped: tuple[tuple[int, str], ...] = ()
 
     def __add__(self, other: PollReport) -> PollReport:

@@ -7,8 +7,11 @@ test_docs_followed.py; tables in test_docs.py; one-time passwords in contrib/.
 from __future__ import annotations
 
 import ast
+import json
 import re
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -171,6 +174,32 @@ def test_persian_quick_start_sends():
     run("fa/index", **names)
     assert Message.objects.filter(mobile="+989395213300").count() == 2
     assert [sms.text for sms in outbox] == ["کد شما: ۱۲۳۴"]
+
+
+def test_guide_to_alerts_tells_in_five_lines():
+    told = []
+
+    class Bot(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(
+                json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            )
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Bot)
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    names: dict[str, Any] = {}
+    setting, hook = blocks(read("howto/alerts"))
+    assert setting.strip() == 'NEGIN_SMS_ALERTS = "shop.alerts.tell"'
+    place = f"http://127.0.0.1:{server.server_port}/"
+    exec(hook.replace("https://api.telegram.org/", place), names)
+    names["tell"](["CRITICAL: one", "OK: two"])
+    server.server_close()
+    assert told == [{"chat_id": 42, "text": "CRITICAL: one\nOK: two"}]
 
 
 def words_of(node: ast.expr) -> str:

@@ -67,6 +67,7 @@ def plain_errors() -> Iterator[None]:
         raise CommandError(str(error)) from None
     except DatabaseError as error:
         raise CommandError(
-            f"The database cannot be used ({type(error).__name__}: {error}). Nothing "
-            "was lost; run the command again when it is back."
+            f"The database cannot be used ({type(error).__name__}: {error}). Run the "
+            "command again when it is back. Keep the log's lines «SMS result not "
+            "saved», if there are any: the runbook says how to write them down."
         ) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser
 from typing import Any
 
@@ -11,11 +12,18 @@ from ._arguments import count, plain_errors, seconds
 from ._output import SmsCommand
 from ._progress import bar
 
+# 1 is Django's for what cannot run at all, 2 argparse's for wrong options.
+NOTHING_LEFT = 3
+
 
 class Command(SmsCommand):
     """Run the dispatcher, once or for good."""
 
-    help = "Send the queued SMS that are due. Any number of these may run at once."
+    help = (
+        "Send the queued SMS that are due. Any number of these may run at once. Exit "
+        "status 3: an account is paused, or messages were tried, and none was "
+        "accepted; or a result could not be written. 1: could not run."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
@@ -39,10 +47,14 @@ class Command(SmsCommand):
             bar(total=None, unit="SMS", hidden=hidden) as drawn,
         ):
             report = services.dispatch_queue(**chosen, stop=stop, progress=drawn.update)
-        for alias, reason in report.paused.items():
-            self.stderr.write(f"Account {alias!r} is paused: {reason}")
+        for alert in report.alerts:
+            self.stderr.write(alert)
         if options["verbosity"] > 0:
+            for alias, reason in report.paused.items():
+                self.stdout.write(f"Account {alias!r} is paused: {reason}")
             self.stdout.write(_summary(report))
+        if report.failed and not options["forever"]:
+            sys.exit(NOTHING_LEFT)
 
 
 _PASSED_ON = ("account", "workers", "limit", "forever", "interval", "rate", "lease")

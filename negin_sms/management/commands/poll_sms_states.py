@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
-
-from django.core.management import CommandError
 
 from negin_sms import services
 from negin_sms.choices import state_label
@@ -69,12 +68,12 @@ class Command(SmsCommand):
                 progress=show,
             )
         self._print(report, options)
+        for alert in report.alerts:
+            self.stderr.write(alert)
         if report.errors and not options["forever"]:
-            raise CommandError(
-                f"{report.put_off} message(s) could not be asked about and stay due. "
-                + " ".join(report.errors),
-                returncode=NOT_ASKED,
-            )
+            if options["verbosity"] > 0:
+                self.stderr.write(_not_asked(report))
+            sys.exit(NOT_ASKED)
 
     def _print(self, report: services.PollReport, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -89,6 +88,11 @@ class Command(SmsCommand):
 
 
 _PASSED_ON = ("account", "limit", "batch_size", "workers", "since")
+
+
+def _not_asked(report: services.PollReport) -> str:
+    first = f"{report.put_off} message(s) could not be asked about and stay due."
+    return " ".join([first, *report.errors])
 
 
 def _words(states: Counter[int]) -> str:

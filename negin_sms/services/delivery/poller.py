@@ -71,7 +71,8 @@ def poll_states(
         refuse_transaction(poller.using)
         refuse_others(poller.accounts, poller.using)
         poller.run(limit=limit, idle_for=interval if forever else None)
-    return poller.report
+    alerts = tuple(poller.maintenance.alerts)
+    return dataclasses.replace(poller.report, alerts=alerts)
 
 
 @dataclass(slots=True, kw_only=True)

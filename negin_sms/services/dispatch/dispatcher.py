@@ -145,6 +145,7 @@ class Dispatcher:
             producer.account.alias: producer.pause for producer in self._producers
         }
         return DispatchReport(
+            alerts=tuple(self._maintenance.alerts),
             paused={alias: why for alias, why in pauses.items() if why is not None},
             **self._counts,
         )

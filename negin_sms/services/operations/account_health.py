@@ -134,15 +134,28 @@ def _late(case: Case, code: str, worker: _Worker, limit: float) -> Finding | Non
     lag = case.age(worker.since)
     if not worker.count or lag < limit:
         return None
-    words = _("%(command)s does not keep up: the oldest work is due for %(seconds)d s.")
     return case.finding(
         code,
         Severity.WARNING,
-        words % {"command": worker.command, "seconds": lag},
+        _("%(command)s does not keep up.") % {"command": worker.command},
         _("Start another one, or raise WORKERS; see its log for errors."),
         count=worker.count,
         value=lag,
         since=worker.since,
+    )
+
+
+def _states_refused(case: Case, limit: float) -> Finding | None:
+    failures = case.stands.poll_failures
+    if failures < max(1, limit):
+        return None
+    return case.finding(
+        "states_refused",
+        Severity.WARNING,
+        _("The gateway cannot be asked for states: %(why)s")
+        % {"why": case.stands.poll_error},
+        _("Sending goes on. See what check_sms_gateway says; states are kept a day."),
+        value=failures,
     )
 
 
@@ -153,6 +166,7 @@ RULES: dict[str, Rule] = {
     "dispatcher_late": _dispatcher_late,
     "no_poller": _no_poller,
     "reports_late": _reports_late,
+    "states_refused": _states_refused,
 }
 # A person who is about to queue messages wants to know of these.
 BLOCKING = frozenset({"switched_off", "paused", "no_dispatcher"})

@@ -240,7 +240,7 @@ def _long_lease(case: Case, limit: float) -> Finding | None:
     return case.finding(
         "long_lease",
         Severity.WARNING,
-        _("A claim ends %(seconds)d s later than LEASE allows.") % {"seconds": beyond},
+        _("A claim ends later than LEASE allows."),
         _("A clock was wrong. If its worker is gone, look in the panel or wait."),
         count=1,
         value=beyond,

@@ -11,10 +11,11 @@ from typing import Literal
 from negin_sms.services import breaker
 from negin_sms.services.outbox import caps, claims
 
-from . import redaction
+from . import alerts, redaction
 
 _SWEEP_EVERY = 5.0
 _SIGN_OF_LIFE = 30.0
+_ALERT_EVERY = 60.0
 
 Sign = Literal["dispatcher_seen_at", "poller_seen_at"]
 
@@ -29,7 +30,8 @@ class Maintenance:
         self._aliases = tuple(aliases)
         self._sign = sign
         self._using = using
-        self._swept_at = self._seen_at = -math.inf
+        self._swept_at = self._seen_at = self._alerted_at = -math.inf
+        self.alerts: list[str] = []  # what this run was the first to tell
 
     def run(self) -> Counter[str]:
         """Do what is due of it; return the ``expired_claims`` and the ``expired``."""
@@ -45,4 +47,7 @@ class Maintenance:
             redaction.redact_sensitive_texts()
             for alias in self._aliases:
                 breaker.heartbeat(alias, self._sign, using=self._using)
+        if now - self._alerted_at >= _ALERT_EVERY:
+            self._alerted_at = now
+            self.alerts += alerts.alert(using=self._using)
         return done

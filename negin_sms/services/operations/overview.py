@@ -59,6 +59,8 @@ class AccountOverview:
     paused_until: datetime | None
     paused_by: str  # a user's name, or ""
     pause_reason: str
+    poll_failures: int
+    poll_error: str
     dispatcher_seen_at: datetime | None
     poller_seen_at: datetime | None
 
@@ -208,6 +210,8 @@ def _account(
         paused_until=state.paused_until,
         paused_by=_name_of(state.paused_by_id),
         pause_reason=state.reason,
+        poll_failures=state.poll_failures,
+        poll_error=state.poll_error,
         dispatcher_seen_at=state.dispatcher_seen_at,
         poller_seen_at=state.poller_seen_at,
         **_alone(answers),
