@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
 
+from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from tests.factories import MessageFactory
 
@@ -56,3 +60,66 @@ class TestResolveCommand:
             run("resolve_sms_message", row.pk, "rejected")
         with pytest.raises(CommandError, match="no message 0"):
             run("resolve_sms_message", 0, "rejected", "--why=x")
+
+
+class TestMany:
+    def test_all_are_resolved_with_who_and_why_in_their_history(self, admin_user):
+        rows = MessageFactory.create_batch(2, uncertain=True)
+        keys = [row.pk for row in rows]
+        out = run(
+            "resolve_sms_message", *keys, "rejected", "--why=not there", "--by=admin"
+        )
+        assert out == "".join(f"Message {key}: Rejected.\n" for key in keys)
+        entries = LogEntry.objects.filter(user=admin_user).order_by("object_id")
+        assert [entry.object_id for entry in entries] == [str(key) for key in keys]
+        assert {entry.change_message for entry in entries} == {"Rejected: not there"}
+
+    def test_what_is_decided_is_skipped_and_said(self):
+        row, other = MessageFactory(uncertain=True), MessageFactory()
+        with pytest.raises(CommandError, match="1 of 2"):
+            run("resolve_sms_message", row.pk, other.pk, "rejected", "--why=x")
+        assert Message.objects.filter(status=Status.REJECTED).get() == row
+
+    def test_unknown_user_decides_nothing(self):
+        row = MessageFactory(uncertain=True)
+        with pytest.raises(CommandError, match="no user 'nobody'"):
+            run("resolve_sms_message", row.pk, "rejected", "--why=x", "--by=nobody")
+        row.refresh_from_db()
+        assert row.status == Status.UNCERTAIN
+
+    def test_one_id_is_not_for_many(self):
+        rows = MessageFactory.create_batch(2, uncertain=True)
+        with pytest.raises(InvalidMessage, match="one by one"):
+            services.resolve(
+                rows,  # type: ignore[call-overload]
+                "accepted",
+                by=None,
+                why="x",
+                gateway_id="5001",
+            )
+
+
+@pytest.mark.parametrize(("gateway_id", "settled"), [("", True), ("7001", False)])
+def test_accepted_without_an_id_is_settled(gateway_id, settled):
+    row = MessageFactory(uncertain=True)
+    row = services.resolve(row, "accepted", by=None, why="x", gateway_id=gateway_id)
+    assert (row.settled_at is not None, row.poll_at is None) == (settled, settled)
+    assert row.has_no_report is settled
+
+
+def test_uncertain_are_listed_with_numbers_only_when_asked():
+    rows = MessageFactory.create_batch(2, uncertain=True)
+    assert run_status("--list=uncertain").count(f"{rows[0].pk} default 20") == 1
+    assert "9395213300" not in run_status("--list=uncertain")
+    listed = run_status("--list=uncertain", "--numbers", "--json")
+    assert [each["id"] for each in json.loads(listed)["uncertain"]] == [
+        row.pk for row in rows
+    ]
+    assert "+989395213300" in listed
+
+
+def run_status(*args: str) -> str:
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("sms_queue_status", *args, stdout=out)
+    return out.getvalue()

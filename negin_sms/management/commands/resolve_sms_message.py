@@ -1,10 +1,12 @@
-"""Decide what an uncertain message was, by hand or from a line of the log."""
+"""Decide what uncertain messages were, by hand or from a line of the log."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError
 
 from negin_sms import services
@@ -16,38 +18,82 @@ from ._output import SmsCommand
 
 
 class Command(SmsCommand):
-    """Resolve one message; also one whose result could not be written."""
+    """Resolve messages; also one whose result could not be written."""
 
     help = (
-        "Resolve an uncertain SMS as accepted or rejected. The log's line «SMS result "
-        "not saved: message=… claim=… status=… gateway_id=…» holds the arguments."
+        "Resolve uncertain SMS as accepted or rejected. The log's line «SMS result "
+        "not saved: message=… claim=… status=… gateway_id=…» holds the arguments. "
+        "sms_queue_status --list uncertain prints the numbers. Exit status 1: some "
+        "were skipped."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the message and the decision."""
-        parser.add_argument("message", type=int, help="the message's number")
-        parser.add_argument("status", choices=[Status.ACCEPTED, Status.REJECTED])
-        parser.add_argument("--gateway-id", default="", help="with it, it is polled")
-        parser.add_argument(
-            "--claim", default="", help="from the log: proves the result"
-        )
-        parser.add_argument("--why", default="", help="how you know; not with --claim")
+        """Declare the messages and the decision."""
+        add = parser.add_argument
+        add("message", type=int, nargs="+", help="the messages' numbers")
+        add("status", choices=[Status.ACCEPTED, Status.REJECTED])
+        add("--gateway-id", default="", help="of one message: with it, it is polled")
+        add("--claim", default="", help="of one, from the log: proves the result")
+        add("--why", default="", help="how you know; not with --claim")
+        add("--by", metavar="USERNAME", help="who decides; kept in the history")
 
     def handle(
-        self, *args: Any, message: int, status: str, why: str, **options: Any
+        self, *args: Any, message: list[int], status: str, why: str, **options: Any
     ) -> None:
-        """Resolve, and print where the message stands now."""
-        row = Message.objects.filter(pk=message).first()
-        if row is None:
-            raise CommandError(f"There is no message {message}.")
+        """Resolve, and print where each message stands now."""
+        rows = list(Message.objects.filter(pk__in=message).order_by("pk"))
+        for missing in sorted({*message} - {row.pk for row in rows}):
+            raise CommandError(f"There is no message {missing}.")
+        user = _find_user(options["by"])
+        decision = {
+            "by": user,
+            "why": why or ("from the log" if options["claim"] else ""),
+        }
         with plain_errors():
             services.expire_claims()
-            row = services.resolve(
-                row,
-                status,
-                by=None,
-                why=why or ("from the log" if options["claim"] else ""),
-                gateway_id=options["gateway_id"],
-                claim=options["claim"],
-            )
-        self.stdout.write(f"Message {row.pk}: {row.get_status_display()}.")
+            if len(rows) == 1:
+                of_one = {name: options[name] for name in ("gateway_id", "claim")}
+                services.resolve(rows[0], status, **decision, **of_one)
+                skipped: dict[int, str] = {}
+            else:
+                skipped = dict(services.resolve(rows, status, **decision).skipped)
+        for row in rows:
+            row.refresh_from_db()
+            self.stdout.write(skipped.get(row.pk) or _now(row))
+        if user:
+            _remember([row for row in rows if row.pk not in skipped], user, why)
+        if skipped:
+            raise CommandError(f"{len(skipped)} of {len(rows)} were not resolved.")
+
+
+def _now(row: Message) -> str:
+    return f"Message {row.pk}: {row.get_status_display()}."
+
+
+def _find_user(name: str | None) -> Any:
+    if name is None:
+        return None
+    users = get_user_model()
+    try:
+        return users._default_manager.get_by_natural_key(name)
+    except users.DoesNotExist:
+        raise CommandError(f"There is no user {name!r}.") from None
+
+
+def _remember(rows: list[Message], user: Any, why: str) -> None:
+    """Write who decided and why into the messages' history, where there is one."""
+    if not apps.is_installed("django.contrib.admin"):
+        return
+    from django.contrib.admin.models import CHANGE, LogEntry
+    from django.contrib.contenttypes.models import ContentType
+
+    kind = ContentType.objects.get_for_model(Message)
+    for row in rows:
+        LogEntry.objects.create(
+            user_id=user.pk,
+            content_type=kind,
+            object_id=str(row.pk),
+            object_repr=str(row)[:200],
+            action_flag=CHANGE,
+            change_message=f"{row.get_status_display()}: {why}",
+        )

@@ -11,7 +11,9 @@ from django.db import DatabaseError
 from django.utils.timezone import localtime
 
 from negin_sms import services
+from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.models import Message
 
 from ._findings import add_arguments, finish, judge
 from ._output import SmsCommand
@@ -30,6 +32,10 @@ class Command(SmsCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the account, the thresholds and the form of the output."""
         add_arguments(parser)
+        listed = "print the ids and ages of uncertain messages, the oldest first"
+        parser.add_argument("--list", choices=["uncertain"], help=listed)
+        numbers = "with --list: their recipients' numbers too"
+        parser.add_argument("--numbers", action="store_true", help=numbers)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Judge, print, exit."""
@@ -37,9 +43,36 @@ class Command(SmsCommand):
             services.expire_claims()
         findings = judge(services.health, options)
         accounts = _accounts(options["account"])
-        more = {"accounts": [dataclasses.asdict(each) for each in accounts]}
+        more: dict[str, Any] = {
+            "accounts": [dataclasses.asdict(each) for each in accounts]
+        }
         lines = [line for each in accounts for line in _lines(each)]
+        if options["list"]:
+            listed = _uncertain(options)
+            more["uncertain"] = listed
+            lines += [" ".join(map(str, each.values())) for each in listed]
         finish(self, findings, options, more, lines)
+
+
+def _uncertain(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the oldest uncertain messages, 1,000 at most, without what was resent."""
+    rows = Message.objects.filter(status=Status.UNCERTAIN, resent_as__isnull=True)
+    if options["account"]:
+        rows = rows.filter(account=options["account"])
+    try:
+        return [
+            {
+                "id": row.pk,
+                "account": row.account,
+                "since": localtime(row.finished_at or row.created_at).isoformat(
+                    " ", "seconds"
+                ),
+                **({"mobile": row.mobile} if options["numbers"] else {}),
+            }
+            for row in rows.order_by("pk").defer("text")[:1000]
+        ]
+    except DatabaseError:
+        return []  # a finding says it
 
 
 def _accounts(account: str | None) -> tuple[services.AccountOverview, ...]:

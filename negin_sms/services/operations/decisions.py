@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Coalesce
@@ -52,7 +52,62 @@ def resend(messages: Iterable[Message], *, by: User | None) -> ActionReport:
     return ActionReport(done, tuple(skipped))
 
 
+@overload
 def resolve(
+    messages: Message,
+    status: str,
+    *,
+    by: User | None,
+    why: str,
+    gateway_id: str = "",
+    claim: str = "",
+) -> Message: ...
+
+
+@overload
+def resolve(
+    messages: Iterable[Message], status: str, *, by: User | None, why: str
+) -> ActionReport: ...
+
+
+def resolve(
+    messages: Message | Iterable[Message],
+    status: str,
+    *,
+    by: User | None,
+    why: str,
+    gateway_id: str = "",
+    claim: str = "",
+) -> Message | ActionReport:
+    """Decide what one uncertain message was, or many: ``accepted`` or ``rejected``.
+
+    Of many, those that are not uncertain any more are skipped with the reason. One is
+    returned, and NeginSmsError raised when there is nothing to decide. An accepted
+    message without the gateway's id is settled: nobody can ask about it. ``gateway_id``
+    and ``claim`` (see ``_resolve_one``) are of one message.
+    """
+    if isinstance(messages, Message):
+        return _resolve_one(
+            messages, status, by=by, why=why, gateway_id=gateway_id, claim=claim
+        )
+    if gateway_id or claim:
+        raise InvalidMessage(
+            "gateway_id", _("Each message has its own: resolve them one by one.")
+        )
+    done, skipped = 0, []
+    for message in messages:
+        try:
+            _resolve_one(message, status, by=by, why=why)
+        except InvalidMessage:
+            raise
+        except NeginSmsError as error:
+            skipped.append((message.pk, str(error)))
+        else:
+            done += 1
+    return ActionReport(done, tuple(skipped))
+
+
+def _resolve_one(
     message: Message,
     status: str,
     *,
@@ -61,7 +116,7 @@ def resolve(
     gateway_id: str = "",
     claim: str = "",
 ) -> Message:
-    """Decide what an uncertain message was: ``accepted`` or ``rejected``.
+    """Decide what an uncertain message was.
 
     ``why`` is kept on the row. With the gateway's id (from the panel) the message
     is asked about like the others, unless one of the last days has that id too.
@@ -87,6 +142,8 @@ def resolve(
         changed = _undecided(message.pk, claim, using).update(**fields)
         if changed and gateway_id:
             settled = flag_shared_ids(message.account, [gateway_id], using=using)
+        if changed and not gateway_id and status == Status.ACCEPTED:
+            settled = _settle(message.pk, using)
         message.refresh_from_db(using=using)
         invalidate_days([message.finished_at] if changed else [], using=using)
     if not changed:
@@ -98,6 +155,12 @@ def resolve(
     announce_outcomes({message.pk: status}, using)
     announce_settled(settled, using)
     return message
+
+
+def _settle(pk: int, using: str) -> list[int]:
+    """Settle an accepted message that nobody can ask about: it has no id."""
+    rows = Message.objects.using(using).filter(pk=pk, settled_at__isnull=True)
+    return [pk] * rows.update(settled_at=DbNow())
 
 
 def _undecided(pk: int, claim: str, using: str) -> MessageQuerySet:
