@@ -24,6 +24,7 @@ from .date_fields import MomentField
 from .datetime_columns import AccountMoments
 from .displays import user_name
 from .lookups import ListedLookups
+from .pages import speak_persian
 
 # What a button wants. It says so, as the page may be older than what it shows.
 _WANTED, _PAUSE, _RESUME = "wanted", "pause", "resume"
@@ -113,7 +114,7 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
         """Add the page that pauses or resumes."""
         view = self.admin_site.admin_view(self.pause_view)
         own = path("<int:object_id>/pause/", view, name="negin_sms_accountstate_pause")
-        return [own, *super().get_urls()]
+        return speak_persian([own, *super().get_urls()])
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

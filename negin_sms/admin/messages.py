@@ -23,6 +23,7 @@ from .displays import ReportDisplays, offer
 from .exports import ExportMixin
 from .filters import AccountFilter, GroupFilter, HeldFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
+from .pages import speak_persian
 from .paging import FEW, CappedPaginator, KeyedChangeList
 from .reports import ReportMixin
 from .review import ReviewMixin
@@ -143,6 +144,10 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
         js = ["negin_sms/search.js"]
+
+    def get_urls(self) -> list[Any]:
+        """Let every page speak in the digits of its language."""
+        return speak_persian(super().get_urls())
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the list that searches a large table once a page."""

@@ -10,6 +10,8 @@ it before the class of its own theme.
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import messages as notices
@@ -21,6 +23,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
+from negin_sms.digits import in_persian_digits
 from negin_sms.models import Message
 from negin_sms.services.error_reports import private_view
 
@@ -91,3 +94,26 @@ class PagesMixin(AdminPart):
     def warn(self, request: HttpRequest, words: object) -> None:
         """Tell the user why nothing came of it."""
         self.message_user(request, str(words), notices.WARNING)
+
+
+def speak_persian(urls: list[Any]) -> list[Any]:
+    """Return the admin's addresses, their pages with the digits of the language."""
+    for url in urls:
+        url.callback = _speaking(url.callback)
+    return urls
+
+
+def _speaking(view: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(view)
+    def speaking(*args: Any, **kwargs: Any) -> Any:
+        response = view(*args, **kwargs)
+        if isinstance(response, TemplateResponse):
+            response.add_post_render_callback(_rewrite)
+        return response
+
+    return speaking
+
+
+def _rewrite(response: HttpResponse) -> None:
+    if response.get("Content-Type", "").startswith("text/html"):
+        response.content = in_persian_digits(response.text).encode(response.charset)

@@ -21,6 +21,7 @@ from negin_sms.segments import measure
 
 from .displays import ltr
 from .lookups import ListedLookups
+from .pages import speak_persian
 from .widgets import CountedTextarea
 
 _SHOWN = 60
@@ -77,6 +78,10 @@ class SmsTemplateAdminMixin(ListedLookups):
     ordering = ["name", "language"]
     fields = ["name", "language", "text", "placeholders", "parts"]
     readonly_fields = ["placeholders", "parts"]
+
+    def get_urls(self) -> list[Any]:
+        """Let every page speak in the digits of its language."""
+        return speak_persian(super().get_urls())
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Leave out what only a saved text has."""

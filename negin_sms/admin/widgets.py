@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import Scenario
+from negin_sms.digits import are_wanted
 from negin_sms.gateway import wire
 
 _MEANINGS = {
@@ -29,6 +30,11 @@ class CountedTextarea(AdminTextareaWidget):
     """A text with its length in parts below it, counted while somebody types."""
 
     template_name = "admin/negin_sms/widgets/counted_textarea.html"
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        """Say in which digits the script counts."""
+        context = super().get_context(name, value, attrs)
+        return context | {"digits": "fa" if are_wanted() else ""}
 
     class Media:
         css = {"all": ["negin_sms/compose.css"]}

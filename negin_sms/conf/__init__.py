@@ -26,6 +26,7 @@ from .thresholds import THRESHOLDS, thresholds
 SETTING = "NEGIN_SMS"
 JALALI = "NEGIN_SMS_JALALI"
 ALERTS = "NEGIN_SMS_ALERTS"
+PERSIAN_DIGITS = "NEGIN_SMS_PERSIAN_DIGITS"
 DEFAULT_ALIAS = "default"
 LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
@@ -179,6 +180,11 @@ def alerts() -> str | None:
 
 
 _MAIL_ADMINS = "negin_sms.services.operations.alerts.mail_admins"
+
+
+def wants_persian_digits() -> bool:
+    """Return whether Persian pages may have Persian digits."""
+    return bool(getattr(settings, PERSIAN_DIGITS, True))
 
 
 def _configured() -> Mapping[str, Any]:

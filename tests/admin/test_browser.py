@@ -263,6 +263,13 @@ class TestCounter:
         assert names == ["’", "U+200C"]
         assert count(page, "encoding") == "UCS-2"
 
+    def test_counts_in_the_digits_of_the_page(self, open_browser, settings):
+        settings.NEGIN_SMS_PERSIAN_DIGITS = True
+        page = open_browser(at=COMPOSE, language="fa")
+        page.fill("[name=text]", TEXT)
+        assert count(page, "parts") == "۱"
+        assert count(page, "encoding") == "UCS-2"
+
     @pytest.mark.parametrize(
         ("text", "direction"),
         [

@@ -35,10 +35,15 @@
         return FROM_RIGHT.test(first[0]) ? "rtl" : "ltr";
     }
 
+    function shown(value, digits) {
+        const isNumber = typeof value === "number" && digits;
+        return isNumber ? value.toLocaleString(digits, {useGrouping: false}) : value;
+    }
+
     function show(counter, text) {
         const length = neginSms.measure(text);
         for (const place of counter.querySelectorAll("[data-count]")) {
-            place.textContent = length[place.dataset.count];
+            place.textContent = shown(length[place.dataset.count], counter.dataset.digits);
         }
         const unicode = counter.querySelector(".negin-sms-forcing");
         unicode.hidden = length.unicode.length === 0;

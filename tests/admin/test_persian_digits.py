@@ -1,0 +1,55 @@
+"""Every page of ours in Persian speaks in Persian digits; what is posted does not."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from negin_sms.choices import Status
+from negin_sms.models import AccountState
+from tests.admin.test_messages import make, make_accepted
+from tests.admin.test_rights import PAGES, POST_ONLY, address, target
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _persian(settings):
+    settings.LANGUAGE_CODE = "fa"
+    settings.NEGIN_SMS_PERSIAN_DIGITS = True
+
+
+def said(html: str) -> str:
+    """Return what a page says, but for what keeps its own direction."""
+    html = re.sub(r"(?s)<(script|style|textarea|code|bdi)\b.*?</\1>", "", html)
+    html = re.sub(r'(?s)<(\w+)[^>]*dir="(?:ltr|auto)"[^>]*>.*?</\1>', "", html)
+    return re.sub(r"<[^>]*>|&[#\w]+;", " ", html)
+
+
+@pytest.mark.parametrize("name", sorted(set(PAGES) - POST_ONLY))
+def test_every_page_is_spoken(admin_client, name):
+    response = admin_client.get(address(name, target(name)), follow=True)
+    if response.status_code == 200:
+        latin = re.findall(r"(?<!\S)[0-9]+(?!\S)", said(response.text))
+        assert latin == []
+
+
+def test_what_a_list_posts_stays(admin_client):
+    row = make_accepted()
+    html = admin_client.get("/admin/negin_sms/message/").text
+    assert f'value="{row.pk}"' in html  # the box of an action
+
+
+def test_index_is_spoken(admin_client):
+    make(status=Status.UNCERTAIN)
+    AccountState.objects.create(account="default")
+    html = admin_client.get("/admin/negin_sms/").text
+    assert re.search("[۰-۹]", html)
+
+
+def test_report_is_spoken_and_its_file_is_not(admin_client):
+    html = admin_client.get("/admin/negin_sms/message/report/").text
+    assert "۱۴ روز" in html
+    file = admin_client.get("/admin/negin_sms/message/report/?format=csv")
+    assert not re.search("[۰-۹]", b"".join(file).decode())
