@@ -100,7 +100,7 @@ class TestPages:
     def test_pause_says_its_end_in_both_calendars(self, admin_client):
         state = AccountState.objects.create(account="default")
         url = f"/admin/negin_sms/accountstate/{state.pk}/pause/"
-        wish = {"reason": "تعمیر", "until": "1418/10/12 10:00"}
+        wish = {"wanted": "pause", "reason": "تعمیر", "until": "1418/10/12 10:00"}
         html = admin_client.post(url, wish, follow=True).content.decode()
         assert AccountState.objects.get().paused_until == SOON
         assert "12 دی 1418، ساعت 10:00 (2040-01-02)" in html
@@ -109,7 +109,7 @@ class TestPages:
         state = AccountState.objects.create(account="default")
         url = f"/admin/negin_sms/accountstate/{state.pk}/pause/"
         over = timezone.localtime(timezone.now() - timedelta(minutes=5))
-        wish = {"reason": "تعمیر", "until": f"{over:%Y-%m-%d %H:%M}"}
+        wish = {"wanted": "pause", "reason": "تعمیر", "until": f"{over:%Y-%m-%d %H:%M}"}
         assert "errorlist" in admin_client.post(url, wish).content.decode()
         assert AccountState.objects.get().paused_at is None
 
