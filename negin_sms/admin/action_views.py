@@ -13,15 +13,18 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services.database import write_alias
 
 from .actions import (
     ACTIONS,
     CANCEL,
+    NOW,
     REFRESH,
     RESEND,
     RESOLVE,
+    SEEN,
     SEND,
     MessageAction,
     Order,
@@ -196,14 +199,21 @@ class ActionViewsMixin(ConfirmationMixin):
     def _carry_out(
         self, request: HttpRequest, action: MessageAction, chosen: Sequence[Message]
     ) -> HttpResponse | None:
-        """Do it and tell; return the question again where its form is not valid."""
-        decision: dict[str, Any] = {}
+        """Do it and tell; ask again where the form, or what was seen, is not valid."""
+        posted = request.POST
+        decision: dict[str, Any] = {SEEN: posted.get(SEEN, ""), NOW: NOW in posted}
         if action.form:
             form = action.form(request.POST, alone=len(chosen) == 1)
             if not form.is_valid():
                 return self.confirmation(request, action, chosen, form)
             decision = form.cleaned_data
-        outcome = carry_out(action, Order(chosen, request.user, decision))
+        try:
+            outcome = carry_out(action, Order(chosen, request.user, decision))
+        except InvalidMessage as changed:
+            self.warn(request, changed.reason)
+            keys = [message.pk for message in chosen]
+            fresh = self.get_queryset(request).filter(pk__in=keys).order_by("pk")
+            return self.confirmation(request, action, list(fresh) or chosen)
         for level, words in outcome.notices:
             self.message_user(request, words, level)
         for words, rows in outcome.history:

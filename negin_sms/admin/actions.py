@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages as notices
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from negin_sms.choices import Status
-from negin_sms.exceptions import InvalidConfiguration, NeginSmsError
+from negin_sms.dates import both_words
+from negin_sms.exceptions import InvalidConfiguration, InvalidMessage, NeginSmsError
 from negin_sms.models import Message
 from negin_sms.services import (
     cancel,
@@ -33,6 +35,8 @@ from .outcomes import Outcome, tell
 
 # More than that would keep the browser waiting: they are left to the dispatcher.
 AT_ONCE = 20
+# What the question's form posts: the digest of what it showed, and "now instead".
+SEEN, NOW = "seen", "now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +69,39 @@ class MessageAction:
 
 
 def carry_out(action: MessageAction, order: Order) -> Outcome:
-    """Do it; what cannot be done at all becomes a notice."""
+    """Do it; what cannot be done at all becomes a notice.
+
+    Raise InvalidMessage("seen") where the messages are not what the page showed.
+    """
     try:
         return action.run(order)
     except (NeginSmsError, InvalidConfiguration) as error:
+        if isinstance(error, InvalidMessage) and error.field == SEEN:
+            raise
         return Outcome([(notices.ERROR, str(error))])
 
 
 def _send(order: Order) -> Outcome:
-    """Send a few messages now, or queue many."""
+    """Queue what was seen; send a few at once, but for those whose time is to come."""
     chosen = order.messages
+    report = queue_messages(chosen, seen=order.decision[SEEN])
     if len(chosen) > AT_ONCE:
-        report = queue_messages(chosen)
         return tell(chosen, report.skipped, _queued_words, lambda _row: _("Not queued"))
-    report = send_messages(chosen)
-    return tell(chosen, report.skipped, _accepted_words, _unsent_words)
+    waiting = [] if order.decision[NOW] else [m for m in chosen if is_scheduled(m)]
+    due = [message for message in chosen if message not in waiting]
+    outcome = tell(waiting, (), _scheduled_words, _unsent_words)
+    if due:
+        sent = tell(due, send_messages(due).skipped, _accepted_words, _unsent_words)
+        outcome.notices += sent.notices
+        outcome.history += sent.history
+    return outcome
+
+
+def is_scheduled(message: Message) -> bool:
+    """Return whether a message wishes to leave later, and can."""
+    may_wait = message.status in (Status.DRAFT, Status.QUEUED)
+    later = message.send_at is not None and message.send_at > timezone.now()
+    return may_wait and later
 
 
 def _refresh(order: Order) -> Outcome:
@@ -158,6 +180,17 @@ def _accepted_words(done: list[Message]) -> str:
     return _("The gateway accepted %(count)s messages.") % {"count": len(done)}
 
 
+def _scheduled_words(done: list[Message]) -> str:
+    words = ngettext(
+        "%(count)s message is scheduled and leaves at its time, the first on %(moment)s.",
+        "%(count)s messages are scheduled and leave at their times, the first on "
+        "%(moment)s.",
+        len(done),
+    )
+    first = min(message.send_at for message in done if message.send_at)
+    return words % {"count": len(done), "moment": both_words(first)}
+
+
 def _queued_words(done: list[Message]) -> str:
     words = ngettext(
         "%(count)s message was queued. It is sent by a running dispatcher "
@@ -199,6 +232,8 @@ def _resolved_words(done: list[Message], status: object, why: str) -> str:
 
 
 _UNSENT = {
+    Status.SENDING: gettext_lazy("Being sent by a dispatcher"),
+    Status.ACCEPTED: gettext_lazy("Sent by a dispatcher meanwhile"),
     Status.QUEUED: gettext_lazy("Not sent now, still queued"),
     Status.REJECTED: gettext_lazy("Refused"),
     Status.UNCERTAIN: gettext_lazy("Uncertain, may have been sent"),

@@ -10,10 +10,13 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
+from negin_sms.choices import Status
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from negin_sms.services.database import write_alias
+from negin_sms.services.submission.seen import digest
 
-from .actions import AT_ONCE, SEND, MessageAction
+from .actions import AT_ONCE, SEND, MessageAction, is_scheduled
 from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
 from .privacy import PrivacyMixin
 
@@ -51,6 +54,7 @@ class ConfirmationMixin(PrivacyMixin):
             "unfit": sum(not action.fits(message) for message in chosen),
             "advice": action.advice(chosen),
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
+            **(_scheduling(chosen) if action is SEND else {}),
         }
         return self.draw(request, "confirmation.html", context)
 
@@ -94,6 +98,21 @@ class ConfirmationMixin(PrivacyMixin):
         labels: dict[str, object] = {f.name: f.verbose_name for f in self.opts.fields}
         labels["answer"] = _("answer")
         return [(labels[name], value) for name, value in shown if value]
+
+
+def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
+    """Return what the question of sending shows and posts besides."""
+    keys = [message.pk for message in chosen]
+    rows = Message.objects.using(write_alias()).filter(pk__in=keys)
+    waiting = [message for message in chosen if is_scheduled(message)]
+    alone = waiting[0] if len(chosen) == 1 and waiting else None
+    return {
+        "seen": digest(rows),
+        "waiting": len(waiting),
+        "schedules": alone.send_at if alone else None,
+        "is_scheduled": alone is not None and alone.status == Status.QUEUED,
+        **({"title": _("Schedule it?")} if alone else {}),
+    }
 
 
 def _moment(moment: datetime | None) -> str:

@@ -23,6 +23,7 @@ from negin_sms.choices import Flag, Status
 from negin_sms.exceptions import OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import MemoryGateway, outbox
 from negin_sms.models import AccountState, DeliveryState, Message
+from negin_sms.services.submission.seen import digest
 
 pytestmark = pytest.mark.django_db
 
@@ -130,13 +131,20 @@ def act(client, name: str, rows, **extra):
     return client.post(LIST, data)
 
 
-def confirm(client, response):
+def confirm(client, response, **extra):
     """Press the button of the question."""
     html = response.content.decode()
     form = html[html.index('<div id="content"') :]
     action = find(r'<form method="post" action="([^"]*)"', form)
-    ids = find(r'name="ids" value="([^"]*)"', form)
-    return client.post(action, {"ids": ids}, follow=True)
+    names = ("ids", "seen") if 'name="seen"' in form else ("ids",)
+    wish = {name: find(rf'name="{name}" value="([^"]*)"', form) for name in names}
+    return client.post(action, wish | extra, follow=True)
+
+
+def seen(*rows: Message) -> dict[str, str]:
+    """Return what the question about these messages posts."""
+    keys = [row.pk for row in rows]
+    return {"seen": digest(Message.objects.filter(pk__in=keys))}
 
 
 class TestAddPage:
@@ -442,7 +450,7 @@ class TestSaveAndSend:
         for words in (NUMBER, "Hello", "Single message", "9830003300"):
             assert words in html
         assert outbox == []
-        response = admin_client.post(response.url, follow=True)
+        response = admin_client.post(response.url, seen(message), follow=True)
         message.refresh_from_db()
         assert message.status == Status.ACCEPTED
         assert message.gateway_id in told(response)
@@ -452,7 +460,7 @@ class TestSaveAndSend:
         draft = make()
         wish = WISH | {"text": "Better", "_send": "1"}
         response = admin_client.post(change_url(draft), wish)
-        admin_client.post(response.url)
+        admin_client.post(response.url, seen(draft))
         assert [sent.text for sent in outbox] == ["Better"]
 
     def test_invalid_draft_stays_on_the_page(self, admin_client):
@@ -464,7 +472,8 @@ class TestSaveAndSend:
         kept = "?_changelist_filters=status__exact%3Ddraft"
         response = admin_client.post(ADD + kept, WISH | {"_send": "1"})
         assert response.url.endswith(kept)
-        assert admin_client.post(response.url).url.endswith(kept)
+        wish = seen(Message.objects.get())
+        assert admin_client.post(response.url, wish).url.endswith(kept)
 
     def test_button_is_for_those_who_may_send(self):
         client = log_in("view", "add", "change")
@@ -489,7 +498,9 @@ class TestSaveAndSend:
     )
     def test_failure_is_told_in_plain_words(self, admin_client, text, words):
         draft = make(text=text)
-        response = admin_client.post(f"{LIST}{draft.pk}/send/", follow=True)
+        response = admin_client.post(
+            f"{LIST}{draft.pk}/send/", seen(draft), follow=True
+        )
         for each in words:
             assert each in told(response)
         entry = LogEntry.objects.get()
@@ -498,21 +509,86 @@ class TestSaveAndSend:
     def test_pause_is_told_with_its_reason(self, admin_client):
         services.pause_account("default", reason="no credit until Monday")
         draft = make()
-        response = admin_client.post(f"{LIST}{draft.pk}/send/", follow=True)
+        response = admin_client.post(
+            f"{LIST}{draft.pk}/send/", seen(draft), follow=True
+        )
         assert "Not sent now, still queued" in told(response)
         assert "no credit until Monday" in told(response)
         assert outbox == []
 
     def test_second_press_sends_nothing(self, admin_client):
         draft = make()
-        admin_client.post(f"{LIST}{draft.pk}/send/")
-        response = admin_client.post(f"{LIST}{draft.pk}/send/", follow=True)
+        admin_client.post(f"{LIST}{draft.pk}/send/", seen(draft))
+        response = admin_client.post(
+            f"{LIST}{draft.pk}/send/", seen(draft), follow=True
+        )
         assert "not waiting to be sent" in told(response)
         assert len(outbox) == 1
+
+    @pytest.mark.parametrize(
+        "change", [{"text": "Bello"}, {"mobile": "+989000000001"}, {"line": "983000"}]
+    )
+    def test_what_was_not_seen_is_shown_and_not_sent(self, admin_client, change):
+        draft = make()
+        wish = seen(draft)
+        Message.objects.update(**change)
+        response = admin_client.post(f"{LIST}{draft.pk}/send/", wish)
+        assert "look at them again" in response.content.decode()
+        assert str(*change.values()).lstrip("+") in response.content.decode()
+        assert (outbox, Message.objects.get().status) == ([], Status.DRAFT)
+        confirm(admin_client, response)
+        assert len(outbox) == 1
+
+    def test_page_that_does_not_say_what_it_showed_sends_nothing(self, admin_client):
+        admin_client.post(f"{LIST}{make().pk}/send/")
+        assert (outbox, Message.objects.get().status) == ([], Status.DRAFT)
 
     def test_message_that_is_gone_is_not_found(self, admin_client):
         assert admin_client.post(f"{LIST}999/send/").status_code == 404
         assert admin_client.get(f"{LIST}{'9' * 40}/send/").status_code == 404
+
+
+class TestScheduling:
+    """What has a time leaves then; sending it now is a choice of its own."""
+
+    LATER = timezone.now() + timedelta(days=2)
+
+    def test_save_and_send_keeps_the_time(self, admin_client):
+        wish = WISH | {"send_at": "2040-01-02T10:00", "_send": "1"}
+        question = admin_client.post(ADD, wish, follow=True)
+        assert "Schedule it?" in question.content.decode()
+        assert "It has a time, and leaves then" in question.content.decode()
+        words = told(confirm(admin_client, question))
+        row = Message.objects.get()
+        assert (outbox, row.status) == ([], Status.QUEUED)
+        assert row.due_at == row.send_at
+        assert "1 message is scheduled" in words
+
+    def test_sending_it_now_instead_takes_its_own_button(self, admin_client):
+        draft = make(send_at=self.LATER)
+        question = admin_client.get(f"{LIST}{draft.pk}/send/")
+        assert 'name="now"' in question.content.decode()
+        confirm(admin_client, question, now="1")
+        assert len(outbox) == 1
+
+    def test_what_is_scheduled_already_is_only_sent_now(self, admin_client):
+        row = make(status=Status.QUEUED, send_at=self.LATER, due_at=self.LATER)
+        question = admin_client.get(f"{LIST}{row.pk}/send/")
+        html = question.content.decode()
+        assert "leaves by itself" in html
+        assert 'class="default"' not in html
+        confirm(admin_client, question)
+        assert outbox == []
+
+    def test_of_several_only_those_without_a_time_leave(self, admin_client):
+        rows = [make(), make(send_at=self.LATER)]
+        question = act(admin_client, "send_selected", rows)
+        assert "1 message has a time of its own" in question.content.decode()
+        words = told(confirm(admin_client, question))
+        assert f"accepted message {rows[0].pk}" in words
+        assert "1 message is scheduled" in words
+        statuses = Message.objects.order_by("pk").values_list("status", flat=True)
+        assert list(statuses) == [Status.ACCEPTED, Status.QUEUED]
 
 
 class TestActions:
@@ -596,7 +672,9 @@ class TestActions:
 
     def test_account_that_is_gone_is_told(self, admin_client):
         draft = make(account="old")
-        response = admin_client.post(f"{LIST}{draft.pk}/send/", follow=True)
+        response = admin_client.post(
+            f"{LIST}{draft.pk}/send/", seen(draft), follow=True
+        )
         assert "There is no SMS account" in told(response)
 
 
@@ -619,7 +697,8 @@ class TestPermissions:
         expected = 302 if action in allowed else 403
         urls = [f"{LIST}{row.pk}/{action}/", f"{LIST}{action}/"]
         for url in urls:
-            assert client.post(url, {"ids": row.pk}).status_code == expected
+            wish = {"ids": row.pk, **seen(row)}
+            assert client.post(url, wish).status_code == expected
         sent = action == "send" and expected == 302
         assert len(outbox) - before == sent
         row.refresh_from_db()
@@ -703,7 +782,8 @@ class TestAtomicRequests:
 
     def test_save_and_send(self, admin_client):
         response = admin_client.post(ADD, WISH | {"_send": "1"})
-        response = admin_client.post(response.url, follow=True)
+        wish = seen(Message.objects.get())
+        response = admin_client.post(response.url, wish, follow=True)
         assert "The gateway accepted" in told(response)
         assert len(outbox) == 1
 

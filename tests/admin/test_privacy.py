@@ -20,6 +20,7 @@ from tests.admin.test_messages import (
     log_in,
     make,
     page,
+    seen,
     told,
 )
 
@@ -55,7 +56,7 @@ class TestWithoutTheRight:
             html = page(client, url)
             assert NUMBER in html
             assert TEXT in html
-        client.post(f"{LIST}{draft.pk}/send/")
+        client.post(f"{LIST}{draft.pk}/send/", seen(draft))
         html = page(client, change_url(draft))
         assert NUMBER not in html
         assert TEXT not in html

@@ -175,7 +175,7 @@ def address(page: str, row: Row) -> str:
 def wish(page: str) -> dict[str, Any]:
     """Return what the POST says; what somebody saw depends on the rows."""
     _get, _right, data = PAGES[page]
-    if page == "message_confirm":
+    if page.startswith(("message_confirm", "message_send")):
         return data | {"seen": digest(drafts_of("batch"))}
     return data
 

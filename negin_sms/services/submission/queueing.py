@@ -30,6 +30,7 @@ from negin_sms.services.reports import ActionReport
 
 from .compose import compose
 from .idempotency import reuse_keys, save_once
+from .seen import refuse_changed
 from .text_templates import OutboxFields, Templates
 
 logger = logging.getLogger("negin_sms")
@@ -95,13 +96,21 @@ def _insert(messages: Sequence[Message], now: datetime, using: str) -> None:
             Message.objects.using(using).bulk_create(messages[start : start + _CHUNK])
 
 
-def queue_messages(messages: Iterable[Message]) -> ActionReport:
-    """Put these drafts in the queue; others are skipped."""
+def queue_messages(
+    messages: Iterable[Message], *, seen: str | None = None
+) -> ActionReport:
+    """Put these drafts in the queue; others are skipped.
+
+    Raise InvalidMessage("seen") where the messages are not those any more that
+    ``seen`` was the digest of.
+    """
     using = write_alias()
     keys = [message.pk for message in messages]
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
         before = _statuses(rows, using)
+        if seen is not None:
+            refuse_changed(rows, seen)
         drafts = [pk for pk, status in before.items() if status == Status.DRAFT]
         queue_drafts(rows.filter(pk__in=drafts), using)
     for alias in set(rows.values_list("account", flat=True)):
