@@ -23,7 +23,7 @@ _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 _NAME = re.compile(r"[^\W\d][\w ]{,63}")
 _BRACES = {"{{": "{", "}}": "}"}
 # More than anybody writes; each costs its part of every message.
-MOST_PLACEHOLDERS = 200
+MOST_PLACEHOLDERS = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from negin_sms.models import Message
 
 from .displays import HIDDEN_TEXT
 from .privacy import PrivacyMixin
-from .spreadsheets import Rows, csv_response
+from .spreadsheets import Rows, csv_response, safe_mobile
 
 _CHUNK = 1_000
 _LONGEST_FILTER = 500
@@ -52,8 +52,7 @@ def _code(message: Message) -> int | None:
 
 
 def _mobile(message: Message) -> str:
-    # Without the plus, which begins a formula.
-    return message.mobile.removeprefix("+")
+    return safe_mobile(message.mobile)
 
 
 def _text(message: Message) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from django import forms
@@ -14,10 +15,11 @@ from django.utils.text import Truncator, capfirst
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from negin_sms import texts
+from negin_sms import conf, texts
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
 from negin_sms.segments import measure
+from negin_sms.services.submission.compose import refuse_parts
 
 from .displays import ltr
 from .lookups import ListedLookups
@@ -25,6 +27,7 @@ from .pages import speak_persian
 from .widgets import CountedTextarea
 
 _SHOWN = 60
+_MEASURED = 10_000  # characters; this page lets nothing through that is as long
 
 
 class SmsTemplateForm(forms.ModelForm):
@@ -48,10 +51,12 @@ class SmsTemplateForm(forms.ModelForm):
             language.initial = get_language()
 
     def clean_text(self) -> str:
-        """Return the text as it was typed; refuse braces that are no placeholders."""
+        """Return the text as it was typed; refuse what no account could send."""
         text: str = self.cleaned_data["text"].replace("\r\n", "\n")
         try:
-            texts.names(text)
+            template = texts.parse(text)
+            parts = measure("".join(template.literals)).parts
+            refuse_parts(parts, max(conf.get_accounts(), key=attrgetter("max_parts")))
         except InvalidMessage as error:
             raise ValidationError(str(error.reason)) from None
         return text
@@ -106,6 +111,8 @@ class SmsTemplateAdminMixin(ListedLookups):
     @admin.display(description=_("parts"))
     def parts(self, template: SmsTemplate) -> str:
         """Return the parts of the text as it stands, its placeholders not filled."""
+        if len(template.text) > _MEASURED:  # saved by other means than this page
+            return ltr("…")
         length = measure(template.text)
         return ltr(f"{length.parts} ({length.encoding})")
 

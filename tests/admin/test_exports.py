@@ -13,11 +13,16 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
 
 from negin_sms.admin import exports
-from negin_sms.admin.spreadsheets import safe_cell
+from negin_sms.admin.spreadsheets import _lines, safe_cell
 from negin_sms.choices import Status
 from negin_sms.models import Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.services.submission.tables import clean_cell
+from negin_sms.services.submission.uploads import read_upload
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -33,7 +38,21 @@ PAYLOADS = [
     *("\uff1d1", "\uff0b1", "\uff0d1", "\uff201", " \r=1", "\u2066@x"),
 ]
 COLUMNS = ["text", "detail", "group", "source", "used_line", "gateway_id"]
-HARMLESS = ["", "سلام", "a=1", "'=1", "9830003300", " x", "1-2", "…"]
+HARMLESS = ["", "سلام", "a=1", "'=1", "9830003300", " x", "1-2", "…", "a, b; c"]
+# A cell begins behind a separator, for a spreadsheet that separates by it.
+INNER = {
+    "x;=cmd|' /C calc'!A0": "x;'=cmd|' /C calc'!A0",
+    'x";"=1': 'x";"\'=1',
+    "x,+1": "x,'+1",
+    "x\t@SUM(A1)": "x\t'@SUM(A1)",
+    "x\n-1": "x\n'-1",
+    "x\r\n =1": "x\r\n '=1",
+    "x;\u200b\ufeff=1": "x;\u200b\ufeff'=1",
+    "x|\uff1d1": "x|'\uff1d1",
+    "a;=1;=2": "a;'=1;'=2",
+}
+SHORTENED = ["0042", "989395213300", "12345678901234567890", "12e45", "1.5E9"]
+READERS = [",", ";", "\t", "|"]
 
 
 def log_in(*names: str) -> Client:
@@ -74,9 +93,53 @@ def test_there_are_thirty_payloads():
     assert len(set(PAYLOADS)) >= 30
 
 
+def is_neutral(cell: str, payload: str) -> bool:
+    """Return whether marks are all that was added, one of them in front."""
+    return cell[0] == "'" and cell.replace("'", "") == payload.replace("'", "")
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_formula_becomes_text(payload):
-    assert safe_cell(payload) == f"'{payload}"
+    assert is_neutral(safe_cell(payload), payload)
+
+
+@pytest.mark.parametrize("text", INNER)
+def test_formula_behind_a_separator_becomes_text(text):
+    assert safe_cell(text) == INNER[text]
+
+
+@pytest.mark.parametrize("text", SHORTENED)
+def test_number_that_would_be_shortened_stays_text_and_reads_back(text):
+    assert safe_cell(text) == f"'{text}"
+    assert clean_cell(safe_cell(text)) == text
+
+
+@pytest.mark.parametrize("delimiter", READERS)
+@given(st.text("=+-@;,|\t\n\r\"' a\u200b\uff1d", max_size=12))
+def test_no_reader_opens_a_formula(delimiter, text):
+    line = "".join(_lines(iter_rows(["1", text, "end"]))).removeprefix("\ufeff")
+    reader = csv.reader(io.StringIO(line, newline=""), delimiter=delimiter)
+    for cell in (cell for row in reader for cell in row):
+        assert not cell.lstrip(" \u200b\t\r\n").startswith(tuple("=+-@\uff1d"))
+
+
+def iter_rows(*rows):
+    yield from (list(row) for row in rows)
+
+
+def test_every_cell_is_quoted(trusted):
+    MessageFactory()
+    lines = b"".join(trusted.post(EXPORT).streaming_content).decode().splitlines()
+    assert all(line.lstrip("\ufeff").startswith('"') for line in lines)
+    assert '","' in lines[1]
+
+
+def test_numbers_read_back_as_recipients(trusted):
+    MessageFactory(text="Hello")
+    data = b"".join(trusted.post(EXPORT).streaming_content)
+    (row,) = read_upload(data).rows
+    assert normalize_mobile(row.mobile) == "+989395213300"
+    assert row.values["text"] == "Hello"
 
 
 @pytest.mark.parametrize("text", HARMLESS)
@@ -95,7 +158,7 @@ def test_no_column_holds_a_formula(trusted):
     assert len(rows) == len(PAYLOADS)
     for payload, row in zip(PAYLOADS, rows, strict=True):
         for name in COLUMNS:
-            assert row[labels[name]] == "'" + payload[: limits[name]]
+            assert is_neutral(row[labels[name]], payload[: limits[name]])
         assert not any(cell.startswith(tuple("=+-@\t\r")) for cell in row.values())
 
 
@@ -103,8 +166,8 @@ def test_trusted_get_numbers_as_digits_and_texts_that_are_not_sensitive(trusted)
     MessageFactory(text='one, "two"\nthree')
     MessageFactory(text="code 1234", sensitive=True)
     hidden, shown = export(trusted)
-    assert (shown["mobile"], shown["text"]) == ("989395213300", 'one, "two"\nthree')
-    assert (hidden["mobile"], hidden["text"]) == ("989395213300", "•••")
+    assert (shown["mobile"], shown["text"]) == ("0939-521-3300", 'one, "two"\nthree')
+    assert (hidden["mobile"], hidden["text"]) == ("0939-521-3300", "•••")
 
 
 def test_others_get_masked_numbers_and_no_texts():

@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.utils import translation
 
+from negin_sms.admin import text_templates
 from negin_sms.models import Message, SmsTemplate
 from tests.admin.test_composing import (
     COMPOSE,
@@ -40,6 +41,21 @@ def test_brace_that_is_no_placeholder_is_refused(admin_client, text):
     response = admin_client.post(BASE + "add/", WISH | {"text": text})
     assert "The brace at character 6 belongs to no placeholder" in words_of(response)
     assert not SmsTemplate.objects.exists()
+
+
+def test_text_that_no_account_could_send_is_refused_when_it_is_saved(admin_client):
+    text = "Dear {name} " + "س" * 1000
+    response = admin_client.post(BASE + "add/", WISH | {"text": text})
+    assert "The text takes 16 parts; at most 10 parts are allowed." in words_of(
+        response
+    )
+    assert not SmsTemplate.objects.exists()
+
+
+def test_endless_text_that_came_otherwise_is_not_measured(admin_client, monkeypatch):
+    SmsTemplate.objects.create(name="long", language="en", text="x" * 900_000)
+    monkeypatch.setattr(text_templates, "measure", None)
+    assert "…" in words_of(admin_client.get(BASE))
 
 
 def test_name_and_language_are_unique_together(admin_client, kept):

@@ -171,6 +171,8 @@ def _records(
             if any(cleaned):
                 yield line, cleaned
             line = first + reader.line_num + 1
-    except csv.Error:
+    except csv.Error as error:
         reason = _("A quotation mark is out of place in the row of line %(line)s.")
+        if "limit" in str(error):
+            reason = _("A cell in the row of line %(line)s is too long.")
         raise InvalidMessage("recipients", reason % {"line": line}) from None

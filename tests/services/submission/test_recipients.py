@@ -123,6 +123,10 @@ class TestTable:
         text = 'mobile,name\n1,a\n2,"b\n3,c\n4,d\n'
         assert "line 3" in refusal(read_sheet, text)
 
+    def test_endless_cell_is_refused_with_its_line(self):
+        text = f"mobile;name\n1;a\n2;{'x' * 200_000}\n"
+        assert "line 3 is too long" in refusal(read_sheet, text)
+
     def test_blank_rows_and_nameless_columns_are_skipped(self):
         sheet = read_sheet("mobile;name;;\n;;;\n1;a;;\n")
         rows = (Row(3, "1", {"name": "a"}),)
