@@ -8,7 +8,7 @@ goes on to its end in the background: what may have been sent gets its result.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar, Unpack
 
 from asgiref.sync import sync_to_async
@@ -27,6 +27,7 @@ from negin_sms.services.dispatch.attempts import (
 from negin_sms.services.submission.queueing import queue_sms
 from negin_sms.services.submission.text_templates import OutboxFields, SendFields
 
+from .error_reports import private
 from .reports import PollReport
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ async def asend_sms(
 ) -> Message:
     """Send one message now and return its row; see ``send_sms``."""
     attempt = await _to_its_end(_send(mobile, text, on_not_sent, fields))
-    return await sync_to_async(conclude)(attempt, fail_silently)
+    return await _in_thread(lambda: conclude(attempt, fail_silently))
 
 
 @sensitive_variables()
@@ -54,7 +55,7 @@ async def aqueue_sms(
     mobile: object, text: str = "", **fields: Unpack[OutboxFields]
 ) -> Message:
     """Put one message in the outbox and return its row; see ``queue_sms``."""
-    return await sync_to_async(queue_sms)(mobile, text, **fields)
+    return await _in_thread(lambda: queue_sms(mobile, text, **fields))
 
 
 async def arefresh_states(messages: Iterable[Message]) -> PollReport:
@@ -66,10 +67,10 @@ async def arefresh_states(messages: Iterable[Message]) -> PollReport:
 async def _send(
     mobile: object, text: str, on_not_sent: OnNotSent, fields: SendFields
 ) -> Attempt:
-    attempt = await sync_to_async(prepare)(mobile, text, on_not_sent, fields)
+    attempt = await _in_thread(lambda: prepare(mobile, text, on_not_sent, fields))
     if attempt.exchange is not None:
         result = await asyncio.to_thread(attempt.exchange)
-        await sync_to_async(record_result)(attempt, result)
+        await _in_thread(lambda: record_result(attempt, result))
     return attempt
 
 
@@ -88,6 +89,12 @@ async def _answers_of(poller: AccountPoller) -> None:
     while poller.is_under_way:
         answers = await asyncio.to_thread(poller.wait)
         await sync_to_async(poller.take)(answers)
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Do database work; what is called has no arguments, which error reports show."""
+    done: T = await sync_to_async(private(work))()
+    return done
 
 
 async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:

@@ -6,6 +6,7 @@ quote the row, and no canary is found.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,13 @@ from django.db import DataError, IntegrityError, connection
 from django.test import Client
 from django.views.debug import ExceptionReporter
 
+from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import Message
 from negin_sms.services.error_reports import hide_values
+from negin_sms.services.submission.drafting import draft_batch
+from negin_sms.services.submission.recipients import read_sheet
 from tests.admin.test_messages import LIST, WISH, make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,6 +116,48 @@ def test_mail_of_each_page_is_clean(admin_user, page):
         assert_clean(said)
         failed += len(said)
     assert failed
+
+
+CALLS = {
+    "send_sms": lambda: services.send_sms(MOBILE, TEXT, idempotency_key=KEY),
+    "queue_sms": lambda: services.queue_sms(MOBILE, TEXT, idempotency_key=KEY),
+    "queue_many": lambda: services.queue_many(
+        [{"mobile": MOBILE, "text": TEXT, "idempotency_key": KEY}]
+    ),
+    "asend_sms": lambda: asyncio.run(services.asend_sms(MOBILE, TEXT)),
+    "aqueue_sms": lambda: asyncio.run(services.aqueue_sms(MOBILE, TEXT)),
+    "draft_batch": lambda: draft_batch(TEXT, [read_sheet(MOBILE)]),
+    "cancel": lambda: services.cancel(Message.objects.filter(status="draft")),
+    "queue_messages": lambda: services.queue_messages(Message.objects.all()),
+    "send_messages": lambda: services.send_messages(Message.objects.all()),
+    "resend": lambda: services.resend(Message.objects.all(), by=None),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("number", range(1, 9))
+def test_report_of_each_call_is_clean(name, number):
+    make(mobile=MOBILE, text=TEXT)
+    make(mobile=MOBILE, text=TEXT, status=Status.UNCERTAIN)
+    said = []
+    with connection.execute_wrapper(Failing(number)):
+        try:
+            CALLS[name]()
+        except Exception:
+            kind, error, trace = sys.exc_info()
+            assert trace is not None
+            # Behind the frames of this file, which are the caller's own.
+            said.append(report(None, kind, error, trace.tb_next.tb_next))
+    assert_clean(said)
+
+
+@pytest.mark.parametrize("name", ["asend_sms", "aqueue_sms", "send_sms", "queue_many"])
+def test_report_of_a_refused_message_is_clean(name, monkeypatch):
+    monkeypatch.setitem(globals(), "TEXT", TEXT * 999)
+    with pytest.raises(InvalidMessage) as caught:
+        CALLS[name]()
+    trace = caught.tb.tb_next.tb_next
+    assert_clean([report(None, caught.type, caught.value, trace)])
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from typing import Unpack
 
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.error_reports import private
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.submission.compose import find_account
 from negin_sms.services.submission.queueing import queue_drafts
@@ -22,7 +22,7 @@ from .attempts import OnNotSent, conclude, prepare, record_result
 from .dispatcher import send_rows
 
 
-@sensitive_variables()
+@private
 def send_sms(
     mobile: object,
     text: str = "",
@@ -52,6 +52,7 @@ def send_sms(
     return conclude(attempt, fail_silently)
 
 
+@private
 def send_messages(messages: Iterable[Message]) -> ActionReport:
     """Send these drafts and queued messages now, due or not, several at a time.
 

@@ -20,6 +20,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 from negin_sms.services.database import write_alias
+from negin_sms.services.error_reports import private
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.reports import ActionReport
@@ -32,6 +33,7 @@ logger = logging.getLogger("negin_sms")
 _RESENDABLE = (Status.UNCERTAIN, Status.REJECTED)
 
 
+@private
 def resend(messages: Iterable[Message], *, by: User | None) -> ActionReport:
     """Queue a new message for each of these that is uncertain or rejected.
 
@@ -107,6 +109,7 @@ def resolve(
     return ActionReport(done, tuple(skipped))
 
 
+@private
 def _resolve_one(
     message: Message,
     status: str,

@@ -18,6 +18,7 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, from_now
 from negin_sms.services.database import write_alias
+from negin_sms.services.error_reports import private
 
 from .compose import find_account
 from .queueing import queue_drafts, wake
@@ -94,6 +95,7 @@ def unconfirmed() -> tuple[Unconfirmed, ...]:
     )
 
 
+@private
 def confirm(group: str, *, seen: str | None = None) -> int:
     """Queue a group's drafts by one UPDATE; return how many these were.
 
@@ -117,6 +119,7 @@ def confirm(group: str, *, seen: str | None = None) -> int:
     return queued
 
 
+@private
 def discard(group: str) -> int:
     """Delete a group's drafts; return how many these were."""
     using = write_alias()

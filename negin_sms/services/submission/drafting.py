@@ -23,6 +23,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.segments import measure
 from negin_sms.services.database import write_alias
+from negin_sms.services.error_reports import private
 from negin_sms.texts import Template, parse
 
 from .batches import delete_drafts, drafts_of
@@ -60,7 +61,7 @@ class Drafted:
     columns: tuple[str, ...] = ()
 
 
-@sensitive_variables()
+@private
 def draft_batch(
     text: str,
     sheets: Iterable[Sheet],

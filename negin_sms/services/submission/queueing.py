@@ -25,6 +25,7 @@ from negin_sms.exceptions import (
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.database import after_commit_once, retry_deadlocks, write_alias
+from negin_sms.services.error_reports import private
 from negin_sms.services.outbox import caps
 from negin_sms.services.reports import ActionReport
 
@@ -39,7 +40,7 @@ _CHUNK = 500
 _WAITING = (Status.DRAFT, Status.QUEUED)
 
 
-@sensitive_variables()
+@private
 def queue_sms(
     mobile: object, text: str = "", **fields: Unpack[OutboxFields]
 ) -> Message:
@@ -57,7 +58,7 @@ def queue_sms(
     return message
 
 
-@sensitive_variables()
+@private
 def queue_many(
     messages: Iterable[Mapping[str, Any]], **fields: Unpack[OutboxFields]
 ) -> list[Message]:
@@ -96,6 +97,7 @@ def _insert(messages: Sequence[Message], now: datetime, using: str) -> None:
             Message.objects.using(using).bulk_create(messages[start : start + _CHUNK])
 
 
+@private
 def queue_messages(
     messages: Iterable[Message], *, seen: str | None = None
 ) -> ActionReport:
@@ -134,6 +136,7 @@ def queue_drafts(rows: MessageQuerySet, using: str) -> int:
     )
 
 
+@private
 def cancel(messages: Iterable[Message]) -> ActionReport:
     """Cancel these messages where they are drafts or queued; skip the others."""
     using = write_alias()
