@@ -21,7 +21,9 @@ class Alert(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint(fields=["code", "account"], name="negin_sms_alert")
+            models.UniqueConstraint(
+                fields=["code", "account"], name="negin_sms_alert_once"
+            )
         ]
 
     def __str__(self) -> str:
