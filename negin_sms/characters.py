@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 
 _TATWEEL = "\u0640"
+# Letters and a symbol drawn as nothing: Hangul's fillers, an empty cell of Braille.
+_FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0" + _TATWEEL)
 # Spreadsheets saved as cp1256, and some keyboards, have the Arabic letters for these.
 _LETTERS = str.maketrans("يىكۀة", "ییکهه")
 _PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
@@ -40,7 +42,15 @@ def persian_letters(text: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Return whether nobody would see anything of a text."""
-    return not visible(text).strip()
+    return not any(_is_seen(c) for c in text)
+
+
+def _is_seen(character: str) -> bool:
+    if character in _FILLERS:
+        return False
+    # Marks, such as a variation selector, need a letter to be seen on.
+    category = unicodedata.category(character)
+    return category[0] not in "ZM" and category not in ("Cc", "Cf", "Cs")
 
 
 def encodable(text: str, encoding: str | None) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,14 @@ _GSM_EXTENDED = frozenset("^{}\\[~]|€\f")
 GSM = "GSM-7"
 UNICODE = "UCS-2"
 _LIMITS = {GSM: (160, 153), UNICODE: (70, 67)}
+
+
+# Marks of direction and their like, which come along when text is copied; not ZWNJ,
+# which Persian is spelt with.
+_HIDDEN = frozenset(
+    "\u00ad\u061c\u200b\u200d\u200e\u200f\u2060\ufeff"
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)
 
 
 def _one_of(characters: Iterable[str]) -> str:
@@ -64,6 +73,22 @@ def measure(text: str) -> Length:
 def unicode_characters(text: str) -> list[str]:
     """Return the characters that make a text UCS-2, each once, in their order."""
     return list(dict.fromkeys(_NOT_GSM.findall(text)))
+
+
+def costly_characters(text: str) -> list[str]:
+    """Return what makes a text longer than it looks, each once, in their order.
+
+    Where its letters need Unicode anyway, as Persian ones do, that is what nobody
+    sees and what takes two units; else whatever forces Unicode.
+    """
+    forcing = unicode_characters(text)
+    if all(_is_latin(c) or not c.isalpha() for c in forcing):
+        return forcing
+    return [c for c in forcing if c in _HIDDEN or len(c.encode("utf-16-le")) > 2]
+
+
+def _is_latin(character: str) -> bool:
+    return unicodedata.name(character, "").startswith("LATIN")
 
 
 def _fill(text: str, encoding: str, capacity: int) -> int:

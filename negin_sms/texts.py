@@ -14,9 +14,10 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from .characters import latin_digits, persian_letters, visible
+from .characters import is_blank, latin_digits, persian_letters, visible
 from .exceptions import InvalidMessage
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
@@ -132,4 +133,21 @@ def _value(name: str, values: Mapping[str, object]) -> str:
     if not text.strip():
         reason = _("There is no value for {%(name)s}.") % {"name": name}
         raise InvalidMessage("text", reason)
+    return text
+
+
+def read_text(value: object) -> str:
+    """Return the text that is to be sent: of a lazy one its words, lines ended by LF.
+
+    Raise InvalidMessage("text") for what is no text, and for what nobody would see.
+    """
+    if not isinstance(value, str | Promise):
+        if value is None:
+            raise InvalidMessage("text", _("The text is empty."))
+        reason = _("Give the text as text, not as a value of type %(type)s.")
+        raise InvalidMessage("text", reason % {"type": type(value).__name__})
+    # HTTP's forms end lines by CR LF, which is a character more to pay for.
+    text = str(value).replace("\r\n", "\n").replace("\r", "\n")
+    if is_blank(text):
+        raise InvalidMessage("text", _("The text is empty."))
     return text

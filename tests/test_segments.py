@@ -6,7 +6,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from negin_sms.segments import GSM, UNICODE, Length, measure, unicode_characters
+from negin_sms.segments import (
+    GSM,
+    UNICODE,
+    Length,
+    costly_characters,
+    measure,
+    unicode_characters,
+)
 
 PERSIAN = "س"
 EMOJI = "😀"
@@ -132,3 +139,20 @@ def test_units_of_unicode_are_those_of_utf16(text):
     length = measure(text + PERSIAN)
     encoded = (text + PERSIAN).encode("utf-16-le", "surrogatepass")
     assert length.units == len(encoded) // 2
+
+
+@pytest.mark.parametrize(
+    ("text", "costly"),
+    [
+        ("plain", []),
+        ("It’s 5 °C", ["’", "°"]),
+        ("ça", ["ç"]),
+        ("Dear Sara\u200c", ["\u200c"]),
+        ("۱۲۳", ["۱", "۲", "۳"]),
+        ("سلام، می\u200cآیم؛ ۱۲۳ «باشه»", []),
+        ("سلام\u200f 😀\ufeff", ["\u200f", "😀", "\ufeff"]),
+        ("Привет", []),
+    ],
+)
+def test_what_makes_a_text_longer_than_it_looks_is_named(text, costly):
+    assert costly_characters(text) == costly

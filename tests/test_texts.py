@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import pytest
+from django.utils.functional import lazystr
+from django.utils.safestring import mark_safe
 from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.texts import fill, names
+from negin_sms.texts import fill, names, read_text
 
 VALUES = {"name": "Sara", "Code": 12, "نام خانوادگی": "محمدی"}
 
@@ -98,3 +100,40 @@ def test_nothing_but_the_values_gets_into_a_text(template, value):
     except InvalidMessage:
         return
     assert set(filled) <= set(template) | set(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("سلام", "سلام"),
+        (lazystr("سلام"), "سلام"),
+        (mark_safe("<b>"), "<b>"),
+        ("a\r\nb\rc\n", "a\nb\nc\n"),
+        ("می\u200cآیم", "می\u200cآیم"),
+        ("😀", "😀"),
+    ],
+)
+def test_text_is_its_words(value, text):
+    assert read_text(value) == text
+    assert type(read_text(value)) is str
+
+
+@pytest.mark.parametrize(
+    "blank",
+    [
+        *("", " \n\t", "\u200f", "\u200c \u200b", "\ufeff", "\u00a0\u2003", "\u2800"),
+        *("\u3164", "\u115f", "\u0640", "\ufe0f", "\u00ad", "\u0001", "\U000e0020"),
+    ],
+    ids=ascii,
+)
+def test_text_that_nobody_sees_is_empty(blank):
+    with pytest.raises(InvalidMessage, match="The text is empty"):
+        read_text(blank)
+
+
+@pytest.mark.parametrize("value", [b"text", bytearray(b"x"), 12, ["text"], 1.5])
+def test_what_is_no_text_is_named(value):
+    with pytest.raises(InvalidMessage) as caught:
+        read_text(value)
+    assert caught.value.field == "text"
+    assert str(caught.value.reason).endswith(f"of type {type(value).__name__}.")

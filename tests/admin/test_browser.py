@@ -19,7 +19,13 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import Message, SmsTemplate
-from negin_sms.segments import _GSM_BASIC, _GSM_EXTENDED, measure, unicode_characters
+from negin_sms.segments import (
+    _GSM_BASIC,
+    _GSM_EXTENDED,
+    costly_characters,
+    measure,
+    unicode_characters,
+)
 from tests.browser import assert_fits, log_in
 from tests.factories import MessageFactory
 
@@ -237,6 +243,7 @@ class TestCounter:
             ours = (length.encoding, length.units, length.parts)
             assert (seen["encoding"], seen["units"], seen["parts"]) == ours, text
             assert seen["unicode"] == unicode_characters(text), text
+            assert seen["costly"] == costly_characters(text), text
             assert seen["characters"] == len(text), text
 
     def test_what_is_left_fits_and_no_more(self, page):
@@ -269,6 +276,13 @@ class TestCounter:
         page.fill("[name=text]", TEXT)
         assert count(page, "parts") == "۱"
         assert count(page, "encoding") == "UCS-2"
+
+    def test_is_silent_of_persian_and_names_what_is_hidden_in_it(self, page):
+        forcing = page.locator(".negin-sms-forcing")
+        page.fill("[name=text]", "سلام، می\u200cآیم؛ ۱۲۳ «باشه»!")
+        assert not forcing.is_visible()
+        page.fill("[name=text]", "سلام\u200f 😀")
+        assert forcing.locator("bdi").all_inner_texts() == ["U+200F", "😀"]
 
     @pytest.mark.parametrize(
         ("text", "direction"),

@@ -26,6 +26,7 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.segments import measure
+from negin_sms.texts import read_text
 
 User = AbstractBaseUser
 
@@ -92,6 +93,7 @@ def compose(
     number = _template(template, settings_of)
     wire.check_fields(scenario, line=own_line, line2=own_line2, template=number)
     wish = None if send_at is None else read_moment(send_at, now=now)
+    text = read_text(text)
     due_at = max(wish, now) if wish else now
     return Message(
         account=account,
@@ -168,9 +170,7 @@ def _service_text(name: str, account: conf.Account) -> int:
     return known[name]
 
 
-def _parts(text: Any, account: conf.Account) -> int:
-    if not isinstance(text, str) or not text.strip():
-        raise InvalidMessage("text", _("The text is empty."))
+def _parts(text: str, account: conf.Account) -> int:
     if _UNSENDABLE.search(text):
         raise InvalidMessage(
             "text",

@@ -45,9 +45,9 @@
         for (const place of counter.querySelectorAll("[data-count]")) {
             place.textContent = shown(length[place.dataset.count], counter.dataset.digits);
         }
-        const unicode = counter.querySelector(".negin-sms-forcing");
-        unicode.hidden = length.unicode.length === 0;
-        nameAll(unicode.querySelector("[data-names]"), length.unicode);
+        const costly = counter.querySelector(".negin-sms-forcing");
+        costly.hidden = length.costly.length === 0;
+        nameAll(costly.querySelector("[data-names]"), length.costly);
         counter.querySelector(".negin-sms-unfilled").hidden = !text.includes("{");
         counter.hidden = false;
     }

@@ -27,13 +27,27 @@
         return {parts, left: capacity - used};
     }
 
+    const HIDDEN = /[\u00AD\u061C\u200B\u200D-\u200F\u202A-\u202E\u2060\u2066-\u2069\uFEFF]/u;
+
+    /* What makes a text longer than it looks: where its letters need Unicode anyway,
+       only what nobody sees and what takes two units. */
+    function costly(forcing) {
+        const needs = (c) => /\p{L}/u.test(c) && !/\p{Script=Latin}/u.test(c);
+        if (!forcing.some(needs)) {
+            return forcing;
+        }
+        return forcing.filter((c) => HIDDEN.test(c) || c.length > 1);
+    }
+
     /* Return encoding, characters, units, parts, the units left in the last part, and
-       the characters that force Unicode, each once. */
+       the characters that force Unicode and those that cost more than they show, each
+       once. */
     function measure(text) {
         const all = Array.from(text);
         const forcing = all.filter((c) => !BASIC.has(c) && !EXTENDED.has(c));
         const encoding = forcing.length ? "UCS-2" : "GSM-7";
         const {single, several, width} = ENCODINGS[encoding];
+        const unicode = Array.from(new Set(forcing));
         const widths = all.map(width);
         const units = widths.reduce((sum, one) => sum + one, 0);
         const filled = fill(widths, units > single ? several : single);
@@ -43,7 +57,8 @@
             units,
             parts: all.length ? filled.parts : 0,
             left: filled.left,
-            unicode: Array.from(new Set(forcing)),
+            unicode,
+            costly: costly(unicode),
         };
     }
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import jdatetime
 import pytest
 from django.contrib.auth import get_user_model
+from django.utils.functional import lazystr
 
 from negin_sms import services
 from negin_sms.choices import Priority, Scenario
@@ -108,6 +109,13 @@ def test_unfit_time_is_refused_before_anything_is_saved(unfit):
     with pytest.raises(InvalidMessage) as caught:
         wish(send_at=unfit)
     assert caught.value.field == "send_at"
+
+
+def test_text_is_read_before_it_is_measured():
+    message = wish(lazystr("a\r\nb"))
+    assert (message.text, message.parts) == ("a\nb", 1)
+    with pytest.raises(InvalidMessage, match="of type bytes"):
+        wish(b"text")
 
 
 def test_parts_and_persian_line_digits_are_worked_out():
