@@ -202,6 +202,26 @@ def test_guide_to_alerts_tells_in_five_lines():
     assert told == [{"chat_id": 42, "text": "CRITICAL: one\nOK: two"}]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.filterwarnings("ignore:unclosed database")
+def test_guide_to_monitoring_serves_its_addresses():
+    health_check = pytest.importorskip("health_check.views", reason="an extra")
+    client = pytest.importorskip("prometheus_client", reason="an extra")
+    check, metrics = blocks(read("howto/monitoring"))
+    names: dict[str, Any] = {}
+    exec(check, names)
+    (pattern,) = names["urlpatterns"]
+    assert pattern.callback.view_class is health_check.HealthCheckView
+    exec(metrics, names)
+    collectors = list(client.REGISTRY._collector_to_names)
+    client.REGISTRY.unregister(collectors[-1])
+    told = names["metrics"](None).content.decode()
+    assert "python_info" in told
+    rows = re.findall(r"^``(negin_sms_\w+)``", read("howto/monitoring"), re.M)
+    ours = [each.name for each in collectors[-1].collect()]
+    assert sorted(rows) == sorted(ours)
+
+
 def words_of(node: ast.expr) -> str:
     """Return the longest run of a message's words between its placeholders."""
     text = ast.literal_eval(node)

@@ -44,10 +44,17 @@ def health(
     finding out. Settings that cannot be read and a database that cannot be used are
     findings too. Raise InvalidConfiguration for an account that is not configured.
     """
+    return look(account=account, thresholds=thresholds)[1]
+
+
+def look(
+    *, account: str | None = None, thresholds: Thresholds | None = None
+) -> tuple[Overview | None, tuple[Finding, ...]]:
+    """Return how the accounts stand, None where it cannot be seen, and the findings."""
     try:
         accounts = conf.get_accounts()
     except InvalidConfiguration as error:
-        return (_unreadable(error),)
+        return None, (_unreadable(error),)
     if account is not None:
         accounts = (conf.get_account(account),)
     chosen = [{**dict(each.thresholds), **(thresholds or {})} for each in accounts]
@@ -55,11 +62,11 @@ def health(
         began = timezone.now()
         seen = overview(account=account, drafts_older_than=_oldest_draft(chosen))
     except DatabaseError as error:
-        return (database_is_away(error),)
+        return None, (database_is_away(error),)
     found = list(_of_all(seen, chosen[0] if chosen else {}, began))
     for each, stands, limits in zip(accounts, seen.accounts, chosen, strict=True):
         found += _of_account(Case(each, stands, seen.now, limits))
-    return tuple(found)
+    return seen, tuple(found)
 
 
 def obstacles(alias: str) -> tuple[Finding, ...]:
