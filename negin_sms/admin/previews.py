@@ -31,6 +31,7 @@ from negin_sms.services.submission.batches import Batch
 
 from .action_views import ActionViewsMixin
 from .displays import hidden_text, ltr, message_text
+from .preview_warnings import length_warnings, quiet_warnings
 
 _LONGEST_OBJECT_REPR = 200
 
@@ -145,11 +146,16 @@ class PreviewMixin(ActionViewsMixin):
             "samples": [self._sample(request, each) for each in batch.samples],
             "unshown": batch.recipients - len(batch.samples),
             "obstacles": obstacles(first.account),
+            "warnings": self._warnings(request, batch),
             "may_confirm": self.has_send_permission(request),
             "discard_url": self._discard_url(request, batch.group),
             "edit_url": self._edit_url(request, batch.group),
         }
         return self.draw(request, "preview.html", context)
+
+    def _warnings(self, request: HttpRequest, batch: Batch) -> list[str]:
+        readable = [m.text for m in batch.samples if self.may_read_text(request, m)]
+        return quiet_warnings(batch.samples[0]) + length_warnings(readable)
 
     def _discard_url(self, request: HttpRequest, group: str) -> str:
         url = _with_group(self.page_url("discard"), group)

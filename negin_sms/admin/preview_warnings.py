@@ -1,0 +1,57 @@
+"""What a preview warns of: messages that may never leave, texts that cost more."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import Priority
+from negin_sms.dates import moment_words
+from negin_sms.models import Message
+from negin_sms.quiet_hours import never_leaves, quiet_until
+from negin_sms.segments import costly_characters
+
+_MOST_NAMED = 12
+
+
+def quiet_warnings(message: Message) -> list[str]:
+    """Return a warning where a message expires within its account's quiet hours."""
+    # Of an account that is gone the obstacles tell.
+    known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
+    hours = known.get(message.account)
+    end = quiet_until(message.expires_at, hours)
+    if end is None or message.priority != Priority.LOW:
+        return []
+    if never_leaves(message.due_at, message.expires_at, hours):
+        words = _(
+            "It may never leave: quiet hours last until %(moment)s, and it expires "
+            "before that."
+        )
+    else:
+        words = _(
+            "It expires within quiet hours (until %(moment)s); what has not left "
+            "before them is not sent."
+        )
+    return [words % {"moment": moment_words(end)}]
+
+
+def length_warnings(texts: Iterable[str]) -> list[str]:
+    """Return a warning that names what makes these texts longer than they look."""
+    found = dict.fromkeys(c for text in texts for c in costly_characters(text))
+    if not found:
+        return []
+    names = [_name(character) for character in found]
+    shown = " ".join(names[:_MOST_NAMED] + ["…"] * (len(names) > _MOST_NAMED))
+    return [
+        _("Longer than they look, because of: %(characters)s") % {"characters": shown}
+    ]
+
+
+def _name(character: str) -> str:
+    """Return a character as it is, or its number where nobody would see it."""
+    if unicodedata.category(character)[0] in "CMZ":
+        return f"U+{ord(character):04X}"
+    return character

@@ -1,0 +1,76 @@
+"""What the preview warns of before it costs anything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from django.utils import timezone
+
+from negin_sms.admin.preview_warnings import length_warnings, quiet_warnings
+from negin_sms.choices import Priority
+from negin_sms.models import Message
+
+COMPOSE = "/admin/negin_sms/message/compose/"
+TEHRAN = timezone.get_default_timezone()
+
+
+@pytest.fixture
+def quiet(settings):
+    own = {**settings.NEGIN_SMS["default"], "QUIET_HOURS": ("22:00", "08:00")}
+    settings.NEGIN_SMS = {"default": own}
+
+
+def low(due: int, expires: int, day: int = 2) -> Message:
+    return Message(
+        account="default",
+        priority=Priority.LOW,
+        due_at=datetime(2026, 12, 1, due, tzinfo=TEHRAN),
+        expires_at=datetime(2026, 12, day, expires, tzinfo=TEHRAN),
+    )
+
+
+def test_message_that_may_never_leave_is_warned_of(quiet):
+    (words,) = quiet_warnings(low(23, 7))
+    assert words.startswith(
+        "It may never leave: quiet hours last until Dec. 2, 2026, 8"
+    )
+
+
+def test_expiry_within_quiet_hours_is_warned_of(quiet):
+    (words,) = quiet_warnings(low(20, 7))
+    assert words.startswith("It expires within quiet hours (until Dec. 2, 2026, 8")
+
+
+def test_others_are_not(quiet):
+    urgent = low(23, 7)
+    urgent.priority = Priority.NORMAL
+    assert quiet_warnings(urgent) == []
+    assert quiet_warnings(low(23, 9)) == []
+
+
+def test_without_quiet_hours_nothing_is_said():
+    assert quiet_warnings(low(23, 7)) == []
+
+
+def test_costly_characters_are_named_once():
+    assert length_warnings(["سلام", "plain"]) == []
+    assert length_warnings(["It’s", "it’s\u200b"]) == [
+        "Longer than they look, because of: ’ U+200B"
+    ]
+
+
+@pytest.mark.django_db
+def test_preview_says_both(admin_client, quiet):
+    wish = {
+        "recipients": "09395213300",
+        "text": "سلام\u200f",
+        "scenario": "single",
+        "account": "default",
+        "priority": str(Priority.LOW.value),
+        "send_at": "1418/10/12 23:00",
+        "expires_in": "3600",
+    }
+    html = admin_client.post(COMPOSE, wish, follow=True).text
+    assert "It may never leave" in html
+    assert "U+200F" in html
