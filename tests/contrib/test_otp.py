@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -9,7 +11,8 @@ from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.core.management import call_command
+from django.db import connection, connections, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -197,3 +200,63 @@ def test_address_of_the_list_asks_no_code_and_no_number(client, device, live, ri
     admin = site._registry[SMSDevice]
     assert tellers(admin, asks) == {"confirmed"}
     assert orders(admin, asks) <= {"user", "name", "confirmed"}
+
+
+def at_once(count: int, attempt) -> list[bool]:
+    """Let so many requests, each with its own copy of the device, go at one moment."""
+    barrier = threading.Barrier(count)
+
+    def one(number: int) -> bool:
+        device = SMSDevice.objects.get()
+        barrier.wait(10)
+        try:
+            return bool(attempt(device, number))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+@pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="threads share one connection in memory"
+)
+class TestAtOnce:
+    def test_wrong_codes_are_throttled_as_one_after_the_other(self, device, live):
+        device.generate_challenge()
+        at_once(8, lambda each, number: each.verify_token(f"00000{number}"))
+        device.refresh_from_db()
+        assert device.throttling_failure_count == 1
+
+    def test_code_lets_in_once(self, device, live):
+        device.generate_challenge()
+        code = device.token
+        assert sum(at_once(8, lambda each, _number: each.verify_token(code))) == 1
+
+    def test_one_message_is_sent(self, device, live):
+        at_once(8, lambda each, _number: bool(each.generate_challenge()))
+        assert Message.objects.count() == 1
+
+
+def test_attempt_sees_what_another_copy_has_seen(device, live):
+    """As requests do that have read the device at one moment."""
+    device.generate_challenge()
+    other = SMSDevice.objects.get()
+    assert not device.verify_token("000000")
+    assert not other.verify_token(device.token)
+
+
+def test_code_that_ended_is_removed(device, live):
+    device.generate_challenge()
+    SMSDevice.objects.update(valid_until=timezone.now())
+    call_command("clear_sms_codes", verbosity=0)
+    device.refresh_from_db()
+    assert device.token is None
+
+
+def test_code_that_ended_is_removed_by_the_attempt_to_use_it(device, live):
+    device.generate_challenge()
+    SMSDevice.objects.update(valid_until=timezone.now())
+    assert not device.verify_token(device.token)
+    device.refresh_from_db()
+    assert device.token is None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, router, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
@@ -64,30 +66,52 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
         out. Inside a transaction, such as that of django-otp's forms, it leaves
         after the commit; either way a code that failed starts no cooldown.
         """
-        allowed, _why = self.generate_is_allowed()
-        if not allowed:
-            return _("a code was sent a moment ago; wait before you ask for another")
-        self.cooldown_set(commit=False)
-        self.generate_token(valid_secs=conf.get("OTP_SMS_TOKEN_VALIDITY"))
+        with self._locked():
+            allowed, _why = self.generate_is_allowed()
+            if not allowed:
+                return _(
+                    "a code was sent a moment ago; wait before you ask for another"
+                )
+            self.cooldown_set(commit=False)
+            self.generate_token(valid_secs=conf.get("OTP_SMS_TOKEN_VALIDITY"))
         self._deliver()
         return _("on its way by SMS; if it does not arrive, ask for another")
 
     @sensitive_variables()
     def verify_token(self, token: Any) -> bool:
         """Return whether this is the code, once; Persian digits do as well."""
-        allowed, _why = self.verify_is_allowed()
-        if not allowed:
-            return False
-        verified = bool(super().verify_token(_ascii_digits(str(token))))
-        if verified:
-            self.throttle_reset()
-        else:
+        with self._locked():
+            allowed, _why = self.verify_is_allowed()
+            if not allowed:
+                return False
+            verified = bool(super().verify_token(_ascii_digits(str(token))))
+            if verified:
+                self.throttle_reset()
+                return True
+            if self.valid_until <= timezone.now():
+                self.token = None
             self.throttle_increment()
-        return verified
+        return False
+
+    @classmethod
+    def clear_ended_codes(cls) -> int:
+        """Remove the codes that can be used no more; return how many."""
+        ended = cls._default_manager.filter(valid_until__lte=timezone.now())
+        return int(ended.filter(token__isnull=False).update(token=None))
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep others out, and see what they did: attempts come at once, too."""
+        rows = type(self)._default_manager
+        using = router.db_for_write(type(self), instance=self)
+        with transaction.atomic(using=using):
+            locked = rows.using(using).select_for_update()
+            self.refresh_from_db(from_queryset=locked)
+            yield
 
     def get_text(self) -> str:
         """Return the text that brings the code; proxy models may say it otherwise."""
-        return code_text(self.token)
+        return code_text(str(self.token))
 
     def get_cooldown_duration(self) -> float:
         """Return the seconds between two codes."""
