@@ -18,6 +18,7 @@ from negin_sms.services.submission.seen import digest
 
 from .actions import AT_ONCE, SEND, MessageAction, is_scheduled
 from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
+from .preview_warnings import quiet_warnings
 from .privacy import PrivacyMixin
 
 _LISTED = 10
@@ -110,6 +111,7 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
         "seen": digest(rows),
         "waiting": len(waiting),
         "schedules": alone.send_at if alone else None,
+        "warnings": quiet_warnings(alone) if alone else [],
         "is_scheduled": alone is not None and alone.status == Status.QUEUED,
         **({"title": _("Schedule it?")} if alone else {}),
     }

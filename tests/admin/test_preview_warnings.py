@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
 from negin_sms.admin.preview_warnings import length_warnings, quiet_warnings
-from negin_sms.choices import Priority
+from negin_sms.choices import Priority, Status
 from negin_sms.models import Message
+from tests.factories import MessageFactory
 
 COMPOSE = "/admin/negin_sms/message/compose/"
 TEHRAN = timezone.get_default_timezone()
@@ -74,3 +75,17 @@ def test_preview_says_both(admin_client, quiet):
     html = admin_client.post(COMPOSE, wish, follow=True).text
     assert "It may never leave" in html
     assert "U+200F" in html
+
+
+@pytest.mark.django_db
+def test_question_whether_to_schedule_says_it_too(admin_client, quiet):
+    due_at = timezone.now().replace(year=2040, month=1, day=2, hour=20)
+    row = MessageFactory(
+        status=Status.DRAFT,
+        priority=Priority.LOW,
+        send_at=due_at,
+        due_at=due_at,
+        expires_at=due_at + timedelta(hours=1),
+    )
+    html = admin_client.get(f"/admin/negin_sms/message/{row.pk}/send/").text
+    assert "It may never leave" in html
