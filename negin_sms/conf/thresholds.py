@@ -20,6 +20,8 @@ THRESHOLDS: Mapping[str, float | None] = {
     "no_poller": 5 * MINUTE,
     "reports_late": 15 * MINUTE,
     "states_refused": 3.0,
+    "other_gateway": 1.0,
+    "no_journal": 1.0,
     "switched_off": 5 * MINUTE,
     "uncertain": 1.0,
     "held": 1.0,

@@ -10,6 +10,8 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from negin_sms.services.outbox.journal_files import NoJournal, find_folder
+
 from .findings import Case, Finding, Rule, Severity
 from .overview import AccountOverview
 
@@ -87,6 +89,31 @@ def _poller(case: Case) -> _Worker:
     return _Worker("poll_sms_states", seen_at, since, stands.states_due)
 
 
+def _other_gateway(case: Case, limit: float) -> Finding | None:
+    if not case.stands.bound_elsewhere:
+        return None
+    advice = _("Is this one right? Then run: adopt_sms_account %(account)s.")
+    return case.finding(
+        "other_gateway",
+        Severity.CRITICAL,
+        _("The account is bound to another gateway, so these settings send nothing."),
+        advice % {"account": case.account.alias},
+    )
+
+
+def _no_journal(case: Case, limit: float) -> Finding | None:
+    """Say that a killed process would leave more uncertain; STATE_DIR "" wants that."""
+    if case.account.state_dir == "":
+        return None
+    try:
+        find_folder(case.account.state_dir)
+    except NoJournal as error:
+        text = _("No journal can be kept: %(why)s") % {"why": error}
+        advice = _("Without it a process that is killed leaves more uncertain.")
+        return case.finding("no_journal", Severity.WARNING, text, advice)
+    return None
+
+
 def _no_dispatcher(case: Case, limit: float) -> Finding | None:
     if not case.is_open or not _dispatcher(case).is_missing(case, limit):
         return None
@@ -162,6 +189,8 @@ def _states_refused(case: Case, limit: float) -> Finding | None:
 RULES: dict[str, Rule] = {
     "switched_off": _switched_off,
     "paused": _paused,
+    "other_gateway": _other_gateway,
+    "no_journal": _no_journal,
     "no_dispatcher": _no_dispatcher,
     "dispatcher_late": _dispatcher_late,
     "no_poller": _no_poller,
@@ -169,4 +198,4 @@ RULES: dict[str, Rule] = {
     "states_refused": _states_refused,
 }
 # A person who is about to queue messages wants to know of these.
-BLOCKING = frozenset({"switched_off", "paused", "no_dispatcher"})
+BLOCKING = frozenset({"switched_off", "paused", "other_gateway", "no_dispatcher"})

@@ -7,8 +7,7 @@ To add a finding about an account: a rule in ``account_health``, its threshold i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from django.db import DatabaseError
 from django.utils import timezone
@@ -17,6 +16,7 @@ from django.utils.translation import ngettext
 
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.quiet_hours import tehran_is_current
 
 from . import account_health
 from .findings import (
@@ -97,7 +97,7 @@ def _of_all(seen: Overview, limits: Thresholds, began: datetime) -> Iterator[Fin
         ahead = (middle - seen.now).total_seconds()
         if abs(ahead) >= clock:
             yield clock_finding("database_clock", _("the database's"), ahead)
-    if zone is not None and _tehran_is_old():
+    if zone is not None and not tehran_is_current(seen.now.year):
         yield _old_time_zones()
     for alias, count in seen.gone.items() if gone is not None else ():
         if count >= (gone or 1):
@@ -120,12 +120,6 @@ def clock_finding(code: str, whose: str, ahead: float, account: str = "") -> Fin
         account=account,
         value=abs(ahead),
     )
-
-
-def _tehran_is_old() -> bool:
-    """Return whether the time zones are of before Iran's last law on them."""
-    summer = datetime(2023, 7, 1, tzinfo=ZoneInfo("Asia/Tehran"))
-    return summer.utcoffset() != timedelta(hours=3, minutes=30)
 
 
 def _old_time_zones() -> Finding:

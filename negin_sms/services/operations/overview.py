@@ -21,7 +21,9 @@ from negin_sms import conf
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now
+from negin_sms.quiet_hours import quiet_until
 from negin_sms.services.database import write_alias
+from negin_sms.services.gateway_binding import gateway_of
 
 from .findings import CAP
 
@@ -60,6 +62,7 @@ class AccountOverview:
     paused_until: datetime | None
     paused_by: str  # a user's name, or ""
     pause_reason: str
+    bound_elsewhere: bool
     poll_failures: int
     poll_error: str
     dispatcher_seen_at: datetime | None
@@ -215,6 +218,7 @@ def _account(
         paused_until=state.paused_until,
         paused_by=_name_of(state.paused_by_id),
         pause_reason=state.reason,
+        bound_elsewhere=state.gateway not in ("", gateway_of(account)),
         poll_failures=state.poll_failures,
         poll_error=state.poll_error,
         dispatcher_seen_at=state.dispatcher_seen_at,
@@ -272,8 +276,7 @@ def _next_alias(rows: MessageQuerySet, after: str) -> str | None:
 
 def _awake(account: conf.Account, now: datetime) -> list[int]:
     """Return the priorities that may leave now."""
-    hours = account.quiet_hours
-    inside = hours is not None and _last(hours[0], now) > _last(hours[1], now)
+    inside = quiet_until(now, account.quiet_hours) is not None
     return [p for p in Priority.values if p != Priority.LOW or not inside]
 
 

@@ -164,6 +164,22 @@ class TestWhatKeepsMessagesBack:
         MessageFactory()
         assert find("paused").severity == "critical"
 
+    def test_binding_to_another_gateway_is_critical_until_adopted(self):
+        AccountState.objects.update(gateway="other.example.com 0123456789abcdef")
+        finding = find("other_gateway")
+        assert (finding.severity, "adopt" in finding.advice) == ("critical", True)
+        services.adopt_account("default")
+        assert codes() == []
+
+    def test_folder_that_others_can_write_to_keeps_no_journal(
+        self, use_account, tmp_path
+    ):
+        tmp_path.chmod(0o777)
+        use_account(STATE_DIR=str(tmp_path))
+        assert find("no_journal").severity == "warning"
+        tmp_path.chmod(0o700)
+        assert codes() == []
+
     @pytest.mark.parametrize(
         ("code", "fields"),
         [
@@ -272,7 +288,7 @@ class TestOfAll:
     def test_old_time_zones(self, monkeypatch):
         """As in the data of 2021, where summer time went on."""
         old = timezone.get_fixed_timezone(270)
-        monkeypatch.setattr(module, "ZoneInfo", lambda name: old)
+        monkeypatch.setattr("negin_sms.quiet_hours.ZoneInfo", lambda name: old)
         assert "tzdata" in find("time_zone_data").advice
 
     def test_settings_that_cannot_be_read(self, settings):
