@@ -42,7 +42,8 @@ NOT_LOOKED_AT = {
 
 
 def parser_of(name: str) -> CommandParser:
-    app = {**get_commands(), "demo": "demo"}[name]
+    contrib = {"clear_sms_codes": "negin_sms.contrib.otp"}
+    app = {**get_commands(), "demo": "demo", **contrib}[name]
     return load_command_class(str(app), name).create_parser("manage.py", name)
 
 
