@@ -275,6 +275,12 @@ def test_runbook_has_every_finding_by_its_code(code):
     assert f".. _{finding.runbook}:\n\n``{code}``\n" in read("runbook")
 
 
+@pytest.mark.parametrize("code", sorted(codes()))
+def test_persian_runbook_has_every_finding_by_its_code(code):
+    anchor = f"runbook-fa-{code.replace('_', '-')}"
+    assert f".. _{anchor}:\n\n``{code}``\n" in read("fa/runbook")
+
+
 def test_thresholds_are_all_in_the_reference():
     rows = re.findall(r"^``(\w+)`` +([\d.]+) ", read("reference/settings"), re.M)
     told = {code: float(number) for code, number in rows if code in THRESHOLDS}
