@@ -2,7 +2,8 @@
 
 E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
 gateways in production, E006 wakers, E007 alerts, W001 the password travels in the
-open, W002 a waker that leaves the work to the request, I001 the brakes.
+open, W002 a waker that leaves the work to the request, W003 transactions that see too
+little, I001 the brakes.
 """
 
 from __future__ import annotations
@@ -105,12 +106,16 @@ def check_sqlite(app_configs: Any, **kwargs: Any) -> Found:
 def check_databases(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Found:
-    """E004: claims need SKIP LOCKED, and READ COMMITTED or below on MySQL."""
+    """E004, W003: claims need SKIP LOCKED, and READ COMMITTED or below."""
     from .models import Message
 
     alias = router.db_for_write(Message)
     connection = connections[alias]
-    if alias not in (databases or ()) or connection.vendor != "mysql":
+    if alias not in (databases or ()):
+        return []
+    if connection.vendor == "postgresql":
+        return list(_unseen_keys(connection))
+    if connection.vendor != "mysql":
         return []
     return [*_too_old(connection), *_stale_reads(connection)]
 
@@ -194,6 +199,19 @@ def _too_old(connection: Any) -> Iterable[checks.CheckMessage]:
             "have no SKIP LOCKED.",
             hint="Upgrade the server, or use PostgreSQL.",
             id="negin_sms.E004",
+        )
+
+
+def _unseen_keys(connection: Any) -> Iterable[checks.CheckMessage]:
+    # Psycopg's own numbers: 1 and 2 are READ UNCOMMITTED and READ COMMITTED.
+    level = connection.settings_dict.get("OPTIONS", {}).get("isolation_level")
+    if level is not None and int(level) > 2:
+        yield checks.Warning(
+            "Above READ COMMITTED a transaction does not see whose idempotency key it "
+            "meets: an IntegrityError comes instead of the message that has it.",
+            hint=f'Leave "isolation_level" out of DATABASES["{connection.alias}"]'
+            '["OPTIONS"], or run such a transaction again.',
+            id="negin_sms.W003",
         )
 
 

@@ -385,3 +385,13 @@ def test_hook_of_alerts_has_to_be_there(settings, path, found):
     assert checks.check_alerts(None) == []
     settings.NEGIN_SMS_ALERTS = path
     assert ids(checks.check_alerts(None)) == found
+
+
+@pytest.mark.parametrize(("level", "found"), [(None, []), (2, []), (3, ["W003"])])
+def test_w003_where_a_key_is_met_unseen(write_to, level, found):
+    options = {"isolation_level": level}
+    settings = {"OPTIONS": options}
+    write_to(
+        SimpleNamespace(vendor="postgresql", alias="probe", settings_dict=settings)
+    )
+    assert ids(checks.check_databases(None, databases=["probe"])) == found

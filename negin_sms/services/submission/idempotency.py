@@ -101,6 +101,14 @@ def _same_or_conflict(owner: Message, message: Message) -> Message:
                 "An idempotency key is given to several messages that say different things."
             )
         )
+    if not same_key:
+        raise IdempotencyConflict(
+            _(
+                "The database's collation takes the idempotency key for that of message "
+                "%(pk)s: keys have to differ in more than capitals, accents or emoji."
+            )
+            % {"pk": owner.pk}
+        )
     raise IdempotencyConflict(
         _("The idempotency key belongs to message %(pk)s, which says something else.")
         % {"pk": owner.pk}
