@@ -7,7 +7,9 @@ somebody listens.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from django.dispatch import Signal
@@ -17,6 +19,8 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 
 from .database import after_commit, in_transaction
+
+logger = logging.getLogger("negin_sms")
 
 _OUTCOMES = {
     Status.ACCEPTED: signals.message_accepted,
@@ -57,8 +61,21 @@ def _announce(signal: Signal, news: Mapping[int, dict[str, Any]], using: str) ->
         send()
 
 
+# The signals whose receivers are at work in this context.
+_telling: ContextVar[tuple[Signal, ...]] = ContextVar("_telling", default=())
+
+
 def _send(signal: Signal, news: Mapping[int, dict[str, Any]], using: str) -> None:
+    telling = _telling.get()
+    if signal in telling:
+        # A receiver has sent a message, whose outcome would call the receiver again.
+        logger.error("SMS %s: its outcome ended a loop of receivers", min(news))
+        return
     rows = Message.objects.using(using).in_bulk(list(news))
-    for pk, arguments in news.items():
-        if pk in rows:
-            signal.send_robust(sender=Message, message=rows[pk], **arguments)
+    token = _telling.set((*telling, signal))
+    try:
+        for pk, arguments in news.items():
+            if pk in rows:
+                signal.send_robust(sender=Message, message=rows[pk], **arguments)
+    finally:
+        _telling.reset(token)

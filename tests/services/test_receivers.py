@@ -10,6 +10,7 @@ from django.db import connection, transaction
 
 from negin_sms import services, signals
 from negin_sms.choices import State, Status
+from negin_sms.exceptions import Rejected
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow
 from negin_sms.services.receivers import announce_states
@@ -160,3 +161,17 @@ def test_id_that_came_twice_settles_both(ear, use_account):
     services.resolve(second, "accepted", by=None, why="panel", gateway_id="7001")
     settled = [pk for name, pk, _extra in ear.heard if name == "message_settled"]
     assert sorted(settled) == [first.pk, second.pk]
+
+
+def test_send_inside_a_receiver_of_its_own_outcome_ends_there(live, caplog):
+    def send_again(sender: Any, message: Message, **kwargs: Any) -> None:
+        services.send_sms("09000000005", "again")
+
+    signals.message_rejected.connect(send_again)
+    try:
+        with pytest.raises(Rejected):
+            services.send_sms("09000000005", "x")
+    finally:
+        signals.message_rejected.disconnect(send_again)
+    assert Message.objects.filter(status=Status.REJECTED).count() == 2
+    assert "its outcome ended a loop of receivers" in caplog.text
