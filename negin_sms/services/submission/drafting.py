@@ -174,15 +174,15 @@ class _Writing:
     def write(self) -> str:
         """Return the group; raise InvalidMessage where the old drafts are none now."""
         self.drafts[0].idempotency_key = self.once or None
-        old = {self.replaces, self._composed_before()} - {""}
+        # What came of the page before has replaced the other one already.
+        old = self._composed_before() or self.replaces
         try:
             with transaction.atomic(using=self.using):
-                for group in old:
-                    self._replace(group)
+                self._replace(old)
                 self._rows.bulk_create(self.drafts, batch_size=_CHUNK)
-        except IntegrityError:
+        except (IntegrityError, InvalidMessage):
             meanwhile = self._composed_before()
-            if not meanwhile:
+            if meanwhile in ("", old):
                 raise
             return meanwhile
         return self.drafts[0].group
@@ -199,7 +199,7 @@ class _Writing:
         return rows.values_list("group", flat=True).first() or ""
 
     def _replace(self, group: str) -> None:
-        if not delete_drafts(drafts_of(group), self.using):
+        if group and not delete_drafts(drafts_of(group), self.using):
             reason = _(
                 "What was written on this page before was confirmed or discarded "
                 "meanwhile. Begin anew, if there is something else to send."

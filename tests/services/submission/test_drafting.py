@@ -195,6 +195,12 @@ class TestOnce:
         row = Message.objects.get()
         assert (row.group, row.text) == (new, "Better")
 
+    def test_batch_that_is_edited_twice_on_one_page_is_replaced_once(self):
+        old = draft("09395213300").group
+        for text in ("Better", "Best"):
+            draft("09395213302", text, once="page", replaces=old)
+        assert Message.objects.get().text == "Best"
+
     def test_batch_that_was_confirmed_meanwhile_is_not_replaced(self):
         old = draft("09395213300").group
         confirm(old)
