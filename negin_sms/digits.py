@@ -34,6 +34,11 @@ def in_persian_digits(html: str) -> SafeString:
     return mark_safe(_exchange(html) if are_wanted() else html)  # noqa: S308
 
 
+def spoken(text: object) -> str:
+    """Return a number or a day of ours in the digits that are wanted, as plain text."""
+    return _WORD.sub(_word, str(text)) if are_wanted() else str(text)
+
+
 def are_wanted() -> bool:
     """Return whether numbers are shown in Persian digits here and now."""
     persian = (get_language() or "").partition("-")[0] == "fa"

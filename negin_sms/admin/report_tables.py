@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms.choices import Scenario
 from negin_sms.dates import day_words
+from negin_sms.digits import spoken
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.services.statistics.counts import Counts
 from negin_sms.services.statistics.report import DeliveryStatistics, ReportRow
@@ -115,7 +116,7 @@ class _Tables:
         """Return those that say something: not one whose only row is "none"."""
         report = self._report
         days = [
-            (day_words(day), {"sent": day}, False, counts)
+            (spoken(day_words(day)), {"sent": day}, False, counts)
             for day, counts in report.days
         ]
         tables = [

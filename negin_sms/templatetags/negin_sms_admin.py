@@ -8,7 +8,7 @@ from django import template
 from django.template import Context
 
 from negin_sms.dates import both_words, day_words, moment_words
-from negin_sms.digits import in_persian_digits
+from negin_sms.digits import in_persian_digits, spoken
 from negin_sms.models import AccountState, Message
 from negin_sms.services import health, overview
 from negin_sms.services.submission.batches import unconfirmed
@@ -18,6 +18,7 @@ register.filter("day", day_words)
 register.filter("moment", moment_words)
 register.filter("both", both_words)
 register.filter("digits", in_persian_digits)
+register.filter("spoken", spoken)
 
 
 @register.inclusion_tag("admin/negin_sms/overview.html", takes_context=True)

@@ -51,5 +51,7 @@ def test_index_is_spoken(admin_client):
 def test_report_is_spoken_and_its_file_is_not(admin_client):
     html = admin_client.get("/admin/negin_sms/message/report/").text
     assert "۱۴ روز" in html
+    assert re.findall("<dd><bdi>[0-9]", html) == []
+    assert re.findall(r"<bdi>14\d\d/", html) == []
     file = admin_client.get("/admin/negin_sms/message/report/?format=csv")
     assert not re.search("[۰-۹]", b"".join(file).decode())
