@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import template
 from django.template import Context
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from negin_sms.dates import both_words, day_words, moment_words
 from negin_sms.digits import in_persian_digits, spoken
@@ -16,6 +19,27 @@ from negin_sms.services.submission.batches import unconfirmed
 register = template.Library()
 register.filter("day", day_words)
 register.filter("moment", moment_words)
+
+# A command of ours with what stands behind it, and settings.
+_TYPED = re.compile(
+    r"((?:manage\.py )?\w+_sms_\w+(?: -*\w+)*|\b[A-Z]{2,}(?:_[A-Z]+)*\b)"
+)
+
+
+@register.filter
+def typed(text: str) -> SafeString:
+    """Set what is typed from left to right, as code, in a sentence of any language."""
+    parts = enumerate(_TYPED.split(text))
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html('<code dir="ltr">{}</code>', p) if n % 2 else p,)
+            for n, p in parts
+        ),
+    )
+
+
 register.filter("both", both_words)
 register.filter("digits", in_persian_digits)
 register.filter("spoken", spoken)

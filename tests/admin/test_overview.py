@@ -410,3 +410,10 @@ class TestIndex:
         make(status=Status.QUEUED)
         services.hold_queue(reason="restored")
         assert ("is held" in log_in(right).get(INDEX).text) is is_told
+
+    def test_sets_what_is_typed_as_code_and_words_apart(self, admin_client):
+        services.pause_account("default", reason="<b>‮x")
+        html = page(admin_client, INDEX)
+        assert "&lt;b&gt;" in html
+        typed = '<code dir="ltr">resume_sms_account default</code>'
+        assert typed in html
