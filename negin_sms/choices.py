@@ -22,6 +22,7 @@ class Status(models.TextChoices):
 
     DRAFT = "draft", _("Draft")
     QUEUED = "queued", _("Queued")
+    HELD = "held", _("Held")
     SENDING = "sending", pgettext_lazy("status", "Sending")
     ACCEPTED = "accepted", _("Accepted")
     REJECTED = "rejected", _("Rejected")

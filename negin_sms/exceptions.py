@@ -3,12 +3,12 @@
 NeginSmsError
 ├── InvalidMessage (also ValueError)  correct the field and call again
 ├── IdempotencyConflict               the key says something else: choose another
-├── CapExceeded                       too many lately: later; no row was saved
 ├── Vetoed                            a pre_send receiver said no; see ``.message``
 └── GatewayError                      a row was saved; see ``.message``
     ├── NotSent                       surely not sent; the row waits and will be sent
     │   ├── AccountPaused             … once the account's pause has ended
-    │   └── Throttled                 … in a moment: the gateway asked for patience
+    │   ├── Throttled                 … in a moment: the gateway asked for patience
+    │   └── CapExceeded               … in the next period; cancelled if that is full
     ├── OutcomeUnknown                may have been sent: a person decides
     └── Rejected                      refused for good; ``.code`` says why
 
@@ -22,7 +22,6 @@ arguments or in what it would pickle: errors end up in logs and trackers.
 from __future__ import annotations
 
 import enum
-import functools
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -73,30 +72,14 @@ class InvalidMessage(NeginSmsError, ValueError):
 
 
 class IdempotencyConflict(NeginSmsError):
-    """The idempotency key belongs to a message with other content."""
+    """The idempotency key belongs to a message with other content.
 
-
-class CapExceeded(NeginSmsError):
-    """A cap of the settings is used up (MOBILE_CAPS, ACCOUNT_CAPS). No row was saved.
-
-    ``scope`` is "mobile" or "account", ``retry_after`` the seconds until the cap's
-    period is over.
+    ``position`` is the place in ``queue_many``'s messages. No row was saved.
     """
 
-    def __init__(self, reason: object, *, scope: str, retry_after: float) -> None:
-        super().__init__(reason, scope, retry_after)
-        self.reason = reason
-        self.scope = scope
-        self.retry_after = retry_after
-
-    def __str__(self) -> str:
-        return str(self.reason)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        make = functools.partial(
-            type(self), scope=self.scope, retry_after=self.retry_after
-        )
-        return make, (str(self.reason),)
+    def __init__(self, reason: object, *, position: int = 0) -> None:
+        super().__init__(reason)
+        self.position = position
 
 
 class Vetoed(NeginSmsError):
@@ -163,6 +146,21 @@ class AccountPaused(NotSent):
 
 class Throttled(NotSent):
     """The gateway asked us to slow down."""
+
+
+class CapExceeded(NotSent):
+    """A cap of the settings is used up (MOBILE_CAPS, ACCOUNT_CAPS).
+
+    ``scope`` is "mobile" or "account", ``retry_after`` the seconds until the cap's
+    period is over. The row is sent in the next period, or was cancelled where that is
+    full too: see ``message.status``.
+    """
+
+    def __init__(
+        self, reason: object, *, scope: str = "mobile", retry_after: float = 0.0
+    ) -> None:
+        super().__init__(reason, effect=Effect.IGNORED, retry_after=retry_after)
+        self.scope = scope
 
 
 class OutcomeUnknown(GatewayError):

@@ -16,14 +16,9 @@ from django.db.models import Expression, ExpressionWrapper, Func, Value
 from .choices import Status
 
 if TYPE_CHECKING:
-    from .models import Message
+    from .models import Message  # noqa: F401 - named in a base class
 
 Moment = datetime | Expression | Func
-
-# A held message is one that is never due. Not the last moment there is: local time
-# could not be told of that.
-HELD_UNTIL = datetime(9000, 1, 1, tzinfo=UTC)
-
 
 _CLOCKS = {
     # CURRENT_TIMESTAMP is the transaction's start.
@@ -96,13 +91,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
         )
 
     def overdue(self, now: Moment | None = None) -> MessageQuerySet:
-        """Still queued although they may not be sent any more."""
+        """Still waiting although they may not be sent any more."""
         moment = DbNow() if now is None else now
-        return self.filter(status=Status.QUEUED, expires_at__lte=moment)
+        return self.filter(
+            status__in=(Status.QUEUED, Status.HELD), expires_at__lte=moment
+        )
 
     def held(self) -> MessageQuerySet:
-        """Queued, and kept from leaving until a person releases them."""
-        return self.filter(status=Status.QUEUED, due_at__gte=HELD_UNTIL)
+        """Kept from leaving until a person releases them."""
+        return self.filter(status=Status.HELD)
 
     def resends_of(self, keys: Iterable[int]) -> MessageQuerySet:
         """Repeat one of these messages; see ``deletion`` for the range."""
@@ -128,7 +125,3 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def in_queue_order(self) -> MessageQuerySet:
         """By priority, then due time, then id: the columns of the queue's index."""
         return self.order_by("priority", "due_at", "id")
-
-    def of(self, messages: Iterable[Message] | Iterable[int]) -> MessageQuerySet:
-        """Those messages, given as rows or as keys."""
-        return self.filter(pk__in=[getattr(m, "pk", m) for m in messages])

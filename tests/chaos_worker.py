@@ -188,11 +188,12 @@ def no_commit_before_post() -> None:
     """Claim, send and mark in one transaction, as queued mail apps do."""
     from django.db import connection
 
-    from negin_sms.services.dispatch import dispatcher, producer
-    from negin_sms.services.outbox import claims, results
+    from negin_sms.services.dispatch import dispatcher, exchange, producer
+    from negin_sms.services.outbox import results
+    from negin_sms.services.outbox.engines import orm, sql
 
-    claims.committed = lambda using: contextlib.nullcontext()
-    claims.refuse_transaction = lambda using: None
+    orm.committed = lambda using: contextlib.nullcontext()
+    sql.refuse_transaction = lambda using: None
     dispatcher.refuse_transaction = lambda using: None
     take, record = producer.Producer._take_on, results.record
 
@@ -201,36 +202,34 @@ def no_commit_before_post() -> None:
             connection.set_autocommit(False)
         return take(self, *args)
 
-    def record_and_commit(endings: Any, *, using: str) -> int:
-        unwritten = record(endings, using=using)
+    def record_and_commit(results_: Any, *, using: str) -> int:
+        unwritten = record(results_, using=using)
         connection.commit()
         return unwritten
 
     producer.Producer._take_on = take_without_commit
-    producer.record = record_and_commit
+    exchange.results.record = record_and_commit
 
 
 def no_compare_and_set() -> None:
     """Read the queued rows and mark them, without lock and without condition."""
     from negin_sms.models import Message
-    from negin_sms.services.outbox import claims
+    from negin_sms.querysets import from_now
+    from negin_sms.services.outbox.engines import orm, sql
 
-    def claim_rows(rows: Any, claim: str, limit: int, *, lease: float, using: str):
+    def claim_due(
+        self: Any, account: Any, claim: str, limit: int, *, lease: float, **how: Any
+    ) -> Any:
+        rows = Message.objects.due().order_by("priority", "due_at", "id")
         found = list(rows[:limit])
         Message.objects.filter(pk__in=[m.pk for m in found]).update(
-            status="sending", claim=claim, claimed_until=claims.from_now(lease)
+            status="sending", claim=claim, claimed_until=from_now(lease)
         )
         for message in found:
             message.status, message.claim = "sending", claim
         return found
 
-    def claim_due(
-        account: Any, claim: str, limit: int, *, lease: float, using: str, **how: Any
-    ):
-        rows = Message.objects.due().order_by("priority", "due_at", "id")
-        return claim_rows(rows, claim, limit, lease=lease, using=using)
-
-    claims.claim_due = claim_due
+    orm.OrmEngine.claim_due = sql.SqlEngine.claim_due = claim_due
 
 
 def lease_back_to_queued() -> None:
@@ -243,7 +242,7 @@ def lease_back_to_queued() -> None:
         stale = Message.objects.stale()
         return stale.update(status="queued", claim="", claimed_until=None)
 
-    # Both names: a storm may be over before a dispatcher looks for the dead itself.
+    # Both names: a storm may be over before a dispatcher expires claims itself.
     claims.expire_claims = services.expire_claims = queue_again
 
 
@@ -254,15 +253,15 @@ def results_at_the_end() -> None:
     kept: list[Any] = []
     take, wind_up = producer.Producer.take, dispatcher.Dispatcher._wind_up
 
-    def keep(self: Any, endings: Any) -> int:
-        for ending in endings:
-            self.in_flight.pop(ending.job.pk, None)
-            kept.append((self, ending))
+    def keep(self: Any, results_: Any) -> int:
+        for result in results_:
+            self.in_flight.pop(result.job.pk, None)
+            kept.append((self, result))
         return 0
 
     def write_and_wind_up(self: Any) -> None:
-        for lane, ending in kept:
-            take(lane, [ending])
+        for producer_, result in kept:
+            take(producer_, [result])
         wind_up(self)
 
     producer.Producer.take = keep
@@ -294,7 +293,7 @@ def kill_in_claim() -> Iterator[None]:
 def kill_after_claim() -> Iterator[None]:
     from negin_sms.services.outbox import gate
 
-    gate.withhold = die
+    gate.let_out = die
     yield
 
 
@@ -347,7 +346,7 @@ def kill_after_answer() -> Iterator[None]:
 def kill_before_write() -> Iterator[None]:
     from negin_sms.services.outbox import results
 
-    results._write_at_once = die
+    results._write_acceptances = die
     yield
 
 

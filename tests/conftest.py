@@ -10,7 +10,8 @@ import pytest
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.services import gateway_binding
 from negin_sms.services.delivery import states
-from negin_sms.services.outbox import results, statements
+from negin_sms.services.outbox import engines, results
+from negin_sms.services.outbox.engines.orm import OrmEngine
 from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
 
@@ -74,14 +75,14 @@ def database(request, tmp_path: Path) -> Iterator[str]:
         reap()
 
 
-@pytest.fixture(params=["at once", "in steps"])
-def each_way(request, monkeypatch) -> str:
-    """Move rows in single statements, and in the steps that every database knows."""
+@pytest.fixture(params=["the database's own engine", "the ORM's engine"])
+def each_engine(request, monkeypatch) -> str:
+    """Move rows by the engine of the database, and by the one for every database."""
     way: str = request.param
-    if way == "in steps":
-        monkeypatch.setattr(statements, "are_known", lambda using: False)
-    elif not statements.are_known("default"):
-        pytest.skip("this database returns no rows from an UPDATE")
+    if way == "the ORM's engine":
+        monkeypatch.setattr(engines, "_ENGINES", {})
+    elif type(engines.engine_for("default")) is OrmEngine:
+        pytest.skip("this database has no engine of its own")
     return way
 
 

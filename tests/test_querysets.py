@@ -77,4 +77,3 @@ def test_poll_adjectives():
     MessageFactory(accepted=True, poll_at=None)
     assert list(Message.objects.due_for_poll()) == [row]
     assert Message.objects.unsettled().count() == 2
-    assert Message.objects.of([row]).get() == row

@@ -29,6 +29,8 @@ from negin_sms.services import (
     send_messages,
 )
 from negin_sms.services.database import write_alias
+from negin_sms.services.operations.decisions import may_have_arrived, may_resend
+from negin_sms.services.outbox.transitions import WAITING
 
 from .forms import ResolveForm
 from .outcomes import Outcome, tell
@@ -246,7 +248,7 @@ def _unsent_words(row: Message | None) -> str:
 
 
 def _resend_advice(chosen: Sequence[Message]) -> str:
-    doubtful = sum(message.status == Status.UNCERTAIN for message in chosen)
+    doubtful = sum(may_resend(each) and may_have_arrived(each) for each in chosen)
     if not doubtful:
         return ""
     words = ngettext(
@@ -265,7 +267,7 @@ SEND = MessageAction(
     list_label=gettext_lazy("Send selected messages"),
     question=gettext_lazy("Send now?"),
     limit=10_000,
-    fits=lambda message: message.status in (Status.DRAFT, Status.QUEUED),
+    fits=lambda message: message.status in WAITING,
     run=_send,
 )
 REFRESH = MessageAction(
@@ -284,7 +286,7 @@ CANCEL = MessageAction(
     list_label=gettext_lazy("Cancel selected messages"),
     question=gettext_lazy("Never send?"),
     limit=10_000,
-    fits=lambda message: message.status in (Status.DRAFT, Status.QUEUED),
+    fits=lambda message: message.status in WAITING,
     run=_cancel,
     advice=lambda _chosen: _("A cancelled message cannot be queued any more."),
 )
@@ -294,10 +296,7 @@ RESEND = MessageAction(
     list_label=gettext_lazy("Send selected messages again"),
     question=gettext_lazy("Send again, as a new message?"),
     limit=500,
-    fits=lambda message: (
-        message.status in (Status.UNCERTAIN, Status.REJECTED)
-        and message.redacted_at is None
-    ),
+    fits=may_resend,
     run=_resend,
     advice=_resend_advice,
 )

@@ -17,7 +17,14 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.submission.seen import digest
 
 from .actions import AT_ONCE, SEND, MessageAction, is_scheduled
-from .displays import gateway_answer, hidden_text, ltr, message_text, status_badge
+from .displays import (
+    gateway_answer,
+    hidden_text,
+    lines_of,
+    ltr,
+    message_text,
+    status_badge,
+)
 from .preview_warnings import quiet_warnings
 from .privacy import PrivacyMixin
 
@@ -83,14 +90,15 @@ class ConfirmationMixin(PrivacyMixin):
         """Return what somebody has to see of a message before anything is done."""
         number = self.may_read_number(request, message)
         text = message_text if self.may_read_text(request, message) else hidden_text
+        line, line2 = lines_of(message)
         shown = [
             ("mobile", ltr(message.mobile if number else message.masked_mobile)),
             ("text", text(message)),
             ("parts", message.parts),
             ("scenario", message.get_scenario_display()),
             ("account", message.account),
-            ("line", ltr(message.line) if message.line else ""),
-            ("line2", ltr(message.line2) if message.line2 else ""),
+            ("line", ltr(line) if line else ""),
+            ("line2", ltr(line2) if line2 else ""),
             ("send_at", _moment(message.send_at)),
             ("status", status_badge(message)),
             ("finished_at", _moment(message.finished_at)),

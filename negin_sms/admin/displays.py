@@ -16,8 +16,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from negin_sms import conf
 from negin_sms.choices import State
 from negin_sms.dates import moment_words
+from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
 
@@ -46,10 +48,20 @@ def ltr(value: object) -> SafeString:
     return format_html('<span class="negin-sms-number" dir="ltr">{}</span>', value)
 
 
+def lines_of(message: Message) -> tuple[str, str]:
+    """Return the lines of a message: the account's own, as now, where none is named."""
+    try:
+        account = conf.get_account(message.account)
+    except InvalidConfiguration:
+        account = conf.Account(alias=message.account)
+    return (
+        message.line or account.line * message.default_line,
+        message.line2 or account.line2 * message.default_line2,
+    )
+
+
 def status_badge(message: Message) -> SafeString:
     """Return where a message stands with us."""
-    if message.is_held:
-        return badge("status", "held", _("Held"))
     return badge("status", message.status, message.get_status_display())
 
 
@@ -166,7 +178,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
     @admin.display(description=_("lines"))
     def wished_lines(self, message: Message) -> str:
         """Return the lines and the template that the scenario uses."""
-        lines = [(ltr(line),) for line in (message.line, message.line2) if line]
+        lines = [(ltr(line),) for line in lines_of(message) if line]
         if message.template is not None:
             text = _("template %(number)s") % {"number": message.template}
             lines.append((format_html("{}", text),))

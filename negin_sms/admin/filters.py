@@ -20,7 +20,6 @@ from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, State, Status
 from negin_sms.dates import day_words, read_day
 from negin_sms.models import Message
-from negin_sms.querysets import HELD_UNTIL
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 
 
@@ -132,26 +131,6 @@ class SentFilter(admin.SimpleListFilter):
         first, last = _period(value)
         start, end = day_bounds(first)[0], day_bounds(last)[1]
         return queryset.filter(finished_at__gte=start, finished_at__lt=end)
-
-
-class HeldFilter(admin.SimpleListFilter):
-    """By what is held, where a link asks for it: there is seldom any."""
-
-    title = _("held")
-    parameter_name = "held"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the only choice, to be seen and to be undone."""
-        chosen = self.parameter_name in request.GET
-        return [("1", _("Until somebody releases them"))] if chosen else []
-
-    def queryset(
-        self, request: HttpRequest, queryset: QuerySet[Message]
-    ) -> QuerySet[Message]:
-        """Keep what no dispatcher takes."""
-        if self.value() is None:
-            return queryset
-        return queryset.filter(status=Status.QUEUED, due_at__gte=HELD_UNTIL)
 
 
 class GroupFilter(admin.SimpleListFilter):

@@ -27,7 +27,7 @@ from .date_fields import MomentField
 
 _LTR = {"dir": "ltr"}
 # What compose() works out beside the fields of the form.
-_WORKED_OUT = ("parts", "due_at", "expires_at")
+_WORKED_OUT = ("parts", "due_at", "expires_at", "default_line", "default_line2")
 
 
 def lock_draft(pk: int) -> bool:

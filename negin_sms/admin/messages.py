@@ -21,7 +21,7 @@ from .actions import ACTIONS, SEND
 from .composing import ComposingMixin
 from .displays import ReportDisplays, offer
 from .exports import ExportMixin
-from .filters import AccountFilter, GroupFilter, HeldFilter, SentFilter, StateFilter
+from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .pages import speak_persian
 from .paging import FEW, CappedPaginator, KeyedChangeList
@@ -130,7 +130,6 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         "flag",
         "sensitive",
         GroupFilter,
-        HeldFilter,
     ]
     # The primary key is the order of time; no other column has an index to sort by.
     ordering = ["-id"]

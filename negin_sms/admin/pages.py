@@ -24,8 +24,8 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 
 from negin_sms.digits import in_persian_digits
+from negin_sms.error_reports import private_view
 from negin_sms.models import Message
-from negin_sms.services.error_reports import private_view
 
 if TYPE_CHECKING:
     from django.contrib import admin

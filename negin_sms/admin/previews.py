@@ -25,12 +25,13 @@ from django.utils.translation import ngettext
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
+from negin_sms.services import confirm_batch
 from negin_sms.services.operations.health import obstacles
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
 from .action_views import ActionViewsMixin
-from .displays import hidden_text, ltr, message_text
+from .displays import hidden_text, lines_of, ltr, message_text
 from .preview_warnings import length_warnings, quiet_warnings
 
 _LONGEST_OBJECT_REPR = 200
@@ -97,7 +98,7 @@ class PreviewMixin(ActionViewsMixin):
             return HttpResponseNotAllowed(["POST"])
         group = request.POST.get("group", "")
         try:
-            queued = batches.confirm(group, seen=request.POST.get("seen", ""))
+            queued = confirm_batch(group, seen=request.POST.get("seen", ""))
         except InvalidMessage as error:
             self.message_user(request, str(error.reason), notices.ERROR)
             return self.to_preview(group)
@@ -176,7 +177,7 @@ class PreviewMixin(ActionViewsMixin):
 
     def _facts(self, message: Message) -> list[tuple[object, object]]:
         """Return what all messages of a batch have in common."""
-        lines = [line for line in (message.line, message.line2) if line]
+        lines = [line for line in lines_of(message) if line]
         shown = [
             ("scenario", message.get_scenario_display()),
             ("line", ltr(", ".join(lines)) if lines else ""),

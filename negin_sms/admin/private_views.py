@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.decorators import method_decorator
 from django.views.decorators.debug import sensitive_post_parameters
 
-from negin_sms.services.error_reports import private_view
+from negin_sms.error_reports import private_view
 
 from .pages import AdminPart
 

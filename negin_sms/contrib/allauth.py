@@ -19,7 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
-from negin_sms.services.submission.compose import WishFields
+from negin_sms.services.submission.compose import MessageOptions
 
 from .codes import CodeNotSent, code_text, send_code
 
@@ -55,7 +55,7 @@ class SMSAdapterMixin:
     and say what to do when nothing arrives.
     """
 
-    sms_fields: ClassVar[WishFields] = {}
+    sms_fields: ClassVar[MessageOptions] = {}
     """More fields of ``send_sms``: an account, a scenario, ``expires_in`` …"""
 
     @sensitive_variables()
@@ -116,7 +116,7 @@ class SMSAdapterMixin:
 
     @sensitive_variables()
     def _send(self, phone: str, text: str) -> None:
-        wish: WishFields = {"source": "allauth", **self.sms_fields}
+        wish: MessageOptions = {"source": "allauth", **self.sms_fields}
         try:
             send_code(phone, text, **wish)
         except CodeNotSent as error:

@@ -19,7 +19,7 @@ from negin_sms.choices import Priority
 from negin_sms.exceptions import InvalidMessage, NeginSmsError, OutcomeUnknown
 from negin_sms.models import Message
 from negin_sms.services import send_sms
-from negin_sms.services.submission.compose import WishFields
+from negin_sms.services.submission.compose import MessageOptions
 
 logger = logging.getLogger("negin_sms")
 
@@ -39,7 +39,7 @@ class CodeNotSent(NeginSmsError):
 
 
 @sensitive_variables()
-def send_code(mobile: object, text: str, **fields: Unpack[WishFields]) -> Message:
+def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Message:
     """Send a one-time password now and return its row.
 
     ``fields`` are those of ``send_sms``; ``expires_in`` is 120 seconds unless
@@ -50,7 +50,7 @@ def send_code(mobile: object, text: str, **fields: Unpack[WishFields]) -> Messag
     sent is returned: its code may be on the phone already. Raise InvalidMessage
     for any field but the number: that is the project's mistake.
     """
-    wish: WishFields = {"expires_in": EXPIRES_IN, **fields}
+    wish: MessageOptions = {"expires_in": EXPIRES_IN, **fields}
     wish |= {"priority": Priority.URGENT, "sensitive": True}
     try:
         return send_sms(mobile, text, on_not_sent="cancel", **wish)

@@ -9,7 +9,7 @@ from django.views.decorators.debug import sensitive_variables
 from two_factor.middleware.threadlocals import get_current_request
 
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.services.submission.compose import WishFields
+from negin_sms.services.submission.compose import MessageOptions
 
 from .codes import CodeNotSent, code_text, send_code
 
@@ -17,7 +17,7 @@ from .codes import CodeNotSent, code_text, send_code
 class SMSGateway:
     """Send tokens by SMS; subclass it for other words or another account."""
 
-    sms_fields: ClassVar[WishFields] = {}
+    sms_fields: ClassVar[MessageOptions] = {}
     """More fields of ``send_sms``: an account, a scenario, ``expires_in`` …"""
 
     @sensitive_variables()
@@ -28,7 +28,7 @@ class SMSGateway:
         and explains. Elsewhere it would be a server error, in the way of the backup
         tokens; there a message tells, if two_factor's ThreadLocals middleware is on.
         """
-        wish: WishFields = {"source": "two-factor", **self.sms_fields}
+        wish: MessageOptions = {"source": "two-factor", **self.sms_fields}
         try:
             send_code(device.number.as_e164, self.get_text(token), **wish)
         except CodeNotSent as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
@@ -20,7 +21,7 @@ from negin_sms.choices import (
 )
 from negin_sms.deletion import unlink
 from negin_sms.phones import mask_mobile
-from negin_sms.querysets import HELD_UNTIL, MessageQuerySet
+from negin_sms.querysets import MessageQuerySet
 
 
 def _scenario_rule() -> Q:
@@ -29,7 +30,9 @@ def _scenario_rule() -> Q:
     Written out once more although ``gateway.wire`` holds it: a migration must not
     change when the code does, and models know no gateway. A test compares them.
     """
-    line, line2 = ~Q(line=""), ~Q(line2="")
+    # A line that nobody named is filled in when the message is claimed.
+    line = ~Q(line="") | Q(default_line=True)
+    line2 = ~Q(line2="") | Q(default_line2=True)
     no_line2, no_template = Q(line2=""), Q(template__isnull=True)
     return (
         Q(scenario=Scenario.SINGLE) & line & no_line2 & no_template
@@ -41,7 +44,8 @@ def _scenario_rule() -> Q:
 
 
 # Written out, as the rule above: what still may go out.
-_UNSENT = ("draft", "queued", "sending")
+_WAITING = ("draft", "queued", "held")
+_UNSENT = (*_WAITING, "sending")
 
 
 class Message(models.Model):
@@ -63,6 +67,9 @@ class Message(models.Model):
     )
     line = models.CharField(_("line"), max_length=20, blank=True)
     line2 = models.CharField(_("second line"), max_length=20, blank=True)
+    # Nobody named it: the account's own, as it is when the message is claimed.
+    default_line = models.BooleanField(default=False, editable=False)
+    default_line2 = models.BooleanField(default=False, editable=False)
     template = models.PositiveIntegerField(
         _("template"),
         null=True,
@@ -110,6 +117,9 @@ class Message(models.Model):
     claim = models.CharField(_("claim"), max_length=128, blank=True)
     claimed_until = models.DateTimeField(_("claimed until"), null=True, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    # The moment in whose periods it has its place among those that caps allow.
+    counted_for = models.DateTimeField(null=True, blank=True, editable=False)
+    ignores_caps = models.BooleanField(_("may exceed the caps"), default=False)
     gateway_id = models.CharField(_("gateway id"), max_length=32, blank=True)
     used_line = models.CharField(_("line used"), max_length=32, blank=True)
     code = models.IntegerField(_("gateway code"), null=True, blank=True)
@@ -157,6 +167,12 @@ class Message(models.Model):
                 condition=Q(redacted_at__isnull=True) | ~Q(status__in=_UNSENT),
                 name="negin_sms_redacted_is_over",
             ),
+            # What was sent is never queued again, whoever writes the status.
+            models.CheckConstraint(
+                condition=Q(gateway_id="", finished_at__isnull=True)
+                | ~Q(status__in=_WAITING),
+                name="negin_sms_waiting_was_not_sent",
+            ),
         ]
         indexes = [
             models.Index(
@@ -192,10 +208,34 @@ class Message(models.Model):
         # Ends up in logs, which are searched: the same in every language.
         return f"<Message: SMS {self.pk} → {self.masked_mobile} ({self.status})>"
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save with an empty idempotency key as NULL."""
+    def save(self, **options: Any) -> None:
+        """Save a new row whole; of one that is there, what the services do not own.
+
+        That is ``group`` and ``source``, and all that was wished of a draft while it
+        is one. Where a message stands is moved by ``negin_sms.services`` alone: an
+        instance that was read a while ago would move it back. Raise ValueError for
+        other ``update_fields``, DatabaseError for a draft that was queued meanwhile.
+        """
         self.idempotency_key = self.idempotency_key or None
-        super().save(*args, **kwargs)
+        if not self._state.adding:
+            options["update_fields"] = self._saved_fields(options.get("update_fields"))
+        super().save(**options)
+
+    def _saved_fields(self, asked: Iterable[str] | None) -> frozenset[str]:
+        own = _FREE_FIELDS | (_WISHED if self.status == Status.DRAFT else frozenset())
+        refused = sorted(set(own if asked is None else asked) - own)
+        if refused:
+            raise ValueError(
+                f"Message.save() does not write {', '.join(refused)}: use the functions "
+                "of negin_sms.services (cancel, edit, resend, resolve …)."
+            )
+        return own if asked is None else frozenset(asked)
+
+    def _do_update(self, base_qs: Any, *args: Any, **kwargs: Any) -> Any:
+        """Change a draft only while it is one."""
+        if self.status == Status.DRAFT:
+            base_qs = base_qs.filter(status=Status.DRAFT)
+        return super()._do_update(base_qs, *args, **kwargs)
 
     @property
     def masked_mobile(self) -> str:
@@ -205,7 +245,7 @@ class Message(models.Model):
     @property
     def is_held(self) -> bool:
         """Return whether the message waits for a person to release it."""
-        return self.status == Status.QUEUED and self.due_at >= HELD_UNTIL
+        return self.status == Status.HELD
 
     @property
     def is_final(self) -> bool:
@@ -224,23 +264,20 @@ class Message(models.Model):
             return str(pgettext_lazy("delivery state", "No report"))
         return state_label(self.state)
 
-    def is_same_wish(self, other: Message) -> bool:
-        """Return whether both would make the gateway send the same.
 
-        A text that was blanked is not compared: nobody can say any more what it
-        was, and keeping a hash of a short code would be keeping the code. Nor is a
-        number that a purge has redacted.
-        """
-        unknown = set()
-        if self.redacted_at is not None or other.redacted_at is not None:
-            unknown.add("text")
-        if not (self.mobile and other.mobile):
-            unknown.add("mobile")
-        return all(
-            getattr(self, name) == getattr(other, name)
-            for name in _WISH_FIELDS
-            if name not in unknown
-        )
-
-
-_WISH_FIELDS = ("account", "mobile", "text", "scenario", "line", "line2", "template")
+_FREE_FIELDS = frozenset({"group", "source"})
+_WISHED = frozenset(
+    {
+        *("account", "mobile", "text", "scenario", "template", "send_at"),
+        *(
+            "line",
+            "line2",
+            "default_line",
+            "default_line2",
+            "priority",
+            "expires_at",
+            "due_at",
+        ),
+        *("idempotency_key", "sensitive", "parts", "ignores_caps"),
+    }
+)

@@ -8,7 +8,8 @@
 from negin_sms.services.delivery.poller import poll_states
 from negin_sms.services.delivery.refresh import refresh_states
 from negin_sms.services.dispatch.dispatcher import dispatch_queue
-from negin_sms.services.dispatch.sending import send_messages, send_sms
+from negin_sms.services.dispatch.send_messages import send_messages
+from negin_sms.services.dispatch.sending import send_sms
 from negin_sms.services.operations.decisions import resend, resolve
 from negin_sms.services.operations.doctor import examine
 from negin_sms.services.operations.findings import Finding, Severity, worst
@@ -28,14 +29,12 @@ from negin_sms.services.operations.purge import PurgeReport, purge_messages
 from negin_sms.services.operations.redaction import redact_sensitive_texts
 from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
 from negin_sms.services.outbox.claims import expire_claims
+from negin_sms.services.outbox.gate import why_waiting
+from negin_sms.services.outbox.gate_rules import Verdict
+from negin_sms.services.outbox.waiting import cancel, confirm_batch, queue_messages
 from negin_sms.services.statistics.report import DeliveryStatistics, delivery_statistics
 from negin_sms.services.submission.batches import purge_drafts
-from negin_sms.services.submission.queueing import (
-    cancel,
-    queue_many,
-    queue_messages,
-    queue_sms,
-)
+from negin_sms.services.submission.queueing import queue_many, queue_sms
 
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
 from .breaker import pause_account, resume_account
@@ -54,11 +53,13 @@ __all__ = [
     "PurgeReport",
     "ReleaseReport",
     "Severity",
+    "Verdict",
     "adopt_account",
     "aqueue_sms",
     "arefresh_states",
     "asend_sms",
     "cancel",
+    "confirm_batch",
     "delivery_statistics",
     "dispatch_queue",
     "examine",
@@ -83,5 +84,6 @@ __all__ = [
     "send_sms",
     "stop_after",
     "stop_on_signals",
+    "why_waiting",
     "worst",
 ]

@@ -1,94 +1,114 @@
-"""The async twins: database work in Django's own thread, exchanges beside it.
+"""The async twins: what is durable happens in threads that outlive the event loop.
 
-Only the exchange leaves the thread that async Django does its database work in, so
-a slow gateway keeps no other request from its queries. A call that is cancelled
-goes on to its end in the background: what may have been sent gets its result.
+The row is saved in the thread that async Django does its database work in. From then on
+a thread of our own sends, writes the result and closes its connection, whether the
+client hangs up, the call is cancelled or the loop ends: what may have been sent gets
+its result, and no connection is left behind.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar, Unpack
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import TypeVar
 
 from asgiref.sync import sync_to_async
+from django.db import connections
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.choices import Priority, Scenario
+from negin_sms.conf import DEFAULT_ALIAS
+from negin_sms.error_reports import private
 from negin_sms.models import Message
-from negin_sms.services.delivery.account_poller import AccountPoller
-from negin_sms.services.delivery.refresh import prepare_refresh
-from negin_sms.services.dispatch.attempts import (
-    Attempt,
-    OnNotSent,
-    conclude,
-    prepare,
-    record_result,
-)
-from negin_sms.services.submission.queueing import queue_sms
-from negin_sms.services.submission.text_templates import OutboxFields, SendFields
 
-from .error_reports import private
+from .accounts import User
+from .database import write_alias
+from .delivery.refresh import refresh_states
+from .dispatch.sending import Attempt, OnNotSent, conclude, finish, prepare
 from .reports import PollReport
+from .submission.keywords import checks_keywords
+from .submission.queueing import queue_sms
 
 T = TypeVar("T")
 
-# The loop itself holds its tasks by weak references only.
-_under_way: set[asyncio.Task[Any]] = set()
+_MOST_THREADS = 64  # at once; more sends wait for one of them
 
 
+@checks_keywords
 @sensitive_variables()
 async def asend_sms(
     mobile: object,
     text: str = "",
     *,
+    template_name: str | None = None,
+    context: Mapping[str, object] | None = None,
+    language: str | None = None,
+    scenario: str = Scenario.SINGLE,
+    line: str | None = None,
+    line2: str | None = None,
+    template: int | str | None = None,
+    account: str = DEFAULT_ALIAS,
+    idempotency_key: str | None = None,
+    expires_in: float | timedelta | None = None,
+    expires_at: datetime | None = None,
+    sensitive: bool = False,
+    priority: int = Priority.NORMAL,
+    source: str = "",
+    group: str = "",
+    created_by: User | None = None,
     fail_silently: bool = False,
     on_not_sent: OnNotSent = "queue",
-    **fields: Unpack[SendFields],
 ) -> Message:
     """Send one message now and return its row; see ``send_sms``."""
-    attempt = await _to_its_end(_send(mobile, text, on_not_sent, fields))
+    options = dict(locals())
+    del options["fail_silently"]
+    attempt, ended = await _in_thread(lambda: _begin_sending(options))
+    if ended is not None:
+        await asyncio.shield(asyncio.wrap_future(ended))
+    elif attempt.job is not None:
+        await _in_thread(lambda: finish(attempt))
     return await _in_thread(lambda: conclude(attempt, fail_silently))
 
 
+@checks_keywords
 @sensitive_variables()
 async def aqueue_sms(
-    mobile: object, text: str = "", **fields: Unpack[OutboxFields]
+    mobile: object,
+    text: str = "",
+    *,
+    template_name: str | None = None,
+    context: Mapping[str, object] | None = None,
+    language: str | None = None,
+    scenario: str = Scenario.SINGLE,
+    line: str | None = None,
+    line2: str | None = None,
+    template: int | str | None = None,
+    account: str = DEFAULT_ALIAS,
+    idempotency_key: str | None = None,
+    expires_in: float | timedelta | None = None,
+    expires_at: datetime | None = None,
+    send_at: datetime | None = None,
+    sensitive: bool = False,
+    priority: int = Priority.NORMAL,
+    source: str = "",
+    group: str = "",
+    created_by: User | None = None,
 ) -> Message:
     """Put one message in the outbox and return its row; see ``queue_sms``."""
-    return await _in_thread(lambda: queue_sms(mobile, text, **fields))
+    options = dict(locals())
+    return await _in_thread(lambda: queue_sms(**options))
 
 
 async def arefresh_states(messages: Iterable[Message]) -> PollReport:
     """Ask for the states of these messages now; see ``refresh_states``."""
-    return await _to_its_end(_refresh(list(messages)))
-
-
-@sensitive_variables()
-async def _send(
-    mobile: object, text: str, on_not_sent: OnNotSent, fields: SendFields
-) -> Attempt:
-    attempt = await _in_thread(lambda: prepare(mobile, text, on_not_sent, fields))
-    if attempt.exchange is not None:
-        result = await asyncio.to_thread(attempt.exchange)
-        await _in_thread(lambda: record_result(attempt, result))
-    return attempt
-
-
-async def _refresh(messages: list[Message]) -> PollReport:
-    refresh = await sync_to_async(prepare_refresh)(messages)
-    for poller, asked in refresh.pollers:
-        try:
-            poller.submit(asked)
-            await _answers_of(poller)
-        finally:
-            await sync_to_async(poller.finish)()
-    return refresh.report()
-
-
-async def _answers_of(poller: AccountPoller) -> None:
-    while poller.is_under_way:
-        answers = await asyncio.to_thread(poller.wait)
-        await sync_to_async(poller.take)(answers)
+    refresh = functools.partial(refresh_states, list(messages))
+    if await _in_thread(_is_tests_own):
+        return await _in_thread(refresh)
+    return await asyncio.shield(asyncio.wrap_future(_beside(refresh)))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -97,8 +117,35 @@ async def _in_thread(work: Callable[[], T]) -> T:
     return done
 
 
-async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
-    task = asyncio.create_task(work)
-    _under_way.add(task)
-    task.add_done_callback(_under_way.discard)
-    return await asyncio.shield(task)
+@sensitive_variables()
+def _begin_sending(options: dict[str, object]) -> tuple[Attempt, Future[None] | None]:
+    """Save the row and start its sending, in one step that no loop interrupts."""
+    attempt = prepare(**options)  # type: ignore[arg-type]
+    if attempt.job is None or _is_tests_own():
+        return attempt, None
+    return attempt, _beside(functools.partial(finish, attempt))
+
+
+def _is_tests_own() -> bool:
+    """Return whether other connections do not see what this one has written.
+
+    So it is in a TestCase, whose transaction is never committed.
+    """
+    return connections[write_alias()].in_atomic_block
+
+
+def _beside(work: Callable[[], T]) -> Future[T]:
+    return _executor(os.getpid()).submit(_close_connections_after, work)
+
+
+def _close_connections_after(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    finally:
+        connections.close_all()
+
+
+@functools.cache
+def _executor(pid: int) -> ThreadPoolExecutor:
+    """Return this process's threads; a fork has none of its parent's."""
+    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="negin-sms-async")

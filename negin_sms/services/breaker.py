@@ -32,8 +32,8 @@ from negin_sms.gateway.codes import CREDENTIAL_CODES
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.retries import account_pause, outage_pause, throttle_delay
-from negin_sms.services.submission.compose import User
 
+from .accounts import User, account_state
 from .database import write_alias
 
 logger = logging.getLogger("negin_sms")
@@ -67,24 +67,13 @@ class Permit:
         return self.allowed and not self.state.failures
 
 
-def get_state(alias: str, using: str) -> AccountState:
-    """Return the row of an account, made when first asked for."""
-    return AccountState.objects.using(using).get_or_create(account=alias)[0]
-
-
-def heartbeat(alias: str, column: str, *, using: str) -> None:
-    """Note that a dispatcher or a poller is alive: ``dispatcher_seen_at`` or so."""
-    state = get_state(alias, using)
-    AccountState.objects.using(using).filter(pk=state.pk).update(**{column: DbNow()})
-
-
 def admit(account: conf.Account, claim: str, *, using: str) -> Permit:
     """Ask whether an account may claim; take its probe when the pause has run out.
 
     A probe that is taken has to be given back by ``note`` or ``release_probe``;
     a probe whose holder died is free again when a lease has passed.
     """
-    state = get_state(account.alias, using)
+    state = account_state(account.alias, using)
     if not state.is_paused:
         return Permit(state, allowed=True)
     free = Q(probe_until__isnull=True) | Q(probe_until__lte=DbNow())
@@ -113,30 +102,22 @@ def paused_error(state: AccountState) -> AccountPaused:
     )
 
 
-def note(
-    permit: Permit,
-    results: Iterable[tuple[Effect, GatewayError | None]],
-    *,
-    using: str,
-) -> None:
-    """Tell the breaker how exchanges ended, in their order.
+def note(permit: Permit, errors: Iterable[GatewayError | None], *, using: str) -> None:
+    """Tell the breaker how exchanges ended, in their order; None is a success.
 
     Costs no query while all is well: the permit says how the account stood.
     """
-    effects = list(results)
-    good = all(e in (Effect.SUCCESS, Effect.IGNORED) for e, _error in effects)
+    told = list(errors)
+    good = all(_effect(error) in (Effect.SUCCESS, Effect.IGNORED) for error in told)
     if permit.is_clean and good:
         return
     with transaction.atomic(using=using):
-        state = (
-            AccountState.objects.using(using)
-            .select_for_update()
-            .get(pk=permit.state.pk)
-        )
+        states = AccountState.objects.using(using).select_for_update()
+        state = states.get(pk=permit.state.pk)
         now = database_now(using)
         is_probe = bool(permit.probe) and state.probe == permit.probe
-        for effect, error in effects:
-            _apply(state, effect, error, now, is_probe=is_probe)
+        for error in told:
+            _apply(state, error, now, is_probe=is_probe)
         if is_probe:
             state.probe, state.probe_until = "", None
         state.save(using=using)
@@ -158,18 +139,29 @@ def pause_account(
     conf.get_account(alias)
     if not reason.strip():
         raise NeginSmsError("Say why the account is paused: reason must not be empty.")
+    end = None if until is None else _still_to_come(until, write_alias())
+    stop_account(alias, reason, by=by, until=end)
+    logger.warning("SMS account %r was paused by hand", alias)
+
+
+def stop_account(
+    alias: str,
+    reason: str,
+    *,
+    by: User | None = None,
+    until: datetime | None = None,
+) -> None:
+    """Pause an account as a person does: no probe ends it."""
     using = write_alias()
-    end = None if until is None else _still_to_come(until, using)
-    get_state(alias, using)
+    account_state(alias, using)
     AccountState.objects.using(using).filter(account=alias).update(
         paused_at=DbNow(),
-        paused_until=end,
+        paused_until=until,
         reason=reason[:500],
         paused_by_id=getattr(by, "pk", None),
         probe="",
         probe_until=None,
     )
-    logger.warning("SMS account %r was paused by hand", alias)
 
 
 def _still_to_come(until: datetime | str, using: str) -> datetime:
@@ -185,7 +177,7 @@ def resume_account(alias: str, *, by: User | None = None) -> None:
     """End an account's pause, whoever or whatever paused it."""
     conf.get_account(alias)
     using = write_alias()
-    get_state(alias, using)
+    account_state(alias, using)
     AccountState.objects.using(using).filter(account=alias).update(
         **_CLEAR, failures=0, pauses=0, poll_after=None, poll_failures=0, poll_error=""
     )
@@ -203,13 +195,9 @@ _CLEAR: dict[str, object] = {
 
 
 def _apply(
-    state: AccountState,
-    effect: Effect,
-    error: GatewayError | None,
-    now: datetime,
-    *,
-    is_probe: bool,
+    state: AccountState, error: GatewayError | None, now: datetime, *, is_probe: bool
 ) -> None:
+    effect = _effect(error)
     # Those still in flight when a pause began do not make it longer.
     fresh = is_probe or not state.is_paused
     level = state.pauses if fresh else max(state.pauses - 1, 0)
@@ -229,6 +217,10 @@ def _apply(
         if fresh and (at_once or state.failures >= FAILURES_IN_A_ROW):
             _pause(state, error, now, outage_pause(level))
             state.failures, state.pauses = 0, level + 1
+
+
+def _effect(error: GatewayError | None) -> Effect:
+    return Effect.SUCCESS if error is None else error.effect
 
 
 def _pause(

@@ -12,13 +12,27 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from django.db import OperationalError, connections, router, transaction
+from django.db import (
+    Error,
+    InterfaceError,
+    OperationalError,
+    connections,
+    router,
+    transaction,
+)
 
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 
 T = TypeVar("T")
 
+_LONGEST_WAIT = 2.0  # between two tries to reconnect
+# What a database says that is away, or takes no writes for a while, in whatever class
+# Django wraps it: SQLSTATE classes of PostgreSQL (invalid transaction state such as
+# read-only or an idle timeout, shut down, system error, no resources) …
+_AWAY_CLASSES = ("25", "53", "57", "58")
+# … and numbers of MariaDB and MySQL (read-only, gone away, shutting down).
+_AWAY_NUMBERS = frozenset({1290, 1792, 1836, 2006, 2013, 3100})
 _DEADLOCK_TRIES = 10
 _DEADLOCKS = ("40P01", 1213)  # PostgreSQL; MariaDB and MySQL
 
@@ -111,6 +125,40 @@ def retry_deadlocks(action: Callable[[], T], *, using: str) -> T:
 
 
 def _is_deadlock(error: OperationalError) -> bool:
-    cause = error.__cause__
-    code = getattr(cause, "sqlstate", None) or (error.args or (None,))[0]
-    return code in _DEADLOCKS
+    return (_sqlstate(error) or _number(error)) in _DEADLOCKS
+
+
+def retry_on_disconnect(action: Callable[[], T], *, using: str, seconds: float) -> T:
+    """Do database work, on a new connection when the old one or the server is gone.
+
+    Inside a transaction (a test case's) the first failure is final.
+    """
+    give_up_at = time.monotonic() + seconds
+    wait = 0.05
+    while True:
+        try:
+            return action()
+        except Error as error:
+            connection = connections[using]
+            is_late = time.monotonic() + wait > give_up_at
+            if connection.in_atomic_block or is_late or not is_away(error):
+                raise
+            # The dead connection would fail every further try.
+            connection.close()
+        time.sleep(wait)
+        wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def is_away(error: Error) -> bool:
+    """Return whether the database cannot be used now, rather than the statement."""
+    if isinstance(error, OperationalError | InterfaceError):
+        return True
+    return _sqlstate(error)[:2] in _AWAY_CLASSES or _number(error) in _AWAY_NUMBERS
+
+
+def _sqlstate(error: Error) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
+
+
+def _number(error: Error) -> object:
+    return (error.args or (None,))[0]

@@ -21,15 +21,17 @@ class ActionReport:
 class DispatchReport:
     """One run of the dispatcher: messages by how their sending ended.
 
-    ``not_sent`` counts attempts after which the message went back to the queue;
-    ``paused`` maps the accounts that are paused now to the reason; ``alerts`` are what
-    this run was the first to tell.
+    ``not_sent`` counts attempts after which the message went back to the queue,
+    ``put_off`` and ``cancelled`` what the gate did not let go, ``expired_claims`` those
+    of crashed workers; ``paused`` maps the accounts that are paused now to the reason;
+    ``alerts`` are what this run was the first to tell.
     """
 
     accepted: int = 0
     rejected: int = 0
     uncertain: int = 0
     not_sent: int = 0
+    put_off: int = 0
     cancelled: int = 0
     expired: int = 0
     expired_claims: int = 0

@@ -109,7 +109,8 @@ class TestPages:
         state = AccountState.objects.create(account="default")
         url = f"/admin/negin_sms/accountstate/{state.pk}/pause/"
         over = timezone.localtime(timezone.now() - timedelta(minutes=5))
-        wish = {"wanted": "pause", "reason": "تعمیر", "until": f"{over:%Y-%m-%d %H:%M}"}
+        until = f"{over:%Y-%m-%d %H:%M}"
+        wish = {"wanted": "pause", "reason": "تعمیر", "until": until}
         assert "errorlist" in admin_client.post(url, wish).content.decode()
         assert AccountState.objects.get().paused_at is None
 

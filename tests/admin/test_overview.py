@@ -99,7 +99,7 @@ class TestResend:
         words = told(confirm(admin_client, question))
         assert "2 messages were queued again" in words
         assert f"Not sent again (1 message: {doubtful[0].pk}): It was sent" in words
-        assert f"Not sent again (1 message: {sent.pk}): Only uncertain" in words
+        assert f"Not sent again (1 message: {sent.pk}): It may arrive yet" in words
         assert Message.objects.filter(resend_of__isnull=False).count() == 3
 
     def test_button_is_gone_once_it_was_pressed(self, admin_client):
@@ -192,8 +192,9 @@ class TestButtons:
             ("accepted", {"refresh"}),
             ("rejected", {"resend"}),
             ("uncertain", {"resolve", "resend"}),
-            ("cancelled", set()),
-            ("expired", set()),
+            ("held", {"send", "cancel"}),
+            ("cancelled", {"resend"}),
+            ("expired", {"resend"}),
         ],
     )
     def test_fit_the_status_and_stand_there_once(self, admin_client, status, expected):
@@ -393,7 +394,7 @@ class TestIndex:
         html = page(admin_client, INDEX)
         assert "1 message is held" in html
         assert "hold_sms_queue --release" in html
-        link = f"{LIST}?held=1"
+        link = f"{LIST}?status__exact=held"
         assert f'href="{link}"' in html
         shown = admin_client.get(link).context["cl"].result_list
         assert [row.pk for row in shown] == [held.pk]

@@ -20,9 +20,9 @@ from django.views.debug import ExceptionReporter
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.services.error_reports import hide_values
 from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients import read_sheet
 from tests.admin.test_messages import LIST, WISH, make

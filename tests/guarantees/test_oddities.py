@@ -20,7 +20,8 @@ from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
 from negin_sms.services.delivery.states import PollTarget, set_aside, write_states
-from negin_sms.services.dispatch.exchange import SendResult, exchange, make_job
+from negin_sms.services.dispatch.exchange import exchange
+from negin_sms.services.outbox.jobs import SendResult, make_job
 from negin_sms.services.outbox.results import record
 from tests.factories import MessageFactory
 
@@ -184,7 +185,7 @@ def test_odd_answers_are_written_together(account):
     for status in (Status.ACCEPTED, Status.REJECTED, Status.UNCERTAIN, Status.QUEUED):
         assert Message.objects.filter(status=status).exists()
     admission = breaker.admit(account, "claim", using="default")
-    breaker.note(admission, [(e.effect, e.error) for e in endings], using="default")
+    breaker.note(admission, [e.error for e in endings], using="default")
     assert AccountState.objects.get().is_paused
 
 

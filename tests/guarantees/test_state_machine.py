@@ -46,8 +46,10 @@ from negin_sms.gateway import get_gateway, http_status, wire
 from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.services.delivery import states
-from negin_sms.services.dispatch.exchange import Job, SendResult, exchange, make_job
+from negin_sms.services.dispatch.exchange import exchange
 from negin_sms.services.outbox import claims, gate, results
+from negin_sms.services.outbox.engines import engine_for
+from negin_sms.services.outbox.jobs import SendJob, SendResult, make_job
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = [
@@ -59,7 +61,7 @@ USING = "default"
 OTHER_MOBILE = "+989120000000"  # the account "bulk" sends to MOBILE only
 
 # Design, section 2: what one step of a row may be.
-DRAFT, QUEUED, SENDING, ACCEPTED, REJECTED, UNCERTAIN, CANCELLED, EXPIRED = Status
+DRAFT, QUEUED, HELD, SENDING, ACCEPTED, REJECTED, UNCERTAIN, CANCELLED, EXPIRED = Status
 STEPS = {
     (DRAFT, QUEUED),
     (DRAFT, CANCELLED),
@@ -228,7 +230,7 @@ class Machine(RuleBasedStateMachine):
             model.objects.all().delete()
         script.__init__()  # type: ignore[misc]
         self.numbers = itertools.count(1)
-        self.jobs: list[Job] = []  # held by workers that hang, or are dead
+        self.jobs: list[SendJob] = []  # held by workers that hang, or are dead
         self.endings: list[SendResult] = []  # known to workers that hang, or are dead
         self.asked: list[states.PollTarget] = []  # held by a poller that hangs
         self.entered: dict[int, str] = {}  # gateway ids that a person has typed
@@ -314,9 +316,11 @@ class Machine(RuleBasedStateMachine):
         """It claims two, and posts or not; is taken for dead; is back, at last."""
         services.queue_many([self.wish(), self.wish()], account=alias)
         account, claim = conf.get_account(alias), claims.new_claim()
-        rows = claims.claim_due(account, claim, 2, lease=account.lease, using=USING)
+        rows = engine_for(USING).claim_due(
+            account, claim, 2, priorities=Priority.values, lease=account.lease
+        )
         now = time.monotonic()
-        for row in gate.withhold(rows, account, claim, USING)[0]:
+        for row in gate.let_out(rows, account, USING)[0]:
             job = make_job(row, account, claimed_at=now, lease=account.lease)
             self.jobs.append(job)
             if posts:
@@ -337,7 +341,7 @@ class Machine(RuleBasedStateMachine):
         if self.jobs:
             job = self.jobs.pop(index % len(self.jobs))
             if how == "gives back":
-                claims.release([job.pk], job.claim, USING)
+                claims.unclaim([job.pk], job.claim, USING)
                 return
             self.post(job, acts)
         if self.endings:
@@ -505,7 +509,7 @@ class Machine(RuleBasedStateMachine):
         rows = rows or list(Message.objects.order_by("pk"))
         return rows[index % len(rows)]
 
-    def post(self, job: Job, acts: list[str]) -> None:
+    def post(self, job: SendJob, acts: list[str]) -> None:
         script.acts = acts
         self.endings.append(exchange(get_gateway(job.account.alias), job))
 
@@ -513,7 +517,7 @@ class Machine(RuleBasedStateMachine):
         """Write results; evidence has to beat a claim that was taken for dead."""
         assert results.record(endings, using=USING) == 0
         heard = {e.job.pk for e in endings if e.status in (ACCEPTED, REJECTED)}
-        doubted = Message.objects.of(heard).filter(status__in=[SENDING, UNCERTAIN])
+        doubted = Message.objects.filter(pk__in=heard, status__in=[SENDING, UNCERTAIN])
         assert not doubted.filter(claim=endings[0].job.claim, resent_as=None).exists()
 
     def repair(self, ending: SendResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from datetime import datetime, timedelta
 
@@ -32,8 +33,18 @@ def admit(claim="c"):
 
 def tell(*effects, error=DOWN, admission=None):
     admission = admission or admit()
-    breaker.note(admission, [(effect, error) for effect in effects], using="default")
+    breaker.note(
+        admission, [_with(effect, error) for effect in effects], using="default"
+    )
     return AccountState.objects.get()
+
+
+def _with(effect, error):
+    if effect is Effect.SUCCESS:
+        return None
+    error = copy.copy(error)
+    error.effect = effect
+    return error
 
 
 def seconds_left(state):
@@ -186,4 +197,4 @@ def test_pause_is_an_alarm_in_the_log(caplog):
 def test_healthy_account_costs_one_query(django_assert_num_queries):
     admit()
     with django_assert_num_queries(1):
-        breaker.note(admit(), [(Effect.SUCCESS, None)] * 8, using="default")
+        breaker.note(admit(), [None] * 8, using="default")

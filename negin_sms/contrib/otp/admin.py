@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from negin_sms.error_reports import private_view
 from negin_sms.phones import mask_mobile
-from negin_sms.services.error_reports import private_view
 
 from .models import SMSDevice
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from django.core.management import BaseCommand
+
 from negin_sms import services
 
 from ._arguments import plain_errors
-from ._output import SmsCommand
 
 
-class Command(SmsCommand):
+class Command(BaseCommand):
     """Bind an account to the gateway of these settings."""
 
     help = (

@@ -30,9 +30,9 @@ from negin_sms.exceptions import (
 from negin_sms.gateway import get_gateway
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
-from negin_sms.services import breaker
+from negin_sms.services.accounts import account_state
+from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.outbox import claims
-from negin_sms.services.outbox.results import retry_on_disconnect
 from negin_sms.services.receivers import announce_settled, announce_states
 from negin_sms.services.reports import PollReport
 
@@ -74,7 +74,7 @@ class AccountPoller:
             self._workers, thread_name_prefix="negin-sms-poller"
         )
         self._name = claims.new_claim()
-        self._state = breaker.get_state(account.alias, using)
+        self._state = account_state(account.alias, using)
         self._chunks = ChunkQueue(batch_size or account.states_batch_size)
         self._in_flight: set[Future[PollResult]] = set()
         self._failed = self._is_closing = False

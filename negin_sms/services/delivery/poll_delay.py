@@ -36,7 +36,7 @@ def note_failure(state: AccountState, error: GatewayError, using: str) -> None:
         return
     if error.effect is Effect.PAUSES and error.code in CREDENTIAL_CODES:
         permit = breaker.Permit(state, allowed=not state.is_paused)
-        breaker.note(permit, [(error.effect, error)], using=using)
+        breaker.note(permit, [error], using=using)
         return
     with transaction.atomic(using=using):
         row = AccountState.objects.using(using).select_for_update().get(pk=state.pk)

@@ -7,7 +7,7 @@ from django.db.models import Q
 from negin_sms import conf
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, from_now
-from negin_sms.services import breaker
+from negin_sms.services.accounts import account_state
 
 
 def acquire(account: conf.Account, poller: str, using: str) -> bool:
@@ -16,7 +16,7 @@ def acquire(account: conf.Account, poller: str, using: str) -> bool:
     It lasts as long as a few requests may take, and is acquired again while they go
     on; whoever dies with it only makes the states late.
     """
-    state = breaker.get_state(account.alias, using)
+    state = account_state(account.alias, using)
     free = Q(poller="") | Q(poller=poller) | Q(poller_until__lte=DbNow())
     lasts = 2 * (account.deadline + account.result_retry)
     states = AccountState.objects.using(using).filter(free, pk=state.pk)

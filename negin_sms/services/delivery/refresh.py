@@ -18,10 +18,9 @@ from negin_sms import conf
 from negin_sms.choices import Flag, ReportSource, Status
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now
-from negin_sms.services import breaker
+from negin_sms.services.accounts import account_state, find_account
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.reports import PollReport
-from negin_sms.services.submission.compose import find_account
 
 from . import poll_delay
 from .account_poller import AccountPoller
@@ -104,7 +103,7 @@ def _why_not_asked(row: Any) -> str:
 def _why_not_now(account: conf.Account, messages: int, using: str) -> str:
     """Return why an account is not asked now; "" takes its place in the pace."""
     requests = -(-messages // account.states_batch_size)
-    state = breaker.get_state(account.alias, using)
+    state = account_state(account.alias, using)
     with transaction.atomic(using=using):
         row = AccountState.objects.using(using).select_for_update().get(pk=state.pk)
         now = database_now(using)

@@ -1,6 +1,6 @@
-"""From the outbox to the gateway: one coordinator, many HTTP workers.
+"""From the outbox to the gateway: one dispatcher, many HTTP workers.
 
-The coordinator is the calling thread and does all database work; the workers do
+The dispatcher is the calling thread and does all database work; the workers do
 HTTP and see no database. No transaction is open while a request is in flight. At
 most twice as many rows as there are workers are claimed at any moment, which is
 what a kill -9 can leave uncertain. Any number of dispatchers share one database.
@@ -9,8 +9,10 @@ what a kill -9 can leave uncertain. Any number of dispatchers share one database
 from __future__ import annotations
 
 import functools
+import logging
 import math
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -18,20 +20,26 @@ from typing import TypeVar
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.database import (
+    refuse_transaction,
+    retry_on_disconnect,
+    write_alias,
+)
 from negin_sms.services.gateway_binding import refuse_others
 from negin_sms.services.operations.maintenance import Maintenance
-from negin_sms.services.outbox.results import retry_on_disconnect
+from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.reports import DispatchReport
 
-from .exchange import SendResult
 from .producer import Producer
 from .worker_pool import ResultQueue
+
+logger = logging.getLogger("negin_sms")
 
 T = TypeVar("T")
 
 # Wake when half of the workers have finished, or after so many seconds.
 _PATIENCE = 0.1
+_GRACE = 5.0  # seconds that a worker may take beyond the deadline
 
 Progress = Callable[[int], object]
 
@@ -73,9 +81,19 @@ def dispatch_queue(
     return dispatcher.report()
 
 
-def send_rows(account: conf.Account, rows: MessageQuerySet) -> DispatchReport:
-    """Send these queued rows of an account now, due or not; no others."""
-    dispatcher = Dispatcher([account], only=rows)
+def send_rows(
+    account: conf.Account, rows: MessageQuerySet, *, most: int, may_wait: bool = True
+) -> DispatchReport:
+    """Send these queued rows of an account now, due or not; no others.
+
+    ``most`` is how many there are. Without ``may_wait`` what is over a cap is stopped.
+    """
+    dispatcher = Dispatcher(
+        [account],
+        only=rows,
+        workers=max(1, min(most, account.workers)),
+        may_wait=may_wait,
+    )
     dispatcher.run(limit=None, idle_for=None, stop=threading.Event())
     return dispatcher.report()
 
@@ -91,6 +109,7 @@ class Dispatcher:
         rate: float | None = None,
         lease: float | None = None,
         only: MessageQuerySet | None = None,
+        may_wait: bool = True,
         progress: Progress | None = None,
     ) -> None:
         self.using = write_alias()
@@ -104,6 +123,7 @@ class Dispatcher:
                 rate=rate,
                 lease=lease,
                 only=only,
+                may_wait=may_wait,
             )
             for account in accounts
         ]
@@ -112,6 +132,7 @@ class Dispatcher:
         self._maintains = only is None
         self._progress = progress or (lambda count: None)
         self._counts: Counter[str] = Counter()
+        self._failure: Exception | None = None
 
     def run(
         self, *, limit: int | None, idle_for: float | None, stop: threading.Event
@@ -123,14 +144,15 @@ class Dispatcher:
         )
         left = math.inf if limit is None else limit
         try:
-            while not stop.is_set():
+            while not stop.is_set() and self._failure is None:
                 self._persist(self._maintain)
-                left -= self._top_up(left)
+                claimed = self._claim_more(left)
+                left -= claimed
                 if self._in_flight():
                     self._collect()
-                elif left > 0 and any(
-                    producer.waits_for_rate for producer in self._producers
-                ):
+                elif claimed:
+                    continue  # the gate let none of these go; there may be more
+                elif left > 0 and any(p.waits_for_rate for p in self._producers):
                     stop.wait(_PATIENCE)
                 elif left > 0 and idle_for is not None:
                     stop.wait(idle_for)
@@ -138,47 +160,72 @@ class Dispatcher:
                     break
         finally:
             self._wind_up()
+        if self._failure is not None:
+            raise self._failure
 
     def report(self) -> DispatchReport:
         """Return the counts of the run."""
-        pauses = {
-            producer.account.alias: producer.pause for producer in self._producers
-        }
+        pauses = {each.account.alias: each.pause for each in self._producers}
+        counts = sum((each.turned_back for each in self._producers), self._counts)
         return DispatchReport(
             alerts=tuple(self._maintenance.alerts),
             paused={alias: why for alias, why in pauses.items() if why is not None},
-            **self._counts,
+            **counts,
         )
 
-    def _top_up(self, left: float) -> int:
+    def _claim_more(self, left: float) -> int:
         taken = 0
         for producer in self._producers:
             most = int(min(left - taken, 2 * producer.workers))
-            taken += self._persist(functools.partial(producer.top_up, most))
+            taken += self._persist(functools.partial(producer.claim_more, most))
         return taken
 
-    def _collect(self) -> None:
-        busy = min(
-            self._in_flight(), sum(producer.workers for producer in self._producers)
-        )
+    def _collect(self) -> bool:
+        """Write down the results that have come; return whether there were any."""
+        busy = min(self._in_flight(), sum(p.workers for p in self._producers))
         enough = max(1, busy // 2)
         results = self._results.collect(enough=enough, patience=_PATIENCE)
         for producer in self._producers:
-            mine = [e for e in results if e.job.account is producer.account]
-            self._counts["unwritten"] += producer.take(mine)
+            mine = [r for r in results if r.job.account is producer.account]
+            self._alone(functools.partial(self._take, producer, mine))
         for result in results:
             self._counts[_count_name(result)] += 1
         if results:
             self._progress(len(results))
+        return bool(results)
+
+    def _take(self, producer: Producer, results: Sequence[SendResult]) -> None:
+        self._counts["unwritten"] += producer.take(results)
 
     def _wind_up(self) -> None:
-        """Write down what is in flight; give back what no worker has begun."""
+        """Write down what is in flight; queue again what no worker has begun.
+
+        Every step stands alone: whatever one raises, the others are done.
+        """
         withdrawn = [producer.withdraw() for producer in self._producers]
-        while self._in_flight():
-            self._collect()
+        self._await_results()
         for producer, jobs in zip(self._producers, withdrawn, strict=True):
-            producer.close()
-            self._persist(functools.partial(producer.release, jobs))
+            self._alone(producer.close)
+            unclaim = functools.partial(producer.unclaim, jobs)
+            for step in (unclaim, producer.release_lost_claims):
+                self._alone(functools.partial(self._persist, step))
+
+    def _await_results(self) -> None:
+        """Collect what is in flight, for as long as an exchange can take."""
+        longest = max(producer.account.deadline for producer in self._producers)
+        give_up_at = time.monotonic() + longest + _GRACE
+        while self._in_flight() and time.monotonic() < give_up_at:
+            if self._collect():
+                give_up_at = time.monotonic() + longest + _GRACE
+
+    def _alone(self, step: Callable[[], object]) -> None:
+        """Do a step, and go on whatever it raises; the first failure ends the run."""
+        try:
+            step()
+        except Exception as error:
+            # Its text may hold a row's values, so only its kind is told.
+            logger.error("A step of the SMS dispatcher met %s", type(error).__name__)
+            self._failure = self._failure or error
 
     def _maintain(self) -> None:
         if self._maintains:
@@ -186,7 +233,7 @@ class Dispatcher:
 
     def _persist(self, action: Callable[[], T]) -> T:
         """Do database work in spite of a server that is away for a moment."""
-        seconds = max(producer.account.result_retry for producer in self._producers)
+        seconds = max(p.account.result_retry for p in self._producers)
         return retry_on_disconnect(action, using=self.using, seconds=seconds)
 
     def _in_flight(self) -> int:

@@ -1,102 +1,81 @@
-"""The part of a send that leaves the database thread: one job out, one result back.
+"""What a claimed message goes through, whoever claimed it: gate, exchange, record.
 
-Plain values in, plain values out; nothing here touches the database. Every way an
-exchange can end becomes one of four statuses, and an Effect on the account.
+``set_out`` and ``record`` work on the database and belong into its thread; the exchange
+between them touches none, so that worker threads and async code can do it elsewhere.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
-from negin_sms.choices import Status
 from negin_sms.exceptions import (
     AccountPaused,
     Effect,
     GatewayError,
     InvalidMessage,
-    NotSent,
     OutcomeUnknown,
     Rejected,
 )
 from negin_sms.gateway import Gateway
-from negin_sms.gateway.codes import Verdict, find_code
-from negin_sms.gateway.wire import SendReply, SendRequest
+from negin_sms.gateway.codes import Verdict as CodeVerdict
+from negin_sms.gateway.codes import find_code
+from negin_sms.gateway.wire import SendReply
 from negin_sms.models import Message
+from negin_sms.services import breaker
+from negin_sms.services.database import retry_on_disconnect
+from negin_sms.services.outbox import gate, results
+from negin_sms.services.outbox.gate_rules import Verdict
+from negin_sms.services.outbox.jobs import SendJob, SendResult, make_job
 
 logger = logging.getLogger("negin_sms")
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One claimed message as a worker gets it; ``start_by`` is monotonic time."""
+def set_out(
+    claimed: Sequence[Message],
+    account: conf.Account,
+    using: str,
+    *,
+    claimed_at: float,
+    lease: float,
+    may_wait: bool = True,
+) -> tuple[list[SendJob], dict[int, Verdict]]:
+    """Lead claimed messages through the gate; return the jobs, and who did not pass.
 
-    pk: int
-    claim: str
-    attempts: int
-    account: conf.Account
-    request: SendRequest
-    start_by: float
-
-
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """How the exchange of one job ended: a reply, or the error that says why not."""
-
-    job: Job
-    reply: SendReply | None = None
-    error: GatewayError | None = None
-    seconds: float = 0.0
-
-    @property
-    def status(self) -> Status:
-        """Return where the message stands now."""
-        if self.error is None:
-            return Status.ACCEPTED
-        if isinstance(self.error, NotSent):
-            return Status.QUEUED
-        if isinstance(self.error, Rejected):
-            return Status.REJECTED
-        return Status.UNCERTAIN
-
-    @property
-    def effect(self) -> Effect:
-        """Return what this means for the account."""
-        return Effect.SUCCESS if self.error is None else self.error.effect
-
-
-@sensitive_variables()
-def make_job(
-    message: Message, account: conf.Account, *, claimed_at: float, lease: float
-) -> Job:
-    """Return the job of a claimed message.
-
-    Past half of its lease a message is not sent any more: somebody else may take
-    the claim for dead by the time the answer comes.
+    ``claimed_at`` is monotonic time, ``lease`` in seconds.
     """
-    return Job(
-        pk=message.pk,
-        claim=message.claim,
-        attempts=message.attempts,
-        account=account,
-        request=SendRequest(
-            mobile=message.mobile,
-            text=message.text,
-            scenario=message.scenario,
-            line=message.line,
-            line2=message.line2,
-            template=message.template,
-        ),
-        start_by=claimed_at + lease / 2,
-    )
+    kept, verdicts = gate.let_out(claimed, account, using, may_wait=may_wait)
+    jobs = [
+        make_job(message, account, claimed_at=claimed_at, lease=lease)
+        for message in kept
+    ]
+    return jobs, verdicts
 
 
-def exchange(gateway: Gateway, job: Job) -> SendResult:
+def record(
+    ended: Sequence[SendResult], permit: breaker.Permit | None, *, using: str
+) -> int:
+    """Write results down and tell the breaker; return how many were not written."""
+    unwritten = results.record(ended, using=using)
+    if permit is None:
+        return unwritten
+    # A request from before the pause is not the probe.
+    probes = [each.error for each in ended if each.job.claim == permit.probe]
+    others = [each.error for each in ended if each.job.claim != permit.probe]
+    for told, errors in ((permit.without_probe(), others), (permit, probes)):
+        if errors:
+            note = functools.partial(breaker.note, told, errors, using=using)
+            patience = ended[0].job.account.result_retry
+            retry_on_disconnect(note, using=using, seconds=patience)
+    return unwritten
+
+
+def exchange(gateway: Gateway, job: SendJob) -> SendResult:
     """Ask the gateway to send one message; never raise."""
     started = time.monotonic()
     reply, error = _send(gateway, job)
@@ -108,7 +87,9 @@ def exchange(gateway: Gateway, job: Job) -> SendResult:
     return SendResult(job, reply, error, time.monotonic() - started)
 
 
-def _send(gateway: Gateway, job: Job) -> tuple[SendReply | None, GatewayError | None]:
+def _send(
+    gateway: Gateway, job: SendJob
+) -> tuple[SendReply | None, GatewayError | None]:
     try:
         return gateway.send(job.request, start_by=job.start_by), None
     except GatewayError as error:
@@ -125,9 +106,9 @@ def _send(gateway: Gateway, job: Job) -> tuple[SendReply | None, GatewayError | 
         return None, OutcomeUnknown(reason, detail=kind)
 
 
-def _blames_own_line(error: Rejected, job: Job) -> bool:
+def _blames_own_line(error: Rejected, job: SendJob) -> bool:
     known = find_code(error.code) if error.code is not None else None
-    if known is None or known.verdict is not Verdict.LINE or not job.request.line:
+    if known is None or known.verdict is not CodeVerdict.LINE or not job.request.line:
         return False
     return job.request.line == job.account.line and job.request.line2 in (
         "",

@@ -1,12 +1,11 @@
-"""One account's share of a dispatcher: its pool, its pace, its permit."""
+"""One account's share of a dispatcher: its workers, its pace, its permit."""
 
 from __future__ import annotations
 
 import functools
 import time
+from collections import Counter
 from collections.abc import Sequence
-
-from django.db import InterfaceError, OperationalError
 
 from negin_sms import conf
 from negin_sms.choices import Status
@@ -14,20 +13,25 @@ from negin_sms.gateway import get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
-from negin_sms.services.outbox import claims, gate, statements
-from negin_sms.services.outbox.results import record, retry_on_disconnect
+from negin_sms.services.outbox import claims, gate, gate_rules
+from negin_sms.services.outbox.engines import engine_for
+from negin_sms.services.outbox.jobs import SendJob, SendResult
 
-from .exchange import Job, SendResult, exchange, make_job
+from .exchange import exchange, record, set_out
 from .worker_pool import ResultQueue, WorkerPool
 
-# Workers finish in bursts, and would wait for the coordinator without a row in hand
+# Workers finish in bursts, and would wait for the dispatcher without a row in hand
 # for each. With answers slower than this that wait does not show (it was a tenth of
 # the time at 50 ms), and a few rows leave less behind after a kill.
 _QUICK = 0.25
 
 
 class Producer:
-    """What the coordinator keeps of one account while it runs."""
+    """What the dispatcher keeps of one account while it runs.
+
+    ``only`` are the rows to send, whether due or not, instead of all that is due.
+    ``turned_back`` counts what the gate did not let go: "cancelled" and "put_off".
+    """
 
     def __init__(
         self,
@@ -39,25 +43,29 @@ class Producer:
         rate: float | None = None,
         lease: float | None = None,
         only: MessageQuerySet | None = None,
+        may_wait: bool = True,
     ) -> None:
         self.account = account
         self.using = using
         self.workers = workers or account.workers
         self.lease = lease or account.lease
         conf.refuse_short_lease(account, self.lease)
-        gate.refuse_unreadable_only_to(account)
-        self.in_flight: dict[int, Job] = {}
+        gate_rules.refuse_unreadable_only_to(account)
+        self.in_flight: dict[int, SendJob] = {}
         self.waits_for_rate = False
+        self.turned_back: Counter[str] = Counter()
+        self._engine = engine_for(using)
         self._rate = rate or account.rate
         self._only = only
+        self._may_wait = may_wait
         self._tried: set[int] = set()
-        self._lost: list[str] = []
+        self._lost_claims: list[str] = []
         self._width = self.workers
         self._seconds = 0.0
         self._tokens, self._filled_at = 1.0, time.monotonic()
-        self._gateway = get_gateway(account.alias)
-        self._pool: WorkerPool[Job, SendResult] = WorkerPool(
-            self.workers, lambda job: exchange(self._gateway, job), results
+        gateway = get_gateway(account.alias)
+        self._pool: WorkerPool[SendJob, SendResult] = WorkerPool(
+            self.workers, functools.partial(exchange, gateway), results
         )
         self._permit: breaker.Permit | None = None
 
@@ -68,51 +76,64 @@ class Producer:
             return None
         return self._permit.state.reason
 
-    def top_up(self, most: int) -> int:
-        """Claim what there is room for and hand it to the pool; return how many."""
-        self._release_lost()
-        room = min(self._room(), most, self._allowance())
-        self.waits_for_rate = self._allowance() < 1
-        if self._probe_is_out():
+    def claim_more(self, most: int) -> int:
+        """Claim what there is room for and hand it to the workers; return how many."""
+        self.release_lost_claims()
+        allowance = self._allowance()
+        self.waits_for_rate = allowance < 1
+        room = min(self._room(), most, allowance)
+        if self._probe_is_out() or not self.account.dispatch:
             return 0
-        if room < self._worth_a_look(most) or not self.account.dispatch:
+        if room < self._worth_a_look(most):
             return 0
+        room = gate.room(self.account, room, self.using)
+        if room < 1:
+            return 0
+        # Before the claim: what is claimed has a thread that will send it.
+        self._pool.start(room + len(self.in_flight))
+        self.workers = self._pool.size
+        self._width = min(self._width, self.workers)
         claim = claims.new_claim()
         try:
             return self._take_on(claim, room)
-        except (OperationalError, InterfaceError):
+        except BaseException:
             # The claim may have been committed all the same; nothing of it was
             # begun, so it goes back as soon as the database answers again.
-            self._lost.append(claim)
+            self._lost_claims.append(claim)
             raise
 
     def take(self, results: Sequence[SendResult]) -> int:
-        """Write this producer's results down; return how many could not be written."""
+        """Write this account's results down; return how many could not be written."""
         for result in results:
             self.in_flight.pop(result.job.pk, None)
             self._seconds = 0.8 * self._seconds + 0.2 * result.seconds
-        unwritten = record(results, using=self.using)
-        self._note(results)
         if any(result.error is None for result in results):
             self._width = min(2 * self._width, self.workers)
-        return unwritten
+        return record(results, self._permit, using=self.using) if results else 0
 
-    def withdraw(self) -> list[Job]:
+    def withdraw(self) -> list[SendJob]:
         """Take back the jobs that no worker has begun."""
         jobs = self._pool.withdraw()
         for job in jobs:
             self.in_flight.pop(job.pk, None)
         return jobs
 
-    def release(self, jobs: Sequence[Job]) -> None:
+    def unclaim(self, jobs: Sequence[SendJob]) -> None:
         """Queue the messages of withdrawn jobs again."""
         for claim in {job.claim for job in jobs}:
             keys = [job.pk for job in jobs if job.claim == claim]
-            claims.release(keys, claim, self.using)
+            claims.unclaim(keys, claim, self.using)
             breaker.release_probe(claim, using=self.using)
 
+    def release_lost_claims(self) -> None:
+        """Queue the messages again of claims that ended in an error."""
+        while self._lost_claims:
+            claims.unclaim_all(self._lost_claims[-1], self.using)
+            breaker.release_probe(self._lost_claims[-1], using=self.using)
+            self._lost_claims.pop()
+
     def close(self) -> None:
-        """End the pool's threads."""
+        """End the worker threads."""
         self._pool.close()
 
     def _take_on(self, claim: str, room: int) -> int:
@@ -120,19 +141,25 @@ class Producer:
         messages = self._claim_if_healthy(claim, room)
         if not messages:
             claimed_at = time.monotonic()
-            messages = self._claim_if_admitted(claim, room)
+            messages = self._claim_if_permitted(claim, room)
         if not messages:
             return 0
-        kept, _held = gate.withhold(messages, self.account, claim, self.using)
-        if not kept:
+        jobs, verdicts = set_out(
+            messages,
+            self.account,
+            self.using,
+            claimed_at=claimed_at,
+            lease=self.lease,
+            may_wait=self._may_wait,
+        )
+        for verdict in verdicts.values():
+            self.turned_back["cancelled" if verdict.stops else "put_off"] += 1
+        if not jobs:
             breaker.release_probe(claim, using=self.using)
-        for message in kept:
-            job = make_job(
-                message, self.account, claimed_at=claimed_at, lease=self.lease
-            )
+        for job in jobs:
             self.in_flight[job.pk] = job
             self._pool.submit(job)
-        self._spend(len(kept))
+        self._spend(len(jobs))
         return len(messages)
 
     def _claim_if_healthy(self, claim: str, room: int) -> list[Message]:
@@ -141,66 +168,51 @@ class Producer:
         Only while nothing was wrong with it when this run last looked.
         """
         known = self._permit is not None and self._permit.is_clean
-        if not known or self._only is not None or not statements.are_known(self.using):
+        if not known or self._only is not None or not self._engine.asks_health:
             return []
-        return claims.claim_due(
-            self.account,
-            claim,
-            room,
-            lease=self.lease,
-            using=self.using,
-            if_healthy=True,
-        )
+        return self._claim_due(claim, room, if_healthy=True)
 
-    def _claim_if_admitted(self, claim: str, room: int) -> list[Message]:
+    def _claim_if_permitted(self, claim: str, room: int) -> list[Message]:
         permit = breaker.admit(self.account, claim, using=self.using)
         self._adapt(permit)
         if permit.refused:
             return []
-        messages = self._claim(claim, 1 if permit.probe else room)
+        room = 1 if permit.probe else room
+        if self._only is None:
+            messages = self._claim_due(claim, room)
+        else:
+            messages = self._claim_only(claim, room)
         if not messages:
             breaker.release_probe(permit.probe, using=self.using)
+        return messages
+
+    def _claim_due(
+        self, claim: str, room: int, *, if_healthy: bool = False
+    ) -> list[Message]:
+        return self._engine.claim_due(
+            self.account,
+            claim,
+            room,
+            priorities=gate.open_priorities(self.account, self.using),
+            lease=self.lease,
+            if_healthy=if_healthy,
+        )
+
+    def _claim_only(self, claim: str, room: int) -> list[Message]:
+        # Each once: what was not sent is queued again at once, and not due.
+        assert self._only is not None  # noqa: S101 - for the type checker
+        rows = self._only.filter(status=Status.QUEUED, expires_at__gt=DbNow())
+        rows = rows.exclude(pk__in=self._tried).in_queue_order()
+        messages = self._engine.claim_rows(
+            rows, claim, room, account=self.account, lease=self.lease
+        )
+        self._tried.update(message.pk for message in messages)
         return messages
 
     def _probe_is_out(self) -> bool:
         """Return whether all waits for the answer to a probe."""
         probe = self._permit.probe if self._permit is not None else ""
         return bool(probe) and any(j.claim == probe for j in self.in_flight.values())
-
-    def _note(self, results: Sequence[SendResult]) -> None:
-        """Tell the breaker; a request from before the pause is not the probe."""
-        permit = self._permit
-        if permit is None:
-            return
-        probes = [e for e in results if permit.probe == e.job.claim]
-        others = [e for e in results if permit.probe != e.job.claim]
-        for told, some in ((permit.without_probe(), others), (permit, probes)):
-            if some:
-                effects = [(e.effect, e.error) for e in some]
-                note = functools.partial(breaker.note, told, effects, using=self.using)
-                retry_on_disconnect(
-                    note, using=self.using, seconds=self.account.result_retry
-                )
-
-    def _release_lost(self) -> None:
-        while self._lost:
-            claims.release_all(self._lost[-1], self.using)
-            breaker.release_probe(self._lost[-1], using=self.using)
-            self._lost.pop()
-
-    def _claim(self, claim: str, room: int) -> list[Message]:
-        if self._only is not None:
-            # Each once: what was not sent is queued again at once, and not due.
-            rows = self._only.filter(status=Status.QUEUED, expires_at__gt=DbNow())
-            rows = rows.exclude(pk__in=self._tried).in_queue_order()
-            messages = claims.claim_rows(
-                rows, claim, room, lease=self.lease, using=self.using
-            )
-            self._tried.update(message.pk for message in messages)
-            return messages
-        return claims.claim_due(
-            self.account, claim, room, lease=self.lease, using=self.using
-        )
 
     def _adapt(self, permit: breaker.Permit) -> None:
         """Grow slowly again after a pause: 1, 2, 4 … requests in flight."""
@@ -216,7 +228,7 @@ class Producer:
     def _spare(self) -> int:
         """Return how many rows to have in hand beyond those in flight."""
         if self._width < self.workers:
-            return 0  # the pool has threads enough to send those too
+            return 0  # there are threads enough to send those too
         return self._width if self._seconds < _QUICK else self._width // 4
 
     def _worth_a_look(self, most: int) -> int:

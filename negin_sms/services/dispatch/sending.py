@@ -1,111 +1,287 @@
-"""Send now: prepare, exchange, record, with the row durable before the request."""
+"""Send now: prepare, exchange, record, with the row durable before the request.
+
+``prepare`` commits the row as ``sending`` and leaves a job; ``finish`` does the
+exchange and writes its result; ``conclude`` tells the caller. Between them the async
+twin changes threads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Unpack
+import functools
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, get_args
 
+from django.db import Error
 from django.utils.translation import gettext as _
 
-from negin_sms.choices import Status
-from negin_sms.exceptions import InvalidMessage
+from negin_sms import conf
+from negin_sms.choices import Priority, Scenario, Status
+from negin_sms.dates import moment_words
+from negin_sms.error_reports import private
+from negin_sms.exceptions import (
+    Effect,
+    GatewayError,
+    InvalidMessage,
+    NeginSmsError,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+    Vetoed,
+)
+from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.models import Message
-from negin_sms.querysets import MessageQuerySet
-from negin_sms.services.database import refuse_transaction, write_alias
-from negin_sms.services.error_reports import private
-from negin_sms.services.reports import ActionReport
-from negin_sms.services.submission.compose import find_account
-from negin_sms.services.submission.queueing import queue_drafts
-from negin_sms.services.submission.text_templates import SendFields
+from negin_sms.querysets import database_now
+from negin_sms.services import breaker
+from negin_sms.services.accounts import User
+from negin_sms.services.database import (
+    after_commit,
+    committed,
+    in_transaction,
+    retry_deadlocks,
+    write_alias,
+)
+from negin_sms.services.outbox import gate_rules, transitions
+from negin_sms.services.outbox.claims import new_claim
+from negin_sms.services.outbox.jobs import SendJob
+from negin_sms.services.outbox.waiting import give_up
+from negin_sms.services.submission.compose import compose
+from negin_sms.services.submission.idempotency import save_once
+from negin_sms.services.submission.keywords import checks_keywords
+from negin_sms.services.submission.text_templates import Templates
+from negin_sms.services.submission.wakers import wake
 
-from .attempts import OnNotSent, conclude, prepare, record_result
 from .dispatcher import send_rows
+from .exchange import exchange, record, set_out
+
+logger = logging.getLogger("negin_sms")
+
+OnNotSent = Literal["queue", "cancel"]
 
 
+@checks_keywords
 @private
 def send_sms(
     mobile: object,
     text: str = "",
     *,
+    template_name: str | None = None,
+    context: Mapping[str, object] | None = None,
+    language: str | None = None,
+    scenario: str = Scenario.SINGLE,
+    line: str | None = None,
+    line2: str | None = None,
+    template: int | str | None = None,
+    account: str = conf.DEFAULT_ALIAS,
+    idempotency_key: str | None = None,
+    expires_in: float | timedelta | None = None,
+    expires_at: datetime | None = None,
+    sensitive: bool = False,
+    priority: int = Priority.NORMAL,
+    source: str = "",
+    group: str = "",
+    created_by: User | None = None,
     fail_silently: bool = False,
     on_not_sent: OnNotSent = "queue",
-    **fields: Unpack[SendFields],
 ) -> Message:
-    """Send one message now and return its row.
+    """Send one message now and return its row; for the keywords see ``queue_sms``.
 
-    Outside a transaction the row is committed as ``sending``, the gateway is
-    asked, the result is written. Inside one the row is queued, and sent by this
-    process once the transaction is durable; its result is on the row then. In place
-    of ``text`` give ``template_name``, the name of an SmsTemplate, with ``context``
-    for its placeholders.
+    Outside a transaction the row is committed as ``sending``, the gateway is asked, the
+    result is written. Inside one the row is queued, and sent by this process once the
+    transaction is durable; its result is on the row then.
 
-    Raise InvalidMessage, IdempotencyConflict or CapExceeded (no row was saved), or
-    an error whose ``message`` is the saved row: Vetoed (cancelled), Rejected,
-    OutcomeUnknown (may have been sent: look before you send again) or NotSent with
-    its kinds (still queued, and sent until it expires; with
-    ``on_not_sent="cancel"`` cancelled instead). ``fail_silently`` returns the row in
-    place of one of these.
+    Raise InvalidMessage or IdempotencyConflict (no row was saved), or an error whose
+    ``message`` is the saved row: Vetoed (cancelled), Rejected, OutcomeUnknown (may have
+    been sent: look before you send again) or NotSent with its kinds (still queued, and
+    sent until it expires; with ``on_not_sent="cancel"`` cancelled instead).
+    ``fail_silently`` returns the row in place of one of these. Called again with the
+    same ``idempotency_key``, it returns or raises what became of that row.
     """
-    attempt = prepare(mobile, text, on_not_sent, fields)
-    if attempt.exchange is not None:
-        record_result(attempt, attempt.exchange())
+    options = dict(locals())
+    del options["fail_silently"]
+    attempt = prepare(**options)
+    if attempt.job is not None:
+        finish(attempt)
     return conclude(attempt, fail_silently)
 
 
+@dataclass(slots=True)
+class Attempt:
+    """A message on its way out; it has a ``job`` when it may leave now."""
+
+    message: Message
+    using: str
+    on_not_sent: OnNotSent
+    gateway: Gateway | None = None
+    job: SendJob | None = field(default=None, repr=False)
+    permit: breaker.Permit | None = None
+    error: NeginSmsError | None = None
+
+
 @private
-def send_messages(messages: Iterable[Message]) -> ActionReport:
-    """Send these drafts and queued messages now, due or not, several at a time.
-
-    Messages of any other status are skipped: nothing is sent twice.
-    """
+def prepare(
+    mobile: object, text: str, *, on_not_sent: OnNotSent, **options: Any
+) -> Attempt:
+    """Save the message: claimed and ready to send, or queued where it has to wait."""
+    if on_not_sent not in get_args(OnNotSent):
+        reason = _("It is one of these values: %(known)s.")
+        known = ", ".join(get_args(OnNotSent))
+        raise InvalidMessage("on_not_sent", reason % {"known": known})
     using = write_alias()
-    refuse_transaction(using)
-    keys = [message.pk for message in messages]
-    rows = Message.objects.using(using).filter(pk__in=keys)
-    queue_drafts(rows, using)
-    ready = list(rows.filter(status=Status.QUEUED).values_list("pk", "account"))
-    held: dict[str, str] = {}
-    for alias in sorted({account for _pk, account in ready}):
-        held |= _send_account(alias, rows.filter(account=alias))
-    return _report(keys, {pk for pk, _account in ready}, held, using)
+    wish = Templates(using).render(text, options)
+    message = compose(mobile, now=database_now(using), **wish)
+    attempt = Attempt(message, using, on_not_sent)
+    account = conf.get_account(message.account)
+    if in_transaction(using):
+        _leave_to_commit(attempt, account)
+    elif account.dispatch:
+        _claim(attempt, account)
+    else:
+        _save(attempt)
+    return attempt
 
 
-def _send_account(alias: str, rows: MessageQuerySet) -> dict[str, str]:
-    """Send an account's rows; return why it sent nothing, by alias, if so."""
+def finish(attempt: Attempt) -> None:
+    """Ask the gateway, and write down how that ended; raises nothing of it."""
+    if attempt.job is None or attempt.gateway is None:
+        return
+    result = exchange(attempt.gateway, attempt.job)
+    attempt.error = result.error
+    transitions.copy_result(attempt.message, result)
     try:
-        account = find_account(alias)
-    except InvalidMessage as error:
-        # Of rows that are older than the settings; the others go out.
-        return {alias: str(error.reason)}
-    if not account.dispatch:
-        return {alias: _("DISPATCH is off in its settings.")}
-    return send_rows(account, rows).paused
+        if record([result], attempt.permit, using=attempt.using) == 0:
+            attempt.message.refresh_from_db(using=attempt.using)
+    except Error as error:
+        # The gateway has answered: the caller gets the row, whatever fails beside it.
+        kind = type(error).__name__
+        logger.error("SMS %s: the database failed with %s", attempt.message.pk, kind)
 
 
-def _report(
-    keys: list[int], ready: set[int], held: dict[str, str], using: str
-) -> ActionReport:
-    """Say of each message whether it went out just now, and why not."""
-    rows = Message.objects.using(using).in_bulk(keys)
-    done, skipped = 0, []
-    for key in keys:
-        row = rows.get(key)
-        if row is None:
-            skipped.append((key, _("There is no such message any more.")))
-        elif key in ready and row.status == Status.ACCEPTED:
-            done += 1
-        else:
-            skipped.append((key, _why_not(row, key in ready, held)))
-    return ActionReport(done, tuple(skipped))
+def conclude(attempt: Attempt, fail_silently: bool) -> Message:
+    """Return the row, or raise what the caller has to know."""
+    error = attempt.error
+    if error is None:
+        return attempt.message
+    if isinstance(error, NotSent):
+        _advise(error, attempt)
+    if isinstance(error, GatewayError | Vetoed):
+        error.message = attempt.message
+    if fail_silently:
+        return attempt.message
+    raise error
 
 
-def _why_not(row: Message, was_ready: bool, held: dict[str, str]) -> str:
-    status = {"status": row.get_status_display()}
-    if not was_ready:
-        return _("It is not waiting to be sent (%(status)s).") % status
-    if row.status == Status.QUEUED and row.account in held:
-        return _("The account “%(account)s” sends nothing now: %(reason)s") % {
-            "account": row.account,
-            "reason": held[row.account],
-        }
-    return row.detail or _("Not sent now (%(status)s).") % status
+def _claim(attempt: Attempt, account: conf.Account) -> None:
+    """Save the message as claimed, unless the account is paused."""
+    using = attempt.using
+    # Settings that cannot work have to show before the row is claimed.
+    attempt.gateway = get_gateway(account.alias)
+    gate_rules.refuse_unreadable_only_to(account)
+    claim = new_claim()
+    permit = attempt.permit = breaker.admit(account, claim, using=using)
+    if permit.refused:
+        if _save(attempt):
+            attempt.error = breaker.paused_error(permit.state)
+        return
+    try:
+        _set_out(attempt, account, claim)
+    finally:
+        # A conflict of keys, a veto: a probe that is kept would prolong the pause.
+        if attempt.job is None:
+            breaker.release_probe(permit.probe, using=using)
+
+
+def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
+    claimed_at = time.monotonic()
+    transitions.claim_unsaved(attempt.message, claim, account, account.lease)
+    if not retry_deadlocks(lambda: _save_durably(attempt), using=attempt.using):
+        return
+    jobs, verdicts = set_out(
+        [attempt.message],
+        account,
+        attempt.using,
+        claimed_at=claimed_at,
+        lease=account.lease,
+        may_wait=attempt.on_not_sent == "queue",
+    )
+    if jobs:
+        attempt.job = jobs[0]
+        return
+    verdict = verdicts[attempt.message.pk]
+    attempt.error = verdict.error
+    if verdict.error is None and not verdict.stops:
+        attempt.error = NotSent(verdict.reason, effect=Effect.IGNORED)
+    attempt.message.refresh_from_db(using=attempt.using)
+
+
+def _save_durably(attempt: Attempt) -> bool:
+    with committed(attempt.using):
+        return _save(attempt)
+
+
+def _save(attempt: Attempt) -> bool:
+    """Save the row; where its key is taken, tell what became of the owner."""
+    attempt.message, is_new = save_once(attempt.message, attempt.using)
+    if not is_new:
+        attempt.error = _told_before(attempt.message)
+    return is_new
+
+
+def _told_before(row: Message) -> NeginSmsError | None:
+    """Return what the call that made a row raised, or would raise now."""
+    said = row.detail or row.get_status_display()
+    if row.status == Status.REJECTED:
+        return Rejected(said, code=row.code)
+    if row.status == Status.UNCERTAIN:
+        return OutcomeUnknown(said, code=row.code)
+    if row.status in (Status.QUEUED, Status.HELD):
+        return NotSent(said, effect=Effect.IGNORED)
+    return None
+
+
+def _leave_to_commit(attempt: Attempt, account: conf.Account) -> None:
+    """Queue the message as part of the caller's work, to be sent after that."""
+    if not _save(attempt):
+        return
+    if account.waker:
+        wake(account.alias, attempt.using)
+    else:
+        after_commit(attempt.using, functools.partial(_send_queued, attempt))
+
+
+def _send_queued(attempt: Attempt) -> None:
+    """Claim and send a row that has just been committed; never raise."""
+    message, using = attempt.message, attempt.using
+    try:
+        account = conf.get_account(message.account)
+        if not account.dispatch:
+            return
+        may_wait = attempt.on_not_sent == "queue"
+        rows = Message.objects.using(using).filter(pk=message.pk)
+        send_rows(account, rows, most=1, may_wait=may_wait)
+        if not may_wait:
+            give_up(message, using)
+        message.refresh_from_db(using=using)
+    except Exception as error:
+        kind = type(error).__name__
+        logger.error("SMS %s was not sent after the commit: %s", message.pk, kind)
+
+
+def _advise(error: NotSent, attempt: Attempt) -> None:
+    """Put into the error's words what becomes of the row."""
+    message = attempt.message
+    if attempt.on_not_sent == "cancel":
+        give_up(message, attempt.using)
+    message.refresh_from_db(using=attempt.using)
+    if message.status == Status.CANCELLED:
+        advice = _("The message was cancelled and will not be sent.")
+    else:
+        advice = _(
+            "The message stays in the queue and will be sent until %(time)s: do not "
+            "send it again. send_messages([error.message]) tries now, "
+            "cancel([error.message]) gives up."
+        ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
+    error.reason = f"{error.reason} {advice}"

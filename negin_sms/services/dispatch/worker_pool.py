@@ -44,7 +44,7 @@ class WorkerPool(Generic[J, R]):
     """Some threads that do one kind of work.
 
     Results arrive in ``results`` in the order in which they are ready; several
-    pools may share that inbox. ``work`` must not raise.
+    pools may share that queue. ``work`` must not raise.
     """
 
     def __init__(
@@ -62,15 +62,29 @@ class WorkerPool(Generic[J, R]):
         self._name = name
         self._threads: list[threading.Thread] = []
 
+    def start(self, wanted: int) -> int:
+        """See to it that so many threads run, ``size`` at most; return how many do.
+
+        Call it before anything is claimed for them: a machine may have no more
+        threads to give. Fewer do the work then; raise RuntimeError where there is
+        none at all.
+        """
+        while len(self._threads) < min(wanted, self.size):
+            name = f"{self._name}-{len(self._threads)}"
+            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                if not self._threads:
+                    raise
+                self.size = len(self._threads)
+            else:
+                self._threads.append(thread)
+        return len(self._threads)
+
     def submit(self, job: J) -> None:
-        """Hand a job over; threads are started as they are needed."""
+        """Hand a job over to the threads that were started."""
         self._jobs.put(job)
-        if len(self._threads) < self.size:
-            thread = threading.Thread(
-                target=self._run, name=f"{self._name}-{len(self._threads)}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
 
     def withdraw(self) -> list[J]:
         """Take back the jobs that no thread has begun."""

@@ -3,49 +3,77 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, overload
 
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.choices import Status
+from negin_sms.choices import State, Status
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.gateway.codes import LARGEST_SUSPECT_ID
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
+from negin_sms.services.accounts import User
 from negin_sms.services.database import write_alias
-from negin_sms.services.error_reports import private
+from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.statistics.daily_counts import invalidate_days
-from negin_sms.services.submission.compose import User, find_account
-from negin_sms.services.submission.queueing import wake
+from negin_sms.services.submission.compose import compose
+from negin_sms.services.submission.keywords import checks_keywords
+from negin_sms.services.submission.wakers import wake
 
 logger = logging.getLogger("negin_sms")
 
-_RESENDABLE = (Status.UNCERTAIN, Status.REJECTED)
+_NOT_SENT = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
+_NOT_DELIVERED = (State.UNDELIVERED, State.REFUSED)
 
 
+def may_resend(message: Message) -> bool:
+    """Return whether a message can be sent again: it is over and did not arrive."""
+    is_over = message.status in (*_NOT_SENT, Status.UNCERTAIN) or (
+        message.status == Status.ACCEPTED and message.state in _NOT_DELIVERED
+    )
+    return is_over and message.redacted_at is None
+
+
+def may_have_arrived(message: Message) -> bool:
+    """Return whether who sends a message again should be warned."""
+    return message.status not in _NOT_SENT
+
+
+@checks_keywords
 @private
-def resend(messages: Iterable[Message], *, by: User | None) -> ActionReport:
-    """Queue a new message for each of these that is uncertain or rejected.
+def resend(
+    messages: Iterable[Message],
+    *,
+    by: User | None,
+    scenario: str | None = None,
+    line: str | None = None,
+    line2: str | None = None,
+    template: int | str | None = None,
+) -> ActionReport:
+    """Queue a new message for each of these that is over and did not arrive.
 
-    The new row points at the old one (``resend_of``); there is one at the most,
-    however often and from however many places this is called. It may arrive
-    twice when the old one was uncertain: that is the caller's decision. A message
-    whose text was blanked is skipped.
+    That is what was rejected, cancelled, expired or not delivered, and what is
+    uncertain, which may arrive twice: that is the caller's decision. The new row
+    points at the old one (``resend_of``); there is one at the most, however often and
+    from however many places this is called. It goes the old one's way, unless another
+    ``scenario``, ``line`` or ``template`` is given. A message whose text was redacted
+    is skipped.
     """
     using = write_alias()
+    way = {"scenario": scenario, "line": line, "line2": line2, "template": template}
     done, skipped = 0, []
     for message in messages:
-        reason = _resend_one(message.pk, by, using)
+        reason = _resend_one(message.pk, by, way, using)
         if reason:
             skipped.append((message.pk, reason))
         else:
@@ -130,19 +158,15 @@ def _resolve_one(
     """
     refuse_unfit_decision(status, why, gateway_id)
     using = write_alias()
-    fields: dict[str, Any] = {
-        "status": status,
-        "detail": clean(why),
-        "finished_at": Coalesce("finished_at", DbNow()),
-        "claimed_until": None,
-    }
+    found: dict[str, Any] = {}
     if gateway_id:
         account = conf.get_account(message.account)
         first_age = next_poll_age(0, account.poll_schedule)
-        fields |= {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
+        found = {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
     settled: list[int] = []
     with transaction.atomic(using=using):
-        changed = _undecided(message.pk, claim, using).update(**fields)
+        undecided = _undecided(message.pk, claim, using)
+        changed = transitions.resolve(undecided, status, clean(why), **found)
         if changed and gateway_id:
             settled = flag_shared_ids(message.account, [gateway_id], using=using)
         if changed and not gateway_id and status == Status.ACCEPTED:
@@ -172,28 +196,27 @@ def _undecided(pk: int, claim: str, using: str) -> MessageQuerySet:
         return rows.filter(pk=pk, status=Status.UNCERTAIN)
     # Locked, so that no resend comes between the look and the step.
     rows.select_for_update().filter(pk=pk).first()
-    if rows.filter(resend_of=pk).exists():
+    if rows.resends_of([pk]).exists():
         return rows.none()
     undecided = (Status.UNCERTAIN, Status.SENDING)
     return rows.filter(pk=pk, claim=claim, status__in=undecided)
 
 
-def _resend_one(pk: int, by: User | None, using: str) -> str:
+def _resend_one(pk: int, by: User | None, way: Mapping[str, Any], using: str) -> str:
     """Queue the copy of one message; return why not, or "" when it is done."""
     with transaction.atomic(using=using):
         old = Message.objects.using(using).select_for_update().filter(pk=pk).first()
         if old is None:
             return _("There is no such message any more.")
-        if old.status not in _RESENDABLE:
-            return _("Only uncertain and rejected messages can be sent again.")
         if old.redacted_at is not None:
-            return _("Its text was blanked; write a new message.")
-        if Message.objects.using(using).filter(resend_of=pk).exists():
+            return _("Its text was redacted; write a new message.")
+        if not may_resend(old):
+            return _("It may arrive yet, or has arrived: it is not sent again.")
+        if Message.objects.using(using).resends_of([pk]).exists():
             return _("It was sent again already.")
         try:
-            account = find_account(old.account)
             with transaction.atomic(using=using):
-                _copy(old, account, by, database_now(using)).save(using=using)
+                _copy(old, by, way, database_now(using)).save(using=using)
         except InvalidMessage as error:
             return str(error.reason)
         except IntegrityError:
@@ -202,23 +225,29 @@ def _resend_one(pk: int, by: User | None, using: str) -> str:
 
 
 def _copy(
-    old: Message, account: conf.Account, by: User | None, now: datetime
+    old: Message, by: User | None, way: Mapping[str, Any], now: datetime
 ) -> Message:
-    return Message(
+    old_way = {
+        "scenario": old.scenario,
+        "line": None if old.default_line else old.line,
+        "line2": None if old.default_line2 else old.line2,
+        "template": old.template,
+    }
+    given = {name: value for name, value in way.items() if value is not None}
+    copy = compose(
+        old.mobile,
+        old.text,
+        now=now,
+        created_by=by,
         **{name: getattr(old, name) for name in _COPIED},
-        resend_of=old,
-        created_by_id=getattr(by, "pk", None),
-        created_at=now,
-        due_at=now,
-        expires_at=now + timedelta(seconds=account.expires_in),
-        status=Status.QUEUED,
+        # Another scenario has other lines.
+        **(given if "scenario" in given else old_way | given),
     )
+    copy.resend_of = old
+    return copy
 
 
-_COPIED = (
-    *("account", "mobile", "text", "scenario", "line", "line2", "template"),
-    *("priority", "sensitive", "parts", "source", "group"),
-)
+_COPIED = ("account", "priority", "sensitive", "source", "group")
 
 
 def refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:

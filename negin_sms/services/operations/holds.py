@@ -1,7 +1,7 @@
 """What waits in a restored backup may have been sent since: it is held.
 
-A held message stays queued, with its group and its wishes, but is never due: no
-dispatcher takes it, whoever resumes whichever account. Time goes on for it, so it
+A held message keeps its group and all that was wished, and no dispatcher takes it,
+whoever resumes whichever account. Time goes on for it, so it
 expires when it would have expired. A person releases or cancels it, or sends it by
 hand. What is queued after the hold leaves as ever.
 """
@@ -12,7 +12,6 @@ import logging
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
@@ -20,9 +19,10 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
-from negin_sms.querysets import HELD_UNTIL, DbNow, MessageQuerySet
+from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
-from negin_sms.services.submission.queueing import wake
+from negin_sms.services.outbox import transitions
+from negin_sms.services.submission.wakers import wake
 
 logger = logging.getLogger("negin_sms")
 
@@ -59,9 +59,7 @@ def hold_queue(*, reason: str, account: str | None = None) -> HoldReport:
     using = write_alias()
     rows = _of_account(account, using)
     with transaction.atomic(using=using):
-        held = rows.filter(status=Status.QUEUED, due_at__lt=HELD_UNTIL).update(
-            due_at=HELD_UNTIL, detail=clean(_("Held: %(why)s") % {"why": why})
-        )
+        held = transitions.hold(rows, clean(_("Held: %(why)s") % {"why": why}))
         sending = rows.filter(status=Status.SENDING).count()
     logger.warning("%d SMS were held by hand", held)
     return HoldReport(held=held, sending=sending)
@@ -81,9 +79,7 @@ def release_queue(
         rows = rows.filter(group=group)
     with transaction.atomic(using=using):
         aliases = list(rows.order_by().values_list("account", flat=True).distinct())
-        released = rows.filter(expires_at__gt=DbNow()).update(
-            due_at=Greatest(Coalesce("send_at", DbNow()), DbNow()), detail=""
-        )
+        released = transitions.release(rows)
         expired = rows.count()
     known = {each.alias for each in conf.get_accounts()}
     for alias in known.intersection(aliases):

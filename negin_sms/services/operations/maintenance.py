@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
-from negin_sms.services import breaker
+from negin_sms.services.accounts import heartbeat
 from negin_sms.services.outbox import caps, claims
 
 from . import alerts, redaction
@@ -46,7 +46,7 @@ class Maintenance:
             self._seen_at = now
             redaction.redact_sensitive_texts()
             for alias in self._aliases:
-                breaker.heartbeat(alias, self._sign, using=self._using)
+                heartbeat(alias, self._sign, using=self._using)
         if now - self._alerted_at >= _ALERT_EVERY:
             self._alerted_at = now
             self.alerts += alerts.alert(using=self._using)

@@ -1,17 +1,16 @@
 """Caps: so many messages a minute, an hour, a day, for a number and for an account.
 
-Against a form that is misused to text people, or to spend the account's money. The
-counts are rows, changed by one conditional UPDATE each, so a cap holds for all
-processes; they are part of the transaction that saves the message, and roll back
-with it. Periods begin at whole minutes, hours and days (UTC).
+Against a form that is misused to text people, or to spend the account's money. A
+message is counted once in each period, when it leaves (the gate asks): the counts are
+rows, changed by one conditional UPDATE each, so a cap holds for all processes. What is
+over its number's cap gets a place in the next period, counted there at once. Periods
+begin at whole minutes, hours and days (UTC).
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 from typing import NamedTuple
 
 from django.db import connections
@@ -20,52 +19,122 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from negin_sms import conf
-from negin_sms.exceptions import CapExceeded
 from negin_sms.models import CapCount, Message
 from negin_sms.querysets import from_now
 
 _KEPT = 2 * 24 * 3600.0
 _SWEEP = 500
-_FEW = 8  # periods; one that has begun costs a statement, many cost three together
-_CHUNK = 500
 
 
-class _Period(NamedTuple):
-    """One count: whose, of which period, and when that began; in the order of locks."""
+class Period(NamedTuple):
+    """One count: whose, of which length in seconds, and when it began."""
 
     account: str
     seconds: int
     began_at: datetime
     mobile: str  # "" for the account's own
 
+    @property
+    def ends_at(self) -> datetime:
+        """Return the first moment of the next one."""
+        return self.began_at + timedelta(seconds=self.seconds)
 
-class _Wish(NamedTuple):
-    """How many messages more, and how many there may be."""
 
-    more: int
+class Full(NamedTuple):
+    """A period with no place left, and how many it has."""
+
+    period: Period
     most: int
 
+    @property
+    def scope(self) -> str:
+        """Return whose cap it is: "mobile" or "account"."""
+        return "mobile" if self.period.mobile else "account"
 
-def count(messages: Iterable[Message], now: datetime, using: str) -> None:
-    """Count these messages against their caps; raise CapExceeded for the first.
+    @property
+    def reason(self) -> str:
+        """Return it in words for people."""
+        if self.period.mobile:
+            words = ngettext(
+                "At most %(most)s message in %(period)s goes to one number.",
+                "At most %(most)s messages in %(period)s go to one number.",
+                self.most,
+            )
+        else:
+            words = ngettext(
+                "The account sends at most %(most)s message in %(period)s.",
+                "The account sends at most %(most)s messages in %(period)s.",
+                self.most,
+            )
+        return words % {"most": self.most, "period": _WORDS[self.period.seconds]}
 
-    Call it inside the transaction that saves them.
+
+_WORDS = {60: _("a minute"), 3600: _("an hour"), 86400: _("a day")}
+
+
+def take_place(
+    message: Message, at: datetime, counted_for: datetime | None, using: str
+) -> bool:
+    """Count a message in all periods of a moment, or in none; return whether it was.
+
+    ``counted_for`` is a moment whose periods have counted it already: whoever tries
+    again takes no second place.
     """
-    wanted: Counter[_Period] = Counter()
-    limits: dict[_Period, int] = {}
+    taken: list[Period] = []
+    for period, most in _periods(message, at):
+        if counted_for is not None and _contains(period, counted_for):
+            continue
+        if not _take(period, most, using, force=message.ignores_caps):
+            _give_back(taken, using)
+            return False
+        taken.append(period)
+    return True
+
+
+def find_full(
+    message: Message, at: datetime, counted_for: datetime | None, using: str
+) -> Full | None:
+    """Return the period of a moment that has no place for it, the one that ends last.
+
+    Reads only.
+    """
+    if message.ignores_caps:
+        return None
+    full = [
+        Full(period, most)
+        for period, most in _periods(message, at)
+        if counted_for is None or not _contains(period, counted_for)
+        if _counts(period, using).filter(messages__gte=most).exists()
+    ]
+    return max(full, key=lambda each: each.period.ends_at, default=None)
+
+
+def give_back_place(message: Message, at: datetime, using: str) -> None:
+    """Take a message out of the counts of a moment: it does not leave."""
+    _give_back([period for period, _most in _periods(message, at)], using)
+
+
+def give_up_places(messages: Iterable[Message], now: datetime, using: str) -> None:
+    """Free the places in periods to come of messages that will not be sent."""
     for message in messages:
-        for period, most in _periods_of(message, now):
-            wanted[period] += 1
-            limits[period] = most
-    # In one order for everybody, so that two transactions cannot lock each other.
-    wishes = {
-        period: _Wish(wanted[period], limits[period]) for period in sorted(wanted)
-    }
-    if len(wishes) > _FEW:
-        _take_together(wishes, now, using)
-        return
-    for period, wish in wishes.items():
-        _take(period, wish, now, using)
+        at = message.counted_for
+        if at is not None and at > now:
+            # What has begun keeps its count: it was a message when it was counted.
+            ahead = [p for p, _most in _periods(message, at) if p.began_at > now]
+            _give_back(ahead, using)
+
+
+def account_room(account: conf.Account, now: datetime, using: str) -> int | None:
+    """Return how many messages an account's caps let go now, None for no limit."""
+    rooms = [
+        max(
+            0,
+            most
+            - (_counts(period, using).values_list("messages", flat=True).first() or 0),
+        )
+        for period, most in _account_periods(account, now)
+    ]
+    return min(rooms, default=None)
 
 
 def forget_old(using: str) -> int:
@@ -76,100 +145,60 @@ def forget_old(using: str) -> int:
     return rows.filter(pk__in=keys).delete()[0] if keys else 0
 
 
-def _periods_of(message: Message, now: datetime) -> Iterator[tuple[_Period, int]]:
+def _periods(message: Message, at: datetime) -> Iterator[tuple[Period, int]]:
     account = conf.get_account(message.account)
-    for mobile, caps in (
-        (message.mobile, account.mobile_caps),
-        ("", account.account_caps),
-    ):
-        for seconds, most in caps:
-            began_at = datetime.fromtimestamp(
-                now.timestamp() // seconds * seconds, tz=UTC
-            )
-            yield _Period(account.alias, seconds, began_at, mobile), most
+    for seconds, most in account.mobile_caps:
+        yield _period(account.alias, seconds, at, message.mobile), most
+    yield from _account_periods(account, at)
 
 
-def _take(period: _Period, wish: _Wish, now: datetime, using: str) -> None:
-    counts = CapCount.objects.using(using).filter(**period._asdict())
-    free = counts.filter(messages__lte=wish.most - wish.more)
-    if free.update(messages=F("messages") + wish.more):
-        return
-    if not counts.exists():
-        _begin([period], using)
-        if free.update(messages=F("messages") + wish.more):
-            return
-    raise _exceeded(period, wish.most, now)
+def _account_periods(
+    account: conf.Account, at: datetime
+) -> Iterator[tuple[Period, int]]:
+    for seconds, most in account.account_caps:
+        yield _period(account.alias, seconds, at, ""), most
 
 
-def _take_together(wishes: Mapping[_Period, _Wish], now: datetime, using: str) -> None:
-    """Do the same for many numbers, some hundreds of them in a few statements."""
-    for (account, seconds, began_at), group in groupby(wishes, key=lambda p: p[:3]):
-        periods = list(group)
-        for start in range(0, len(periods), _CHUNK):
-            some = {p.mobile: p for p in periods[start : start + _CHUNK]}
-            _begin(some.values(), using)  # which locks them, in this order
-            counts = CapCount.objects.using(using).filter(
-                account=account, seconds=seconds, began_at=began_at, mobile__in=some
-            )
-            # For update: a plain read may be older than the locks on MariaDB and MySQL.
-            for row in counts.select_for_update().order_by("mobile"):
-                wish = wishes[some[row.mobile]]
-                if row.messages > wish.most - wish.more:
-                    raise _exceeded(some[row.mobile], wish.most, now)
-            _add(counts, {p.mobile: wishes[p].more for p in some.values()})
+def _period(alias: str, seconds: int, at: datetime, mobile: str) -> Period:
+    began_at = datetime.fromtimestamp(at.timestamp() // seconds * seconds, tz=UTC)
+    return Period(alias, seconds, began_at, mobile)
 
 
-def _add(counts: QuerySet[CapCount], more: Mapping[str, int]) -> None:
-    """Count so many more of each number, mostly one of all."""
-    by_amount = defaultdict(list)
-    for mobile, amount in more.items():
-        by_amount[amount].append(mobile)
-    for amount, mobiles in by_amount.items():
-        some = counts.filter(mobile__in=mobiles)
-        some.update(messages=F("messages") + amount)
+def _contains(period: Period, moment: datetime) -> bool:
+    return period.began_at <= moment < period.ends_at
 
 
-def _begin(periods: Iterable[_Period], using: str) -> None:
-    """Make the rows of periods, but those that another process has made.
+def _counts(period: Period, using: str) -> QuerySet[CapCount]:
+    return CapCount.objects.using(using).filter(**period._asdict())
+
+
+def _take(period: Period, most: int, using: str, *, force: bool) -> bool:
+    counts = _counts(period, using)
+    free = counts if force else counts.filter(messages__lt=most)
+    if free.update(messages=F("messages") + 1):
+        return True
+    if counts.exists():
+        return False
+    _begin(period, using)
+    return bool(free.update(messages=F("messages") + 1))
+
+
+def _give_back(periods: Iterable[Period], using: str) -> None:
+    for period in periods:
+        counts = _counts(period, using).filter(messages__gt=0)
+        counts.update(messages=F("messages") - 1)
+
+
+def _begin(period: Period, using: str) -> None:
+    """Make the row of a period, unless another process has made it.
 
     The update changes nothing. It is there since MariaDB and MySQL answer a
     duplicate with a shared lock, on which two such processes would deadlock.
     """
     has_target = connections[using].features.supports_update_conflicts_with_target
     CapCount.objects.using(using).bulk_create(
-        [CapCount(**period._asdict(), messages=0) for period in periods],
+        [CapCount(**period._asdict(), messages=0)],
         update_conflicts=True,
         update_fields=["seconds"],
-        unique_fields=_Period._fields if has_target else None,
+        unique_fields=Period._fields if has_target else None,
     )
-
-
-def _exceeded(period: _Period, most: int, now: datetime) -> CapExceeded:
-    ends_at = period.began_at + timedelta(seconds=period.seconds)
-    retry_after = (ends_at - now).total_seconds()
-    if period.mobile:
-        reason = ngettext(
-            "At most %(most)s message in %(period)s goes to one number; try again in "
-            "%(wait)s s.",
-            "At most %(most)s messages in %(period)s go to one number; try again in "
-            "%(wait)s s.",
-            most,
-        )
-    else:
-        reason = ngettext(
-            "The account sends at most %(most)s message in %(period)s; try again in "
-            "%(wait)s s.",
-            "The account sends at most %(most)s messages in %(period)s; try again in "
-            "%(wait)s s.",
-            most,
-        )
-    words = {
-        "most": most,
-        "period": _WORDS[period.seconds],
-        "wait": round(retry_after + 0.5),
-    }
-    scope = "mobile" if period.mobile else "account"
-    return CapExceeded(reason % words, scope=scope, retry_after=retry_after)
-
-
-_WORDS = {60: _("a minute"), 3600: _("an hour"), 86400: _("a day")}

@@ -1,121 +1,152 @@
-"""What is held back between the claim and the request: ONLY_TO and ``pre_send``.
+"""The gate: every message passes it once it is claimed, and before its first byte.
 
-Every message passes here once it is claimed, whoever claimed it, so nothing leaves
-without having been asked for.
+Whoever claimed it and whichever way it came, the same short list of rules is asked
+(``gate_rules``). What waits is queued again, what is stopped is cancelled, each with
+its reason. What holds for a whole account is asked before anything is claimed, so that
+its rows are not moved one by one. ``why_waiting`` asks the same rules and changes
+nothing.
 """
 
 from __future__ import annotations
 
-import functools
-import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.choices import Status
-from negin_sms.exceptions import (
-    Effect,
-    InvalidConfiguration,
-    InvalidMessage,
-    NeginSmsError,
-    NotSent,
-    Vetoed,
-)
-from negin_sms.gateway.cleaning import clean
+from negin_sms.choices import Priority, Status
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.phones import normalize_mobile
-from negin_sms.querysets import DbNow, from_now
-from negin_sms.retries import retry_delay
-from negin_sms.signals import pre_send
+from negin_sms.querysets import database_now, from_now
+from negin_sms.services.accounts import find_account
+from negin_sms.services.database import write_alias
 
-logger = logging.getLogger("negin_sms")
+from . import caps, gate_rules, transitions
+from .gate_rules import RULES, Passage, Verdict
 
-Held = dict[int, NeginSmsError | None]
+_LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
 
 
-def withhold(
-    messages: Iterable[Message], account: conf.Account, claim: str, using: str
-) -> tuple[list[Message], Held]:
-    """Hold back what must not be sent; return the others, and why by primary key.
+def let_out(
+    messages: Sequence[Message],
+    account: conf.Account,
+    using: str,
+    *,
+    may_wait: bool = True,
+) -> tuple[list[Message], dict[int, Verdict]]:
+    """Ask the rules about claimed messages; move those that do not go.
 
-    Without an error it is ONLY_TO that held a message back, as somebody wished.
+    Return those that go, and the verdicts on the others by primary key. Without
+    ``may_wait`` what is over a cap is stopped, and takes no place in the next period.
     """
+    passage = _passage(messages, account, using, may_wait=may_wait)
     kept: list[Message] = []
-    held: Held = {}
+    verdicts: dict[int, Verdict] = {}
     for message in messages:
-        if not _is_allowed(message, account):
-            _cancel(message, _("Kept back: ONLY_TO does not list its number."), using)
-            held[message.pk] = None
-        elif error := _objection(message, using):
-            held[message.pk] = error
-        else:
+        verdict = _ask(message, passage)
+        if verdict is None:
             kept.append(message)
-    return kept, held
+        else:
+            verdicts[message.pk] = verdict
+            _move(message, verdict, passage)
+    if account.mobile_caps or account.account_caps:
+        rows = Message.objects.using(using).filter(pk__in=[m.pk for m in kept])
+        rows.update(counted_for=passage.now)
+    return kept, verdicts
 
 
-def refuse_unreadable_only_to(account: conf.Account) -> None:
-    """Raise InvalidConfiguration before a claim that ``withhold`` could not handle."""
-    if account.only_to is not None:
-        allowed_numbers(account.only_to, account.alias)
+def why_waiting(message: Message) -> tuple[Verdict, ...]:
+    """Return what keeps a message from leaving now, by the rules that it will meet.
 
-
-@functools.lru_cache(maxsize=32)
-def allowed_numbers(only_to: frozenset[str], alias: str) -> frozenset[str]:
-    """Return the numbers of ONLY_TO in their stored form.
-
-    Raise InvalidConfiguration for one that is no number: nobody would get it.
+    Reads only. Receivers of ``pre_send`` are the project's own and are not asked: what
+    they said last is in the message's ``detail``.
     """
+    if message.status != Status.QUEUED:
+        return ()
     try:
-        return frozenset(normalize_mobile(number) for number in only_to)
+        account = find_account(message.account)
     except InvalidMessage as error:
-        raise InvalidConfiguration(
-            f'{conf.SETTING}["{alias}"]["ONLY_TO"] holds something that is no Iranian '
-            f"mobile number: {error.reason} Write numbers such as "
-            '"09395213300".'
-        ) from None
+        return (Verdict(str(error.reason)),)
+    using = write_alias()
+    places = {message.pk: message.counted_for}
+    passage = Passage(
+        account, using, database_now(using), is_leaving=False, places=places
+    )
+    rules = [rule for rule in RULES if rule is not gate_rules.check_receivers]
+    found = (rule(message, passage) for rule in (_check_due, *rules))
+    return tuple(verdict for verdict in found if verdict is not None)
 
 
-def _is_allowed(message: Message, account: conf.Account) -> bool:
-    if account.only_to is None:
-        return True
-    return message.mobile in allowed_numbers(account.only_to, account.alias)
+def obstacles(account: conf.Account, using: str) -> tuple[Verdict, ...]:
+    """Return what keeps all of an account's messages from leaving now; reads only."""
+    passage = Passage(account, using, database_now(using), is_leaving=False)
+    anybody = Message(account=account.alias, priority=Priority.NORMAL)
+    found = (rule(anybody, passage) for rule in _OF_ACCOUNTS)
+    return tuple(verdict for verdict in found if verdict is not None)
 
 
-def _objection(message: Message, using: str) -> NeginSmsError | None:
-    """Ask the project's receivers; return what stops the message, if anything."""
-    if not pre_send.has_listeners(Message):
+_OF_ACCOUNTS = (
+    gate_rules.check_dispatch,
+    gate_rules.check_breaker,
+    gate_rules.check_account_caps,
+)
+
+
+def open_priorities(account: conf.Account, using: str) -> Sequence[int]:
+    """Return the priorities that may be claimed now, the most urgent first."""
+    priorities: list[int] = Priority.values
+    if account.quiet_hours is None:
+        return priorities
+    if gate_rules.quiet_until(account, database_now(using)) is None:
+        return priorities
+    return [priority for priority in priorities if priority != Priority.LOW]
+
+
+def room(account: conf.Account, most: int, using: str) -> int:
+    """Return how many messages the account's caps let be claimed, ``most`` at most."""
+    if not account.account_caps:
+        return most
+    free = caps.account_room(account, database_now(using), using)
+    return most if free is None else min(most, free)
+
+
+def _passage(
+    messages: Sequence[Message], account: conf.Account, using: str, *, may_wait: bool
+) -> Passage:
+    if not (account.mobile_caps or account.account_caps or account.quiet_hours):
+        return Passage(account, using, timezone.now(), may_wait=may_wait)
+    rows = Message.objects.using(using).filter(pk__in=[m.pk for m in messages])
+    places = dict(rows.values_list("pk", "counted_for"))
+    now = database_now(using)
+    return Passage(account, using, now, may_wait=may_wait, places=places)
+
+
+def _ask(message: Message, passage: Passage) -> Verdict | None:
+    found = (rule(message, passage) for rule in RULES)
+    return next((verdict for verdict in found if verdict is not None), None)
+
+
+def _move(message: Message, verdict: Verdict, passage: Passage) -> None:
+    using = passage.using
+    claimed = Message.objects.using(using).claimed_by(message.claim)
+    row = claimed.filter(pk=message.pk)
+    place = passage.places.get(message.pk)
+    if verdict.stops:
+        transitions.stop(row, verdict.reason)
+        if place == passage.now:  # it does not leave, so it was not counted
+            caps.give_back_place(message, place, using)
+        return
+    transitions.put_off(
+        row,
+        verdict.until or from_now(_LOOK_AGAIN),
+        verdict.reason,
+        counted_for=verdict.counted_for or place,
+        attempted=verdict.attempted,
+    )
+
+
+def _check_due(message: Message, passage: Passage) -> Verdict | None:
+    if message.due_at <= passage.now:
         return None
-    try:
-        pre_send.send(sender=Message, message=message)
-    except Vetoed as veto:
-        reason = clean(str(veto.reason)) or _("A pre_send receiver refused it.")
-        _cancel(message, reason, using)
-        return veto.with_traceback(None)
-    except Exception as error:
-        # Its text may hold anything, so only its kind is told.
-        kind = type(error).__name__
-        logger.error("SMS %s: a pre_send receiver failed with %s", message.pk, kind)
-        reason = _("A pre_send receiver failed with %(kind)s.") % {"kind": kind}
-        _put_back(message, reason, using)
-        return NotSent(reason, effect=Effect.IGNORED)
-    return None
-
-
-def _cancel(message: Message, detail: str, using: str) -> None:
-    Message.objects.using(using).claimed_by(message.claim).filter(pk=message.pk).update(
-        status=Status.CANCELLED,
-        claimed_until=None,
-        detail=detail,
-        finished_at=DbNow(),
-    )
-
-
-def _put_back(message: Message, detail: str, using: str) -> None:
-    Message.objects.using(using).claimed_by(message.claim).filter(pk=message.pk).update(
-        status=Status.QUEUED,
-        claim="",
-        claimed_until=None,
-        detail=detail,
-        due_at=from_now(retry_delay(message.attempts)),
-    )
+    return Verdict(message.detail or _("It is not due yet."), until=message.due_at)

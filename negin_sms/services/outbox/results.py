@@ -1,263 +1,180 @@
 """Writing down how exchanges ended: the write that must not fail.
 
-Everything from outside was cleaned and cut before it came here, so the write
-cannot fail on content; a database that is away is tried again on a fresh
-connection. A result that arrives after its claim was taken for dead still heals
-the row, unless a person has acted on it.
+Everything from outside was cleaned and cut before it came here, so the write cannot
+fail on content; a database that is away is tried again on a fresh connection. What
+cannot be written is kept all the same, whatever was raised. A result that finds its
+row without its claim is evidence, and is written unless a person has acted on it.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
 
-from django.db import InterfaceError, OperationalError, connections, transaction
-from django.db.models import Case, Value, When
+from django.db import Error, transaction
+from django.utils.translation import gettext as _
 
-from negin_sms.choices import Flag, Status
-from negin_sms.exceptions import InvalidMessage, Throttled
+from negin_sms.choices import Status
 from negin_sms.gateway.codes import SUCCESS, find_code
 from negin_sms.models import Message
-from negin_sms.phones import normalize_mobile
-from negin_sms.querysets import DbNow, from_now
-from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
-from negin_sms.services.dispatch.exchange import SendResult
+from negin_sms.services import breaker
+from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.statistics.daily_counts import invalidate_days
 
-from . import statements
+from . import transitions
+from .engines import engine_for
+from .jobs import SendResult
 from .shared_ids import flag_shared_ids
 
 logger = logging.getLogger("negin_sms")
 
-T = TypeVar("T")
-_LONGEST_WAIT = 2.0
 _warned_codes: set[int] = set()
 
 
 def record(results: Sequence[SendResult], *, using: str) -> int:
     """Write the results to their rows; return how many could not be written.
 
-    Those are logged, one line each without number or text, from which the row
-    can be repaired; their claims run out and leave them uncertain until then.
+    Those are logged, one line each without number or text, from which the row can be
+    repaired; their claims run out and leave them uncertain until then.
     """
     if not results:
         return 0
-    patience = max(result.job.account.result_retry for result in results)
-    keep = functools.partial(retry_on_disconnect, using=using, seconds=patience)
-    written: list[SendResult] = []
     settled: list[int] = []
-    left = list(results)
-    try:
-        written = keep(lambda: _write_at_once(results, using))
-        keys = {result.job.pk for result in written}
-        left = [result for result in results if result.job.pk not in keys]
-        others, settled = keep(lambda: _write_in_steps(left, using))
-        written, left = written + others, []
-    except (OperationalError, InterfaceError):
-        for result in left:
-            logger.critical("SMS result not saved: %s", _repair_line(result))
+    left = _write_acceptances(results, settled, using)
+    left = _write_others(left, settled, using)
+    for result in left:
+        logger.critical("SMS result not saved: %s", repair_line(result))
     _warn_of_codes(results)
-    announce_outcomes({e.job.pk: e.status for e in written}, using)
+    lost = {result.job.pk for result in left}
+    written = {r.job.pk: r.status for r in results if r.job.pk not in lost}
+    announce_outcomes(written, using)
     announce_settled(settled, using)
     return len(left)
 
 
-def retry_on_disconnect(action: Callable[[], T], *, using: str, seconds: float) -> T:
-    """Do database work, on a new connection when the old one or the server is gone.
-
-    Inside a transaction (a test case's) the first failure is final.
-    """
-    give_up_at = time.monotonic() + seconds
-    wait = 0.05
-    while True:
-        try:
-            return action()
-        except (OperationalError, InterfaceError):
-            connection = connections[using]
-            if connection.in_atomic_block or time.monotonic() + wait > give_up_at:
-                raise
-            # The dead connection would fail every further try.
-            connection.close()
-        time.sleep(wait)
-        wait = min(2 * wait, _LONGEST_WAIT)
+def repair_line(result: SendResult) -> str:
+    """Return what a row can be repaired from; no number, no text."""
+    return (
+        f"message={result.job.pk} claim={result.job.claim} "
+        f"status={result.status.value} gateway_id={result.gateway_id}"
+    )
 
 
-def _write_at_once(results: Sequence[SendResult], using: str) -> list[SendResult]:
-    """Write the usual case in one statement; return the results that were written.
-
-    Of messages that were given the same id, the first: the next shows what it is.
-    """
-    told: dict[tuple[str, str], SendResult] = {}
-    for result in results:
-        if result.reply is not None:
-            account = result.job.account.alias
-            told.setdefault((account, result.reply.gateway_id), result)
-    if not told or not statements.are_known(using):
-        return []
-    keys = statements.accept([_acceptance(e) for e in told.values()], using=using)
-    return [result for result in told.values() if result.job.pk in keys]
-
-
-def _acceptance(result: SendResult) -> statements.Acceptance:
-    job, age = result.job, _first_age(result)
-    values = _accepted_values(result)
-    return statements.Acceptance(id=job.pk, claim=job.claim, poll_in=age, **values)
-
-
-def _write_in_steps(
-    results: Sequence[SendResult], using: str
-) -> tuple[list[SendResult], list[int]]:
-    """Return the results that were written, and the messages this settled."""
-    if not results:
-        return [], []
+def _write_acceptances(
+    results: Sequence[SendResult], settled: list[int], using: str
+) -> list[SendResult]:
+    """Write the usual case in one go; return what is left to write."""
     accepted = [result for result in results if result.reply is not None]
-    one_by_one = [result for result in results if result.reply is None]
-    written: list[SendResult] = []
-    with transaction.atomic(using=using):
-        for group in _alike(accepted):
-            if _write_together(group, using):
-                written += group
-            else:
-                one_by_one += group
-        written += [result for result in one_by_one if _write(result, using)]
-        return written, _flag_shared_ids(accepted, using)
+    if not accepted:
+        return list(results)
+    try:
+        written, shared = retry_on_disconnect(
+            lambda: engine_for(using).accept(accepted),
+            using=using,
+            seconds=_patience(accepted),
+        )
+    except Error:
+        return list(results)  # one by one, then; the one at fault stays behind
+    settled += shared
+    return [result for result in results if result.job.pk not in written]
 
 
-def _alike(accepted: Iterable[SendResult]) -> Iterable[Sequence[SendResult]]:
-    """Group the results that set the same values, but for the gateway's id."""
-    groups: dict[tuple[Any, ...], list[SendResult]] = {}
-    for result in accepted:
-        values = {**_accepted_values(result), "gateway_id": ""}
-        key = (result.job.claim, result.job.account.alias, *values.values())
-        groups.setdefault(key, []).append(result)
-    return groups.values()
+def _write_others(
+    results: Sequence[SendResult], settled: list[int], using: str
+) -> list[SendResult]:
+    """Write what is no plain acceptance; return what could not be written."""
+    try:
+        settled += _write_together(results, using, seconds=_patience(results))
+        return []
+    except Exception:
+        # One of them is at fault. Who waited for the server has waited for all.
+        return [each for each in results if not _write_alone(each, settled, using)]
 
 
-def _write_together(group: Sequence[SendResult], using: str) -> bool:
-    """Write a group in one UPDATE; return whether every claim was still held.
-
-    A statement for each message is what a dispatcher would spend its time on.
-    """
-    ids = {result.job.pk: result.reply.gateway_id for result in group if result.reply}
-    rows = Message.objects.using(using).claimed_by(group[0].job.claim)
-    written = rows.filter(pk__in=ids).update(
-        **{
-            **_fields(group[0]),
-            "gateway_id": Case(
-                *(When(pk=pk, then=Value(gateway_id)) for pk, gateway_id in ids.items())
-            ),
-        }
-    )
-    return written == len(ids)
-
-
-def _write(result: SendResult, using: str) -> bool:
-    """Write one result; return whether its row was still its own to write."""
-    job = result.job
-    rows = Message.objects.using(using)
-    fields = _fields(result)
-    if rows.claimed_by(job.claim).filter(pk=job.pk).update(**fields):
-        return True
-    is_evidence = result.status in (Status.ACCEPTED, Status.REJECTED)
-    return is_evidence and _heal(result, fields, using)
-
-
-def _heal(result: SendResult, fields: dict[str, Any], using: str) -> bool:
-    """Let late evidence beat a claim that was taken for dead."""
-    job = result.job
-    row = (
-        Message.objects.using(using)
-        .select_for_update()
-        .filter(pk=job.pk, status=Status.UNCERTAIN, claim=job.claim)
-        .first()
-    )
-    if row is None or Message.objects.using(using).filter(resend_of=row.pk).exists():
+def _write_alone(result: SendResult, settled: list[int], using: str) -> bool:
+    try:
+        settled += _write_together([result], using, seconds=0)
+    except Exception as error:
+        # Whatever it was: this result is not dropped, and the others are written.
+        kind = type(error).__name__
+        logger.error("SMS %s: its result met %s", result.job.pk, kind)
         return False
-    Message.objects.using(using).filter(pk=row.pk).update(**fields)
-    invalidate_days([row.finished_at], using=using)
-    logger.warning("SMS %s: its own late result settled that it was uncertain", job.pk)
     return True
 
 
-def _fields(result: SendResult) -> dict[str, Any]:
-    """Return the columns that a result sets."""
-    error = result.error
-    fields: dict[str, Any] = {
-        "status": result.status,
-        "claimed_until": None,
-        "code": error.code if error else SUCCESS,
-        "detail": str(error)[:500] if error else "",
-    }
-    if result.status == Status.QUEUED:
-        return {**fields, "claim": "", "due_at": from_now(_delay(result))}
-    fields["finished_at"] = DbNow()
-    if result.reply is not None:
-        fields["poll_at"] = from_now(_first_age(result))
-        return fields | _accepted_values(result)
-    # Not of accepted ones: they are written together, many in one statement.
-    fields["exchange_seconds"] = round(result.seconds, 3)
-    if error and error.code is not None and find_code(error.code) is None:
-        fields["flag"] = Flag.UNKNOWN_CODE
-    return fields
+def _write_together(
+    results: Sequence[SendResult], using: str, *, seconds: float
+) -> list[int]:
+    """Write these in one transaction; return the keys of messages that this settled."""
+
+    def write() -> list[int]:
+        with transaction.atomic(using=using):
+            return [key for each in results for key in _write(each, using)]
+
+    return retry_on_disconnect(write, using=using, seconds=seconds) if results else []
 
 
-def _accepted_values(result: SendResult) -> dict[str, Any]:
-    reply = result.reply
-    assert reply is not None  # noqa: S101 - for the type checker
-    odd = reply.code != SUCCESS
-    return {
-        "gateway_id": reply.gateway_id,
-        "used_line": reply.used_line,
-        "code": reply.code,
-        "detail": reply.msg if odd else "",
-        "flag": str(_flag(result, odd)),
-    }
+def _write(result: SendResult, using: str) -> list[int]:
+    """Write one result; return the keys of messages that this settled."""
+    job = result.job
+    rows = Message.objects.using(using)
+    if not transitions.finish(rows.claimed_by(job.claim).filter(pk=job.pk), result):
+        _write_evidence(result, using)
+    if result.reply is None:
+        return []
+    return flag_shared_ids(job.account.alias, [result.gateway_id], using=using)
 
 
-def _first_age(result: SendResult) -> float:
-    """Return the seconds after which to ask for the first time."""
-    return next_poll_age(0, result.job.account.poll_schedule) or 0.0
+def _write_evidence(result: SendResult, using: str) -> None:
+    """Let what the gateway said beat a claim that was lost.
+
+    Raise LostRow where there is no row to write it to, or somebody else's word on it.
+    """
+    if result.status not in (Status.ACCEPTED, Status.REJECTED):
+        return  # it says nothing that the row does not say
+    job = result.job
+    rows = Message.objects.using(using).filter(pk=job.pk)
+    row = rows.select_for_update().first()
+    if row is None:
+        raise LostRow
+    if (row.status, row.gateway_id) == (result.status, result.gateway_id):
+        return  # written before, by a commit whose answer was lost
+    if row.status == Status.UNCERTAIN and row.claim == job.claim:
+        if Message.objects.using(using).resends_of([job.pk]).exists():
+            raise LostRow  # a person has acted on the doubt
+        logger.warning("SMS %s: its own late result ends the doubt", job.pk)
+    elif row.status in (*transitions.WAITING, Status.CANCELLED, Status.EXPIRED):
+        _stop_restored(job.account.alias, job.pk)
+    else:
+        raise LostRow
+    transitions.finish(rows.filter(status=row.status, claim=row.claim), result)
+    invalidate_days([row.finished_at], using=using)
 
 
-def _flag(result: SendResult, odd: bool) -> str:
-    reply = result.reply
-    if reply and reply.mobile and not _same_number(reply.mobile, result):
-        return Flag.OTHER_MOBILE
-    return Flag.UNKNOWN_CODE if odd else ""
+def _stop_restored(alias: str, pk: int) -> None:
+    """Pause the account: what was sent stood in its queue again."""
+    logger.critical(
+        "SMS %s was sent, and its row did not know: the database was restored or "
+        "failed over. The account %r is paused. Compare the queue with the gateway's "
+        "panel before you resume it.",
+        pk,
+        alias,
+    )
+    reason = _(
+        "Message %(pk)s was sent, but its row said that it was not: was the "
+        "database restored? Compare the queue with the gateway's panel."
+    )
+    breaker.stop_account(alias, reason % {"pk": pk})
 
 
-def _same_number(echoed: str, result: SendResult) -> bool:
-    if echoed == result.job.request.mobile.removeprefix("+"):
-        return True
-    try:
-        return normalize_mobile(echoed) == result.job.request.mobile
-    except InvalidMessage:
-        return False
+class LostRow(Exception):
+    """There is no row that this result could be written to."""
 
 
-def _delay(result: SendResult) -> float:
-    """Return the seconds until a message that was not sent is due again."""
-    error = result.error
-    if isinstance(error, Throttled):
-        return throttle_delay(error.retry_after)
-    return retry_delay(result.job.attempts)
-
-
-def _flag_shared_ids(accepted: Iterable[SendResult], using: str) -> list[int]:
-    ids: dict[str, set[str]] = {}
-    for result in accepted:
-        if result.reply is not None:
-            account = ids.setdefault(result.job.account.alias, set())
-            account.add(result.reply.gateway_id)
-    settled: list[int] = []
-    for alias, gateway_ids in ids.items():
-        settled += flag_shared_ids(alias, gateway_ids, using=using)
-    return settled
+def _patience(results: Iterable[SendResult]) -> float:
+    return max((each.job.account.result_retry for each in results), default=0.0)
 
 
 def _warn_of_codes(results: Iterable[SendResult]) -> None:
@@ -275,11 +192,3 @@ def _odd_code(result: SendResult) -> int | None:
     if code is None or code == SUCCESS or find_code(code) is not None:
         return None
     return code
-
-
-def _repair_line(result: SendResult) -> str:
-    gateway_id = result.reply.gateway_id if result.reply else ""
-    return (
-        f"message={result.job.pk} claim={result.job.claim} "
-        f"status={result.status.value} gateway_id={gateway_id}"
-    )

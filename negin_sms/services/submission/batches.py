@@ -1,8 +1,7 @@
 """A batch: composed for many recipients, looked at, then confirmed or discarded.
 
-The drafts of a batch share a ``group`` that belongs to them alone. Confirming is one
-UPDATE from draft to queued, so however often it is clicked it happens once; nothing
-is sent here.
+The drafts of a batch share a ``group`` that belongs to them alone. Nothing is
+queued here: ``outbox.waiting`` does, when somebody confirms.
 """
 
 from __future__ import annotations
@@ -15,14 +14,12 @@ from django.db.models import Count, Min
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.choices import Status
+from negin_sms.error_reports import private
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, from_now
 from negin_sms.services.database import write_alias
-from negin_sms.services.error_reports import private
 
-from .compose import find_account
-from .queueing import queue_drafts, wake
-from .seen import digest, refuse_changed
+from .seen import digest
 from .tables import DAMAGED
 
 _CHUNK = 500
@@ -93,30 +90,6 @@ def unconfirmed() -> tuple[Unconfirmed, ...]:
     return tuple(
         Unconfirmed(**each) for each in found.order_by("-created_at")[:_LISTED]
     )
-
-
-@private
-def confirm(group: str, *, seen: str | None = None) -> int:
-    """Queue a group's drafts by one UPDATE; return how many these were.
-
-    The second of two confirmations finds none. Raise InvalidMessage for an account
-    that is not configured any more, and with "seen" as the field where the drafts
-    are not those that ``Batch.seen`` was the digest of.
-    """
-    using = write_alias()
-    drafts = _drafts(group, using)
-    aliases = set(drafts.order_by().values_list("account", flat=True).distinct())
-    for alias in aliases:
-        find_account(alias)
-    if not aliases:
-        return 0
-    with transaction.atomic(using=using):
-        if seen is not None:
-            refuse_changed(drafts, seen)
-        queued = queue_drafts(drafts, using)
-    for alias in aliases:
-        wake(alias, using)
-    return queued
 
 
 @private

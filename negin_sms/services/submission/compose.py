@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
+from uuid import UUID
 
-from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -18,7 +18,6 @@ from negin_sms import conf
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.dates import read_moment
 from negin_sms.exceptions import (
-    InvalidConfiguration,
     InvalidMessage,
 )
 from negin_sms.gateway import wire
@@ -26,21 +25,20 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.segments import measure
+from negin_sms.services.accounts import User, find_account
 from negin_sms.texts import read_text
 
-User = AbstractBaseUser
-
-_PRIORITIES = tuple(Priority.values)  # a property that makes a list each time
+_PRIORITIES: Sequence[int] = Priority.values
+# Rows are kept for people to read, not for millennia.
+_LONGEST_LIFE = timedelta(days=3660)
 _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
-class WishFields(TypedDict, total=False):
-    """What may be said of a message beside its recipient and its text.
+class MessageOptions(TypedDict, total=False):
+    """The keywords of ``send_sms`` that say what is wished of a message.
 
-    ``expires_in`` is in seconds or a timedelta, counted from when it is due;
-    ``line`` and ``line2`` left out or None mean the account's own. ``priority``
-    counts wherever the message waits, for a waker's dispatcher say. ``template`` is
-    the vendor's number of a service-line text, or its name in SERVICE_TEXTS.
+    For adapters that pass them on; the functions of ``negin_sms.services`` spell
+    them out.
     """
 
     scenario: str
@@ -50,6 +48,7 @@ class WishFields(TypedDict, total=False):
     account: str
     idempotency_key: str | None
     expires_in: float | timedelta | None
+    expires_at: datetime | None
     sensitive: bool
     source: str
     group: str
@@ -57,12 +56,8 @@ class WishFields(TypedDict, total=False):
     priority: int
 
 
-class QueueFields(WishFields, total=False):
-    """What may be said besides of a message that waits in the queue.
-
-    ``send_at`` is a datetime, naive ones in the current time zone, one of jdatetime,
-    or text in either calendar.
-    """
+class QueueOptions(MessageOptions, total=False):
+    """Those of ``queue_sms``."""
 
     send_at: datetime | str | None
 
@@ -80,18 +75,25 @@ def compose(
     account: str = conf.DEFAULT_ALIAS,
     idempotency_key: str | None = None,
     expires_in: float | timedelta | None = None,
+    expires_at: datetime | None = None,
     sensitive: bool = False,
     source: str = "",
     group: str = "",
     created_by: User | None = None,
     send_at: datetime | str | None = None,
     priority: int = Priority.NORMAL,
+    status: Status = Status.QUEUED,
 ) -> Message:
-    """Return an unsaved, queued message; raise InvalidMessage for what cannot be."""
+    """Return an unsaved message, queued or a draft.
+
+    Raise InvalidMessage for what cannot be sent, naming the field.
+    """
     settings_of = find_account(account)
-    own_line, own_line2 = _lines(scenario, line, line2, settings_of)
+    way = _choice("scenario", scenario, Scenario.values)
+    given = {"line": _line("line", line), "line2": _line("line2", line2)}
+    lines = _with_defaults(way, given, settings_of)
     number = _template(template, settings_of)
-    wire.check_fields(scenario, line=own_line, line2=own_line2, template=number)
+    wire.check_fields(way, **lines, template=number)
     wish = None if send_at is None else read_moment(send_at, now=now)
     text = read_text(text)
     due_at = max(wish, now) if wish else now
@@ -100,54 +102,89 @@ def compose(
         mobile=normalize_mobile(mobile),
         text=text,
         parts=_parts(text, settings_of),
-        scenario=str(scenario),
-        line=own_line,
-        line2=own_line2,
+        scenario=way,
+        line=given["line"] or "",
+        line2=given["line2"] or "",
+        default_line=bool(lines["line"] and given["line"] is None),
+        default_line2=bool(lines["line2"] and given["line2"] is None),
         template=number,
-        status=Status.QUEUED,
-        priority=_priority(priority),
+        status=status,
+        priority=_choice("priority", priority, _PRIORITIES),
         send_at=wish,
         due_at=due_at,
-        expires_at=due_at + _lifetime(expires_in, settings_of),
+        expires_at=_expiry(expires_in, expires_at, due_at, now, settings_of),
         created_at=now,
         idempotency_key=_short("idempotency_key", idempotency_key) or None,
         sensitive=bool(sensitive),
         source=_short("source", source),
         group=_short("group", group),
-        created_by_id=getattr(created_by, "pk", None),
+        created_by_id=_user_key(created_by),
     )
 
 
-def find_account(alias: str) -> conf.Account:
-    """Return an account; InvalidMessage where only its name is wrong."""
-    try:
-        return conf.get_account(alias)
-    except InvalidConfiguration as error:
-        accounts: Mapping[str, Any] = getattr(settings, conf.SETTING, None) or {}
-        if not accounts or alias in accounts:
-            raise
-        raise InvalidMessage("account", str(error)) from None
+def _choice(field: str, value: Any, known: Sequence[Any]) -> Any:
+    """Return the plain value of a choice; name the nearest one to what is none."""
+    if value in known and not isinstance(value, bool):
+        return known[known.index(value)]
+    near = difflib.get_close_matches(str(value), map(str, known), n=1)
+    if near:
+        reason = _("“%(value)s” is none of its values; did you mean “%(near)s”?")
+        raise InvalidMessage(field, reason % {"value": value, "near": near[0]})
+    reason = _("It is one of these values: %(known)s.")
+    raise InvalidMessage(field, reason % {"known": ", ".join(map(str, known))})
 
 
-def _lines(
-    scenario: str, line: str | None, line2: str | None, account: conf.Account
-) -> tuple[str, str]:
-    """Fill in the account's own lines where the scenario uses them."""
-    required = wire.uses(scenario).requires
-    if line is None:
-        line = account.line if "line" in required else ""
-    if line2 is None:
-        line2 = account.line2 if "line2" in required else ""
-    return _digits("line", line), _digits("line2", line2)
-
-
-def _digits(field: str, value: str | int) -> str:
+def _line(field: str, value: str | int | None) -> str | None:
+    """Return a line in ASCII digits, None where nobody named one."""
+    if value is None:
+        return None
     text = str(value).strip()
     if not text:
         return ""
     if not text.isdecimal() or len(text) > 20:
         raise InvalidMessage(field, _("A line is a number of up to 20 digits."))
     return "".join(str(unicodedata.decimal(c)) for c in text)
+
+
+def _with_defaults(
+    scenario: str, given: Mapping[str, str | None], account: conf.Account
+) -> dict[str, str]:
+    """Return the lines to be sent from now: the account's own where nobody named one.
+
+    Only for the look at whether they fit: the account's are filled in at the claim.
+    """
+    required = wire.uses(scenario).requires
+    return {
+        name: (getattr(account, name) if name in required else "")
+        if line is None
+        else line
+        for name, line in given.items()
+    }
+
+
+def _user_key(user: User | None) -> Any:
+    if user is None or isinstance(getattr(user, "pk", None), int | str | UUID):
+        return getattr(user, "pk", None)
+    raise InvalidMessage("created_by", _("Give a user who is saved, or None."))
+
+
+def _expiry(
+    lifetime: float | timedelta | None,
+    moment: datetime | None,
+    due_at: datetime,
+    now: datetime,
+    account: conf.Account,
+) -> datetime:
+    if moment is None:
+        return due_at + _lifetime(lifetime, account)
+    ends_at = read_moment(moment, "expires_at", now=now)
+    if lifetime is not None:
+        reason = _("Give expires_in or expires_at, not both.")
+        raise InvalidMessage("expires_at", reason)
+    if not due_at < ends_at <= due_at + _LONGEST_LIFE:
+        reason = _("It ends before the message may be sent, or in more than ten years.")
+        raise InvalidMessage("expires_at", reason)
+    return ends_at
 
 
 def _template(value: Any, account: conf.Account) -> int | None:
@@ -194,12 +231,6 @@ def refuse_parts(parts: int, account: conf.Account) -> None:
         )
 
 
-def _priority(value: Any) -> int:
-    if value not in _PRIORITIES:
-        raise InvalidMessage("priority", _("Unknown priority; use one of Priority."))
-    return int(value)
-
-
 def _lifetime(value: Any, account: conf.Account) -> timedelta:
     seconds = account.expires_in if value is None else value
     try:
@@ -208,8 +239,7 @@ def _lifetime(value: Any, account: conf.Account) -> timedelta:
             if isinstance(seconds, timedelta)
             else timedelta(seconds=float(seconds))
         )
-        # Rows are kept for people to read, not for millennia.
-        valid = timedelta(0) < lifetime <= timedelta(days=3660)
+        valid = timedelta(0) < lifetime <= _LONGEST_LIFE
     except (TypeError, ValueError, OverflowError):
         valid = False
     if not valid:

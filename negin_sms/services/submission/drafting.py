@@ -18,16 +18,17 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.segments import measure
+from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
-from negin_sms.services.error_reports import private
 from negin_sms.texts import Template, parse
 
 from .batches import delete_drafts, drafts_of
-from .compose import QueueFields, compose, find_account, refuse_parts
+from .compose import QueueOptions, compose, refuse_parts
 from .tables import MOST_RECIPIENTS, Row, Sheet
 
 _CHUNK = 500
@@ -69,7 +70,7 @@ def draft_batch(
     leave_out: bool = False,
     once: str = "",
     replaces: str = "",
-    **fields: Unpack[QueueFields],
+    **fields: Unpack[QueueOptions],
 ) -> Drafted:
     """Write a draft for each recipient, under one new group; all or none.
 
@@ -109,7 +110,7 @@ def draft_batch(
 class _Composing:
     """Rows become drafts, one a number; what cannot is kept with its reason."""
 
-    def __init__(self, template: Template, now: datetime, fields: QueueFields) -> None:
+    def __init__(self, template: Template, now: datetime, fields: QueueOptions) -> None:
         self.template = template
         self.now = now
         self.fields = fields
@@ -148,9 +149,9 @@ class _Composing:
             reason = _("With its values the text gets too long.")
             raise InvalidMessage("text", reason)
         filled = self.template.fill(row.values)
-        draft = compose(row.mobile, filled, now=self.now, **self.fields)
-        draft.status = Status.DRAFT
-        return draft
+        return compose(
+            row.mobile, filled, now=self.now, status=Status.DRAFT, **self.fields
+        )
 
     def _refuse(self, row: Row, reason: str) -> None:
         self.refused.append(Refusal(row, reason))

@@ -1,62 +1,100 @@
-"""Idempotency keys: whoever asks again gets the row that there is."""
+"""Idempotency keys: whoever asks again gets the row that there is.
+
+A row that was cancelled or expired was never sent: it gives its key back to whoever
+asks for it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from negin_sms.exceptions import CapExceeded, IdempotencyConflict
+from negin_sms.choices import Status
+from negin_sms.exceptions import IdempotencyConflict
 from negin_sms.models import Message
+from negin_sms.services.accounts import find_account
 from negin_sms.services.database import retry_deadlocks
-from negin_sms.services.outbox import caps
 
 _Key = tuple[str, str | None]
 _KEYS_ASKED = 500  # a statement; SQLite takes so many thousand values and no more
+_CHUNK = 500
+_TRIES = 3
+_NEVER_SENT = (Status.CANCELLED, Status.EXPIRED)
 
 
 def save_once(message: Message, using: str) -> tuple[Message, bool]:
     """Insert a message, or return the row that its idempotency key belongs to.
 
-    Raise IdempotencyConflict when that row would send something else, or when
-    only the database's collation takes the two keys for one; CapExceeded when a
-    cap is used up.
+    Return too whether it is new. Raise IdempotencyConflict when that row says
+    something else, or when only the database's collation takes two keys for one.
     """
     try:
-        retry_deadlocks(lambda: _insert(message, using), using=using)
-    except (IntegrityError, CapExceeded):
-        existing = _owner_of_key(message, using)
-        if existing is None:
+        retry_deadlocks(lambda: _insert([message], (), using), using=using)
+    except IntegrityError:
+        if not message.idempotency_key:
             raise
-        return _same_or_conflict(existing, message), False
+        (row,), new = save_all_once([message], using)
+        return row, bool(new)
     return message, True
 
 
-def _insert(message: Message, using: str) -> None:
-    message.pk = None  # a try before this one may have set it
-    with transaction.atomic(using=using):
-        caps.count([message], message.created_at, using)
-        message.save(using=using, force_insert=True)
-
-
-def reuse_keys(
-    messages: list[Message], using: str
+def save_all_once(
+    messages: Sequence[Message], using: str
 ) -> tuple[list[Message], list[Message]]:
-    """Replace the messages whose idempotency key is taken by the rows that have it.
+    """Insert messages, all or none; those whose key is taken are the rows that have it.
 
-    Return all of them, in order, and those to be inserted, each once.
+    Return all of them, in order, and those that were inserted. Raise
+    IdempotencyConflict, with the position, as ``save_once`` does.
     """
-    keyed = [m for m in messages if m.idempotency_key]
-    if not keyed:
-        return messages, messages
-    owners = _owners_of_keys(keyed, using)
-    rows, new = [], []
+    tries = _TRIES
+    while True:
+        keyed = [message for message in messages if message.idempotency_key]
+        owners = _owners_of_keys(keyed, using)
+        unsent = [row.pk for row in owners.values() if row.status in _NEVER_SENT]
+        rows, new = _reuse_keys(messages, owners)
+        try:
+            insert = functools.partial(_insert, new, unsent, using)
+            retry_deadlocks(insert, using=using)
+        except IntegrityError:
+            # Somebody else took a key in this moment; or it is about no key at all.
+            _refuse_alike(keyed, owners)
+            tries -= 1
+            if not tries or not _owners_of_keys(keyed, using).keys() - owners.keys():
+                raise
+        else:
+            return rows, new
+
+
+def _insert(messages: Sequence[Message], unsent: Sequence[int], using: str) -> None:
+    """Insert; take their keys from rows that were never sent."""
     for message in messages:
+        message.pk = None  # a try before this one may have set it
+    with transaction.atomic(using=using):
+        if unsent:
+            rows = Message.objects.using(using).filter(status__in=_NEVER_SENT)
+            rows.filter(pk__in=unsent).update(idempotency_key=None)
+        if len(messages) == 1:
+            messages[0].save(using=using, force_insert=True)
+            return
+        for start in range(0, len(messages), _CHUNK):
+            # A call for each, as one for all would keep their keys until its end.
+            Message.objects.using(using).bulk_create(messages[start : start + _CHUNK])
+
+
+def _reuse_keys(
+    messages: Sequence[Message], owners: Mapping[_Key, Message]
+) -> tuple[list[Message], list[Message]]:
+    """Put in the place of messages whose key is taken the rows that have it."""
+    found = {k: row for k, row in owners.items() if row.status not in _NEVER_SENT}
+    rows, new = [], []
+    for position, message in enumerate(messages):
         owner = message
         if message.idempotency_key:
-            owner = owners.setdefault(_key(message), message)
-        rows.append(_same_or_conflict(owner, message))
+            owner = found.setdefault(_key(message), message)
+        rows.append(_same_or_conflict(owner, message, position))
         if owner is message:
             new.append(message)
     return rows, new
@@ -75,41 +113,66 @@ def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, Messa
     return owners
 
 
+def _refuse_alike(messages: Sequence[Message], owners: Mapping[_Key, Message]) -> None:
+    """Refuse a key that only the database's collation takes for another one."""
+    for position, message in enumerate(messages):
+        for (account, key), owner in owners.items():
+            if account == message.account and key != message.idempotency_key:
+                reason = _(
+                    "The database takes the idempotency key for that of message "
+                    "%(pk)s, as its collation does: choose one that differs in more "
+                    "than letter case or accents."
+                )
+                raise IdempotencyConflict(reason % {"pk": owner.pk}, position=position)
+
+
 def _key(message: Message) -> _Key:
     return message.account, message.idempotency_key
 
 
-def _owner_of_key(message: Message, using: str) -> Message | None:
-    if not message.idempotency_key:
-        return None
-    return (
-        Message.objects.using(using)
-        .filter(account=message.account, idempotency_key=message.idempotency_key)
-        .first()
-    )
-
-
-def _same_or_conflict(owner: Message, message: Message) -> Message:
+def _same_or_conflict(owner: Message, message: Message, position: int) -> Message:
     if owner is message:
         return message
     same_key = owner.idempotency_key == message.idempotency_key
-    if same_key and owner.is_same_wish(message):
+    if same_key and _is_same_wish(owner, message):
         return owner
-    if owner.pk is None:
-        raise IdempotencyConflict(
-            _(
-                "An idempotency key is given to several messages that say different things."
-            )
+    reason: object
+    if owner._state.adding:
+        reason = _(
+            "An idempotency key is given to several messages that say different things."
         )
-    if not same_key:
-        raise IdempotencyConflict(
-            _(
-                "The database's collation takes the idempotency key for that of message "
-                "%(pk)s: keys have to differ in more than capitals, accents or emoji."
-            )
-            % {"pk": owner.pk}
+    else:
+        reason = _(
+            "The idempotency key belongs to message %(pk)s, which says something else."
+        ) % {"pk": owner.pk}
+    raise IdempotencyConflict(reason, position=position)
+
+
+def _is_same_wish(one: Message, other: Message) -> bool:
+    """Return whether both ask for the same to be sent, at the same time.
+
+    A text or a number that was redacted is not compared: nobody can say any more what
+    it was, and keeping a hash of a short code would be keeping the code. Nor is a line
+    that neither named.
+    """
+    compared = {"account", "mobile", "text", "scenario", "template", "send_at"}
+    if one.redacted_at is not None or other.redacted_at is not None:
+        compared.remove("text")
+    if not (one.mobile and other.mobile):
+        compared.remove("mobile")
+    same = all(getattr(one, name) == getattr(other, name) for name in compared)
+    return same and all(
+        one_line == other_line or (one_is_default and other_is_default)
+        for (one_line, one_is_default), (other_line, other_is_default) in zip(
+            _lines(one), _lines(other), strict=True
         )
-    raise IdempotencyConflict(
-        _("The idempotency key belongs to message %(pk)s, which says something else.")
-        % {"pk": owner.pk}
+    )
+
+
+def _lines(message: Message) -> tuple[tuple[str, bool], ...]:
+    """Return each line that a message leaves from, and whether nobody named it."""
+    account = find_account(message.account)
+    return (
+        (message.line or account.line * message.default_line, message.default_line),
+        (message.line2 or account.line2 * message.default_line2, message.default_line2),
     )

@@ -8,7 +8,7 @@ that there is: a message in another language is better than none. ``fa-ir`` find
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Any
 
 from django.conf import settings
 from django.utils import translation
@@ -19,28 +19,8 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
 from negin_sms.texts import fill, names
 
-from .compose import QueueFields, WishFields
-
 _LISTED = 20
-
-
-class TemplateFields(TypedDict, total=False):
-    """What is given in place of a text: a template's name, and what fills it.
-
-    ``context`` has a value for each placeholder; ``language`` is a code such as "fa".
-    """
-
-    template_name: str | None
-    context: Mapping[str, object] | None
-    language: str | None
-
-
-class SendFields(WishFields, TemplateFields, total=False):
-    """What may be said of a message that is sent now."""
-
-
-class OutboxFields(QueueFields, TemplateFields, total=False):
-    """What may be said of a message that waits in the queue."""
+_KEYWORDS = ("template_name", "context", "language")
 
 
 class Templates:
@@ -51,14 +31,14 @@ class Templates:
         self._read: dict[str, dict[str, str]] = {}
 
     @sensitive_variables()
-    def write(self, text: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields for ``compose``, with ``text`` filled from a template.
+    def render(self, text: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the keywords for ``compose``, with ``text`` filled from a template.
 
         Raise InvalidMessage where both or half of it is given ("template_name",
         "context"), or a placeholder has no value ("context").
         """
         wish = {**fields, "text": text}
-        asked = {name: wish.pop(name, None) for name in TemplateFields.__annotations__}
+        asked = {name: wish.pop(name, None) for name in _KEYWORDS}
         if asked["template_name"]:
             if text:
                 reason = _("Give a text or the name of a template, not both.")

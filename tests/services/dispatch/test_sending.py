@@ -194,11 +194,13 @@ class TestOutsideATransaction:
         assert live.taken == []
         assert services.dispatch_queue().accepted == 1
 
-    def test_cost_in_queries(self, django_assert_num_queries, each_way):
+    def test_cost_in_queries(self, django_assert_num_queries, each_engine):
         services.send_sms(MOBILE, "warm up")
         # now, account state; begin, insert, savepoints; result; row. In steps the
         # result has a transaction, and a look for ids that are shared.
-        with django_assert_num_queries(9 if each_way == "at once" else 12):
+        with django_assert_num_queries(
+            9 if each_engine == "the database's own engine" else 12
+        ):
             services.send_sms(MOBILE, "x")
 
 

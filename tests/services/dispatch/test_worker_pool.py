@@ -8,13 +8,15 @@ from negin_sms.services.dispatch.worker_pool import ResultQueue, WorkerPool
 
 def test_results_arrive_and_threads_end():
     results: ResultQueue[int] = ResultQueue()
-    crew: WorkerPool[int, int] = WorkerPool(
+    pool: WorkerPool[int, int] = WorkerPool(
         3, lambda job: job * 2, results, name="doubling"
     )
+    assert pool.start(2) == 2
+    assert pool.start(9) == 3
     for job in range(10):
-        crew.submit(job)
+        pool.submit(job)
     assert sorted(results.collect(enough=10, patience=5)) == list(range(0, 20, 2))
-    crew.close()
+    pool.close()
     assert not any(t.name.startswith("doubling") for t in threading.enumerate())
 
 
@@ -26,13 +28,14 @@ def test_what_no_thread_has_begun_is_taken_back():
         go.wait(5)
         return job
 
-    crew: WorkerPool[int, int] = WorkerPool(1, work, results)
+    pool: WorkerPool[int, int] = WorkerPool(1, work, results)
+    pool.start(1)
     for job in range(4):
-        crew.submit(job)
+        pool.submit(job)
     time.sleep(0.1)
-    assert crew.withdraw() == [1, 2, 3]
+    assert pool.withdraw() == [1, 2, 3]
     go.set()
-    crew.close()
+    pool.close()
     assert results.collect(enough=1, patience=1) == [0]
 
 

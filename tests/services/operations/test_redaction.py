@@ -129,7 +129,7 @@ def test_blanked_message_is_not_sent_again():
     services.redact_sensitive_texts()
     report = services.resend([message], by=None)
     assert report.done == 0
-    assert "text was blanked" in report.skipped[0][1]
+    assert "text was redacted" in report.skipped[0][1]
     assert Message.objects.count() == 1
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import pickle
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
 from datetime import timedelta
 
 import pytest
 from django.db import connection, connections, transaction
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.exceptions import CapExceeded
+from negin_sms.exceptions import CapExceeded, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
 from negin_sms.services.outbox import caps
-from tests.factories import MOBILE, OTHER_MOBILE
+from negin_sms.signals import pre_send
+from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
 MEMORY = "negin_sms.gateway.memory.MemoryGateway"
 
@@ -32,15 +30,115 @@ def capped(use_account):
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 2})
 
 
-def test_cap_of_a_number_refuses_before_a_row_exists(capped):
+def statuses():
+    return list(Message.objects.order_by("pk").values_list("status", flat=True))
+
+
+def counted() -> dict[int, int]:
+    """Return the counts of the number by day: 0 is today."""
+    today = timezone.now().date()
+    rows = CapCount.objects.filter(mobile=MOBILE).values_list("began_at", "messages")
+    return {(began_at.date() - today).days: messages for began_at, messages in rows}
+
+
+def test_message_over_its_number_s_cap_is_told_and_waits(capped):
     for _ in range(2):
         services.send_sms(MOBILE, "x")
     with pytest.raises(CapExceeded) as caught:
         services.send_sms(MOBILE, "x")
-    assert (caught.value.scope, Message.objects.count()) == ("mobile", 2)
+    assert caught.value.scope == "mobile"
     assert 0 < caught.value.retry_after <= 86400
     assert "At most 2 messages in a day" in str(caught.value)
     assert MOBILE[1:] not in repr(caught.value)
+    row = caught.value.message
+    assert (row.status, row.attempts, counted()) == ("queued", 0, {0: 2, 1: 1})
+    assert row.due_at.date() > timezone.now().date()
+
+
+def test_queued_messages_are_counted_when_they_leave(capped):
+    for number in range(3):
+        services.queue_sms(MOBILE, str(number))
+    assert not CapCount.objects.exists()
+    report = services.dispatch_queue()
+    assert (report.accepted, report.put_off) == (2, 1)
+    assert statuses() == ["accepted", "accepted", "queued"]
+    assert counted() == {0: 2, 1: 1}
+
+
+def test_message_is_cancelled_where_the_next_period_is_full_too(capped):
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(5)])
+    assert services.dispatch_queue().cancelled == 1
+    assert statuses() == ["accepted", "accepted", "queued", "queued", "cancelled"]
+    assert "next period is full" in Message.objects.last().detail
+
+
+def test_place_that_was_taken_is_not_taken_twice(capped):
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(3)])
+    services.dispatch_queue()
+    days = timedelta(days=1)
+    for row in CapCount.objects.order_by("began_at"):
+        CapCount.objects.filter(pk=row.pk).update(began_at=row.began_at - days)
+    now = timezone.now()
+    Message.objects.filter(status="queued").update(due_at=now, counted_for=now)
+    assert services.dispatch_queue().accepted == 1
+    assert counted() == {-1: 2, 0: 1}
+
+
+def test_try_that_failed_takes_no_second_place(capped):
+    row = services.queue_sms(MOBILE, "x")
+    for _ in range(3):
+        memory.outbox.refuse(23)
+        Message.objects.update(due_at=row.created_at)
+        services.resume_account("default")
+        services.dispatch_queue()
+    assert (statuses(), counted()) == (["queued"], {0: 1})
+
+
+def test_who_wants_it_at_once_or_not_at_all_takes_no_place(capped):
+    for _ in range(2):
+        services.send_sms(MOBILE, "x")
+    with pytest.raises(CapExceeded, match="was cancelled and will not"):
+        services.send_sms(MOBILE, "code", on_not_sent="cancel")
+    assert (statuses()[-1], counted()) == ("cancelled", {0: 2})
+
+
+def test_cancelled_message_gives_its_place_up(capped):
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(3)])
+    services.dispatch_queue()
+    services.cancel(Message.objects.filter(status="queued"))
+    assert counted() == {0: 2, 1: 0}
+
+
+def test_vetoed_message_is_not_counted(capped):
+    def veto(message, **kwargs):
+        raise Vetoed("no")
+
+    pre_send.connect(veto)
+    services.queue_sms(MOBILE, "x")
+    services.dispatch_queue()
+    pre_send.disconnect(veto)
+    assert (statuses(), counted()) == (["cancelled"], {0: 0})
+
+
+def test_every_way_in_is_counted(capped):
+    """The admin's drafts, a resend, and a message sent by hand."""
+    draft = MessageFactory(status="draft")
+    services.queue_messages([draft])
+    services.resend([MessageFactory(status="rejected")], by=None)
+    services.dispatch_queue()
+    third = MessageFactory(status="draft")
+    report = services.send_messages([third])
+    assert (report.done, statuses()) == (
+        0,
+        ["accepted", "rejected", "accepted", "queued"],
+    )
+
+
+def test_batch_may_be_let_over_its_caps(capped):
+    rows = MessageFactory.create_batch(3, status="draft", group="g")
+    assert services.confirm_batch("g", ignore_caps=True) == len(rows)
+    services.dispatch_queue()
+    assert (statuses(), counted()) == (["accepted"] * 3, {0: 3})
 
 
 def test_other_numbers_have_caps_of_their_own(capped):
@@ -52,110 +150,50 @@ def test_other_numbers_have_caps_of_their_own(capped):
 
 def test_every_spelling_is_one_number(capped):
     services.send_sms("0939 521 3300", "x")
-    services.queue_sms("+98 939 521 3300", "x")
+    services.send_sms("+98 939 521 3300", "x")
     with pytest.raises(CapExceeded):
         services.send_sms("۰۹۳۹۵۲۱۳۳۰۰", "x")
 
 
-def test_cap_of_an_account_counts_all_numbers(use_account):
+def test_account_over_its_cap_claims_nothing(use_account):
     use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"hour": 2})
-    services.queue_sms(MOBILE, "x")
-    services.queue_sms(OTHER_MOBILE, "x")
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(40)])
+    assert services.dispatch_queue().accepted == 2
+    waiting = Message.objects.filter(status="queued")
+    assert (waiting.count(), waiting.filter(detail="", attempts=0).count()) == (38, 38)
     with pytest.raises(CapExceeded, match="The account sends at most 2") as caught:
-        services.queue_sms(OTHER_MOBILE, "x")
+        services.send_sms(OTHER_MOBILE, "x")
     assert caught.value.scope == "account"
 
 
-def test_next_period_begins_anew(capped):
-    for _ in range(2):
-        services.queue_sms(MOBILE, "x")
-    CapCount.objects.update(began_at=timezone.now() - timedelta(days=1))
-    services.queue_sms(MOBILE, "x")
-
-
-def test_batch_is_refused_as_a_whole(capped):
-    wishes = [{"mobile": MOBILE, "text": str(n)} for n in range(3)]
-    with pytest.raises(CapExceeded):
-        services.queue_many(wishes)
-    assert not Message.objects.exists()
-    assert len(services.queue_many(wishes[:2])) == 2
-
-
-def crowd(count: int) -> list[str]:
-    return [f"+98912{number:07}" for number in range(count)]
-
-
-def to(mobiles: Iterable[str]) -> list[dict[str, str]]:
-    return [{"mobile": mobile, "text": "x"} for mobile in mobiles]
-
-
-def test_many_numbers_are_counted_one_by_one(use_account):
-    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 3}, ACCOUNT_CAPS={"hour": 50})
-    mobiles = crowd(20)
-    services.queue_many(to([*mobiles, *mobiles[:5], mobiles[7]]))
-    services.queue_many(to(mobiles))
-    counts = dict(CapCount.objects.values_list("mobile", "messages"))
-    twice = {*mobiles[:5], mobiles[7]}
-    assert counts.pop("") == 46
-    assert counts == {mobile: 3 if mobile in twice else 2 for mobile in mobiles}
-
-
-def test_one_number_too_often_refuses_all_of_many(capped):
-    mobiles = crowd(20)
-    services.queue_many(to([mobiles[11], mobiles[11]]))
-    before = list(CapCount.objects.values())
+def test_longest_period_that_is_full_says_when(use_account):
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1, "day": 1})
+    services.send_sms(MOBILE, "x")
     with pytest.raises(CapExceeded) as caught:
-        services.queue_many(to(mobiles))
-    assert caught.value.scope == "mobile"
-    assert list(CapCount.objects.values()) == before
-    assert Message.objects.count() == 2
+        services.send_sms(MOBILE, "x")
+    assert caught.value.message.due_at.date() > timezone.now().date()
 
 
-def test_many_numbers_and_the_account_s_own_cap(use_account):
-    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 9}, ACCOUNT_CAPS={"day": 30})
-    services.queue_many(to(crowd(20)))
-    with pytest.raises(CapExceeded) as caught:
-        services.queue_many(to(crowd(11)))
-    assert (caught.value.scope, Message.objects.count()) == ("account", 20)
-
-
-def test_many_numbers_cost_a_few_statements_for_hundreds(capped):
-    few, more = (statements_of(to(crowd(count))) for count in (400, 500))
-    assert few.keys() == more.keys()
-    assert few["SELECT"] == more["SELECT"] == 2  # the clock, the counts
-    assert few["UPDATE"] == more["UPDATE"] == 1
-
-
-def statements_of(wishes: list[dict[str, str]]) -> Counter[str]:
-    with CaptureQueriesContext(connection) as queries:
-        services.queue_many(wishes)
-    return Counter(query["sql"].split()[0] for query in queries)
-
-
-def test_what_rolls_back_is_not_counted(capped):
+def test_receipt_in_the_caller_s_transaction_rolls_nothing_back(use_account):
+    """The tutorial's cap: a code, and within the minute the payment's receipt."""
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1})
+    services.send_sms(MOBILE, "code")
     with transaction.atomic():
-        services.queue_sms(MOBILE, "x")
-        transaction.set_rollback(True)
-    for _ in range(2):
-        services.queue_sms(MOBILE, "x")
+        receipt = services.queue_sms(MOBILE, "paid")
+    services.dispatch_queue()
+    receipt.refresh_from_db()
+    assert receipt.status == "queued"
+    assert "At most 1 message in a minute" in receipt.detail
 
 
-def test_known_key_is_answered_though_the_cap_is_used_up(capped):
-    first = services.queue_sms(MOBILE, "x", idempotency_key="k")
-    services.queue_sms(MOBILE, "y")
-    again = services.queue_sms(MOBILE, "x", idempotency_key="k")
-    assert again == first
-    assert CapCount.objects.get().messages == 2
-
-
-def test_without_caps_nothing_is_counted(use_account, django_assert_num_queries):
+def test_without_caps_nothing_is_counted(use_account):
     use_account(BACKEND=MEMORY)
-    services.queue_sms(MOBILE, "x")
+    services.send_sms(MOBILE, "x")
     assert not CapCount.objects.exists()
 
 
 def test_counts_of_long_ago_are_forgotten(capped):
-    services.queue_sms(MOBILE, "x")
+    services.send_sms(MOBILE, "x")
     assert caps.forget_old("default") == 0
     CapCount.objects.update(began_at=timezone.now() - timedelta(days=3))
     assert caps.forget_old("default") == 1
@@ -172,60 +210,6 @@ def test_error_travels_whole():
 )
 def test_eight_threads_on_one_number_keep_to_the_cap(use_account):
     hammer(use_account)
-
-
-@pytest.mark.skipif(
-    connection.vendor == "sqlite", reason="threads share no in-memory database"
-)
-def test_crowds_that_overlap_wait_for_each_other(use_account):
-    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1000}, ACCOUNT_CAPS={"day": 9999})
-    mobiles = crowd(60)
-
-    # Inside a transaction of the caller's nothing is tried again after a deadlock. Not
-    # on MariaDB, which has other reasons for one when rows are new.
-    ours = connection.vendor != "postgresql"
-    block = contextlib.nullcontext if ours else transaction.atomic
-
-    def queue(some: list[str]) -> None:
-        for _ in range(5):
-            with block():
-                services.queue_many(to(some))
-        connections.close_all()
-
-    pieces = (mobiles[:40], mobiles[20:][::-1], mobiles[::2], mobiles[1::2])
-    threads = [threading.Thread(target=queue, args=(piece,)) for piece in pieces]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    wanted = Counter(5 * [mobile for piece in pieces for mobile in piece])
-    counts = dict(CapCount.objects.values_list("mobile", "messages"))
-    assert counts.pop("") == Message.objects.count() == wanted.total()
-    assert counts == wanted
-
-
-@pytest.mark.skipif(connection.vendor != "mysql", reason="others read what they lock")
-def test_crowd_is_counted_as_it_is_and_not_as_it_was(capped):
-    mobiles = crowd(20)
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    with pytest.raises(CapExceeded), transaction.atomic():
-        assert not CapCount.objects.exists()
-        elsewhere(lambda: services.queue_many(to(2 * mobiles)))
-        services.queue_many(to(mobiles))
-    connection.close()
-
-
-def elsewhere(work: Callable[[], object]) -> None:
-    """Do something on a connection of its own."""
-
-    def do() -> None:
-        work()
-        connections.close_all()
-
-    thread = threading.Thread(target=do)
-    thread.start()
-    thread.join()
 
 
 @pytest.mark.chaos

@@ -11,16 +11,23 @@ from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.services import breaker
-from negin_sms.services.outbox import claims, gate
+from negin_sms.services.accounts import account_state
+from negin_sms.services.outbox import claims, gate, gate_rules
+from negin_sms.services.outbox.engines import engine_for
 from tests.factories import MOBILE, MessageFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_engine")]
 
 
 def claim(limit=10, name="me", **settings):
-    return claims.claim_due(
-        conf.get_account(), name, limit, lease=180, using="default", **settings
+    account = conf.get_account()
+    return engine_for("default").claim_due(
+        account,
+        name,
+        limit,
+        priorities=gate.open_priorities(account, "default"),
+        lease=180,
+        **settings,
     )
 
 
@@ -71,7 +78,12 @@ def test_row_that_somebody_took_meanwhile_is_not_ours():
             return iter(found)
 
     rows = Racing(Message, using="default").filter(status=Status.QUEUED)
-    assert claims.claim_rows(rows, "me", 5, lease=180, using="default") == []
+    assert (
+        engine_for("default").claim_rows(
+            rows, "me", 5, account=conf.get_account(), lease=180
+        )
+        == []
+    )
     row.refresh_from_db()
     assert row.claim == "other"
 
@@ -82,23 +94,23 @@ def test_claims_are_unique_and_name_host_and_process():
     assert len(first.split(":")) == 3
 
 
-def test_given_back_rows_are_queued_as_they_were():
+def test_unclaimed_rows_are_queued_as_they_were():
     row = MessageFactory()
     claim()
-    assert claims.release([row.pk], "me", "default") == 1
+    assert claims.unclaim([row.pk], "me", "default") == 1
     row.refresh_from_db()
     assert (row.status, row.claim, row.attempts) == (Status.QUEUED, "", 0)
     assert row.claimed_until is None
 
 
-def test_only_the_holder_gives_back():
+def test_only_the_holder_unclaims():
     row = MessageFactory()
     claim()
-    assert claims.release([row.pk], "other", "default") == 0
-    assert claims.release_all("me", "default") == 1
+    assert claims.unclaim([row.pk], "other", "default") == 0
+    assert claims.unclaim_all("me", "default") == 1
 
 
-def test_rescue_makes_stale_claims_uncertain_and_never_queued(caplog):
+def test_stale_claims_become_uncertain_and_never_queued(caplog):
     past = timezone.now() - timedelta(seconds=1)
     row = MessageFactory(sending=True, claim="web7:4242:abc", claimed_until=past)
     MessageFactory(sending=True)
@@ -123,15 +135,17 @@ def test_overdue_rows_expire():
 
 def test_only_to_with_something_that_is_no_number_says_so():
     with pytest.raises(InvalidConfiguration, match="ONLY_TO"):
-        gate.allowed_numbers(frozenset({"021"}), "default")
+        gate_rules.allowed_numbers(frozenset({"021"}), "default")
 
 
 def test_claiming_costs_the_same_for_any_number_of_rows(
-    django_assert_num_queries, each_way
+    django_assert_num_queries, each_engine
 ):
     MessageFactory.create_batch(9)
-    # In steps: three looks, one step; savepoints.
-    with django_assert_num_queries(1 if each_way == "at once" else 6):
+    # By the ORM: three looks, one step; savepoints.
+    with django_assert_num_queries(
+        1 if each_engine == "the database's own engine" else 6
+    ):
         assert len(claim(9)) == 9
 
 
@@ -139,8 +153,8 @@ class TestAccountInTrouble:
     """A claim can ask by itself whether the account is well."""
 
     @pytest.fixture(autouse=True)
-    def _at_once(self, each_way):
-        if each_way == "in steps":
+    def _at_once(self, each_engine):
+        if each_engine == "the ORM's engine":
             pytest.skip("there the dispatcher asks first")
 
     @pytest.fixture(autouse=True)
@@ -148,7 +162,7 @@ class TestAccountInTrouble:
         return MessageFactory.create_batch(2)
 
     def test_account_that_is_well(self, rows):
-        breaker.get_state("default", "default")
+        account_state("default", "default")
         assert claim(if_healthy=True) == rows
 
     def test_account_that_nobody_has_looked_at(self):
@@ -159,13 +173,13 @@ class TestAccountInTrouble:
         assert claim(if_healthy=True) == []
 
     def test_account_with_failures(self):
-        breaker.get_state("default", "default")
+        account_state("default", "default")
         AccountState.objects.update(failures=1)
         assert claim(if_healthy=True) == []
         assert len(claim()) == 2
 
     def test_trouble_of_another_account(self, rows):
-        breaker.get_state("default", "default")
+        account_state("default", "default")
         AccountState.objects.create(account="other", failures=3)
         assert claim(if_healthy=True) == rows
 

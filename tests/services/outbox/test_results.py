@@ -21,17 +21,18 @@ from negin_sms.exceptions import (
 )
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import Message
-from negin_sms.services.dispatch.exchange import Job, SendResult
-from negin_sms.services.outbox.results import record, retry_on_disconnect
+from negin_sms.services.database import retry_on_disconnect
+from negin_sms.services.outbox.jobs import SendJob, SendResult
+from negin_sms.services.outbox.results import record
 from tests.factories import MOBILE, MessageFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_way")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_engine")]
 
 
-def job_of(row) -> Job:
+def job_of(row) -> SendJob:
     request = SendRequest(mobile=row.mobile, text=row.text, line=row.line)
     account = conf.get_account()
-    return Job(row.pk, "host:1:abc", row.attempts, account, request, 0.0)
+    return SendJob(row.pk, "host:1:abc", row.attempts, account, request, 0.0)
 
 
 def result(row, *, error=None, **reply) -> SendResult:

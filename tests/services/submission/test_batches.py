@@ -13,9 +13,9 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
+from negin_sms.services.outbox.waiting import confirm_batch
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import (
-    confirm,
     discard,
     look_at,
     unconfirmed,
@@ -81,21 +81,21 @@ class TestLookAt:
             created_at=timezone.now() - timedelta(1)
         )
         MessageFactory(status=Status.DRAFT)
-        confirm(draft("09395213302").group)
+        confirm_batch(draft("09395213302").group)
         assert [batch.group for batch in unconfirmed()] == [newer, older]
 
 
 class TestConfirm:
     def test_queues_once_and_sends_nothing(self):
         group = draft("09395213300\n09395213301").group
-        assert (confirm(group), confirm(group)) == (2, 0)
+        assert (confirm_batch(group), confirm_batch(group)) == (2, 0)
         statuses = set(Message.objects.values_list("status", flat=True))
         assert (statuses, outbox) == ({Status.QUEUED}, [])
 
     def test_is_one_update(self):
         group = draft_batch("Hello", [many(50)]).group
         with CaptureQueriesContext(connection) as queries:
-            confirm(group)
+            confirm_batch(group)
         statements = [q["sql"].split()[0] for q in queries]
         assert statements == ["SELECT", "SAVEPOINT", "UPDATE", "RELEASE"]
 
@@ -116,16 +116,16 @@ class TestConfirm:
         seen = look_at(group).seen
         Message.objects.filter(mobile__endswith="00").update(**change)
         with pytest.raises(InvalidMessage, match="look at them again"):
-            confirm(group, seen=seen)
+            confirm_batch(group, seen=seen)
         assert set(Message.objects.values_list("status", flat=True)) == {Status.DRAFT}
-        assert confirm(group, seen=look_at(group).seen) == 2
+        assert confirm_batch(group, seen=look_at(group).seen) == 2
 
     def test_draft_that_joined_or_left_was_not_seen(self):
         group = draft("09395213300\n09395213301").group
         seen = look_at(group).seen
         Message.objects.filter(mobile__endswith="00").update(group="other")
         with pytest.raises(InvalidMessage, match="look at them again"):
-            confirm(group, seen=seen)
+            confirm_batch(group, seen=seen)
 
     def test_line_of_the_account_is_seen_too(self, settings):
         group = draft("09395213300").group
@@ -133,23 +133,26 @@ class TestConfirm:
         moved = settings.NEGIN_SMS["default"] | {"LINE": "9830009999"}
         settings.NEGIN_SMS = {"default": moved}
         with pytest.raises(InvalidMessage, match="look at them again"):
-            confirm(group, seen=seen)
+            confirm_batch(group, seen=seen)
 
     def test_second_confirmation_of_what_was_seen_finds_nothing(self):
         group = draft("09395213300").group
         seen = look_at(group).seen
-        assert (confirm(group, seen=seen), confirm(group, seen=seen)) == (1, 0)
+        assert (confirm_batch(group, seen=seen), confirm_batch(group, seen=seen)) == (
+            1,
+            0,
+        )
 
     def test_leaves_other_groups_and_finished_rows_alone(self):
         group = draft("09395213300").group
         other = draft("09395213301").group
         cancelled = MessageFactory(group=group, status=Status.CANCELLED)
-        assert confirm(group) == 1
+        assert confirm_batch(group) == 1
         assert look_at(other) is not None
         cancelled.refresh_from_db()
         assert cancelled.status == Status.CANCELLED
 
-    @pytest.mark.parametrize("act", [confirm, discard])
+    @pytest.mark.parametrize("act", [confirm_batch, discard])
     def test_empty_group_is_nobody_s(self, act):
         MessageFactory(status=Status.DRAFT)
         assert act("") == 0
@@ -162,7 +165,7 @@ class TestConfirm:
         Message.objects.update(
             due_at=long_ago, expires_at=long_ago + timedelta(seconds=60)
         )
-        confirm(group)
+        confirm_batch(group)
         assert Message.objects.due().count() == 1
 
     def test_wakes_the_waker_once(self, settings, django_capture_on_commit_callbacks):
@@ -171,15 +174,15 @@ class TestConfirm:
         woken.clear()
         group = draft("09395213300\n09395213301").group
         with django_capture_on_commit_callbacks(execute=True):
-            confirm(group)
-            confirm(group)
+            confirm_batch(group)
+            confirm_batch(group)
         assert woken == ["default"]
 
     def test_account_that_is_gone_leaves_the_drafts(self):
         group = draft("09395213300").group
         Message.objects.update(account="gone")
         with pytest.raises(InvalidMessage):
-            confirm(group)
+            confirm_batch(group)
         assert Message.objects.get().status == Status.DRAFT
 
 
@@ -192,7 +195,7 @@ def test_ten_confirmations_at_once_make_one_batch():
 
     def click() -> None:
         try:
-            queued.append(confirm(group, seen=seen))
+            queued.append(confirm_batch(group, seen=seen))
         finally:
             connection.close()
 

@@ -37,7 +37,8 @@ def wish(text="سلام", **fields):
         ("text", "cannot be sent", {"text": "a\ud800"}),
         ("text", "at most 10 parts", {"text": "س" * 671}),
         ("account", "no SMS account 'bulk'", {"account": "bulk"}),
-        ("scenario", "choose one of", {"scenario": "pigeon"}),
+        ("scenario", "these values: single", {"scenario": "pigeon"}),
+        ("scenario", "did you mean “single”", {"scenario": "singel"}),
         ("line2", "needs line2", {"scenario": Scenario.SECOND_LINE, "line2": ""}),
         ("line", "needs line", {"line": ""}),
         ("line", "has no line", {"scenario": Scenario.SERVICE_LINE, "line": "98"}),
@@ -46,7 +47,8 @@ def wish(text="سلام", **fields):
         ("template", "there are: none", {"template": "otp"}),
         ("line", "up to 20 digits", {"line": "98-300"}),
         ("line2", "another line", {"scenario": "second_line", "line2": "9830003300"}),
-        ("priority", "Priority", {"priority": 7}),
+        ("priority", "these values: 0, 10", {"priority": 7}),
+        ("priority", "these values", {"priority": True}),
         ("expires_in", "above 0", {"expires_in": 0}),
         ("expires_in", "above 0", {"expires_in": "soon"}),
         ("expires_in", "above 0", {"expires_in": timedelta(days=99999)}),
@@ -71,11 +73,15 @@ def test_missing_settings_are_not_the_messages_fault(settings):
         wish()
 
 
-def test_account_lines_are_filled_in_where_the_scenario_uses_them():
-    assert wish().line == "9830003300"
-    assert wish(scenario=Scenario.SERVICE_LINE).line == ""
-    both = wish(scenario=Scenario.SECOND_LINE)
-    assert (both.line, both.line2) == ("9830003300", "9830003301")
+def lines(message):
+    return (message.line, message.line2, message.default_line, message.default_line2)
+
+
+def test_lines_that_nobody_named_are_the_account_s_where_the_scenario_uses_them():
+    assert lines(wish()) == ("", "", True, False)
+    assert lines(wish(line="9830003309")) == ("9830003309", "", False, False)
+    assert lines(wish(scenario=Scenario.SERVICE_LINE)) == ("", "", False, False)
+    assert lines(wish(scenario=Scenario.SECOND_LINE)) == ("", "", True, True)
 
 
 def test_times_follow_from_the_wish():

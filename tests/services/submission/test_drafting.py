@@ -12,8 +12,8 @@ from negin_sms import segments, texts
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
+from negin_sms.services.outbox.waiting import confirm_batch
 from negin_sms.services.submission import compose, drafting
-from negin_sms.services.submission.batches import confirm
 from negin_sms.services.submission.drafting import Drafted, draft_batch
 from negin_sms.services.submission.recipients import read_sheet
 from negin_sms.services.submission.tables import MOST_RECIPIENTS, Row, Sheet
@@ -184,7 +184,7 @@ class TestOnce:
         assert set(Message.objects.values_list("group", flat=True)) == groups
 
     def test_page_whose_batch_was_confirmed_writes_nothing_more(self):
-        confirm(draft("09395213300", once="page").group)
+        confirm_batch(draft("09395213300", once="page").group)
         with pytest.raises(InvalidMessage, match="confirmed or discarded"):
             draft("09395213301", once="page")
         assert Message.objects.get().status == Status.QUEUED
@@ -203,7 +203,7 @@ class TestOnce:
 
     def test_batch_that_was_confirmed_meanwhile_is_not_replaced(self):
         old = draft("09395213300").group
-        confirm(old)
+        confirm_batch(old)
         with pytest.raises(InvalidMessage, match="confirmed or discarded"):
             draft("09395213302", replaces=old)
         assert Message.objects.get().group == old

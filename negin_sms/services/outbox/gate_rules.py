@@ -1,0 +1,246 @@
+"""The rules that a message meets at the gate, each a function, in the order of RULES.
+
+A rule lets a message go (None), lets it wait until a moment, or stops it for good. To
+add one, write a function and put its name into RULES.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import Priority
+from negin_sms.exceptions import (
+    CapExceeded,
+    Effect,
+    InvalidConfiguration,
+    InvalidMessage,
+    NeginSmsError,
+    NotSent,
+    Vetoed,
+)
+from negin_sms.gateway.cleaning import clean
+from negin_sms.models import AccountState, Message
+from negin_sms.phones import normalize_mobile
+from negin_sms.querysets import database_now
+from negin_sms.retries import retry_delay
+from negin_sms.services import breaker
+from negin_sms.signals import pre_send
+
+from . import caps
+
+logger = logging.getLogger("negin_sms")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a message does not go: for good, until a moment, or nobody knows how long.
+
+    ``error`` is what ``send_sms`` tells its caller, None where it was somebody's wish.
+    ``counted_for`` is the place that caps have given it, ``attempted`` whether this
+    was a try of its own.
+    """
+
+    reason: str
+    until: datetime | None = None
+    stops: bool = False
+    error: NeginSmsError | None = None
+    counted_for: datetime | None = None
+    attempted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Under what a message comes to the gate.
+
+    ``is_leaving`` is False for who only asks; ``may_wait`` for who wants it now or
+    not at all.
+    """
+
+    account: conf.Account
+    using: str
+    now: datetime
+    is_leaving: bool = True
+    may_wait: bool = True
+    places: dict[int, datetime | None] = field(default_factory=dict)
+
+
+Rule = Callable[[Message, Passage], Verdict | None]
+
+
+def refuse_unreadable_only_to(account: conf.Account) -> None:
+    """Raise InvalidConfiguration before a claim that the gate could not judge."""
+    if account.only_to is not None:
+        allowed_numbers(account.only_to, account.alias)
+
+
+@functools.lru_cache(maxsize=32)
+def allowed_numbers(only_to: frozenset[str], alias: str) -> frozenset[str]:
+    """Return the numbers of ONLY_TO in their stored form.
+
+    Raise InvalidConfiguration for one that is no number: nobody would get it.
+    """
+    try:
+        return frozenset(normalize_mobile(number) for number in only_to)
+    except InvalidMessage as error:
+        raise InvalidConfiguration(
+            f'{conf.SETTING}["{alias}"]["ONLY_TO"] holds something that is no Iranian '
+            f"mobile number: {error.reason} Write numbers such as "
+            '"09395213300".'
+        ) from None
+
+
+def check_dispatch(message: Message, passage: Passage) -> Verdict | None:
+    """Let wait while the account's sending is switched off."""
+    if passage.account.dispatch:
+        return None
+    return Verdict(_("Sending is switched off for this account (DISPATCH)."))
+
+
+def check_breaker(message: Message, passage: Passage) -> Verdict | None:
+    """Tell of a pause. Who claims has a permit, so only who asks is told here."""
+    if passage.is_leaving:
+        return None
+    states = AccountState.objects.using(passage.using)
+    state = states.filter(account=passage.account.alias).first()
+    if state is None or not state.is_paused:
+        return None
+    return Verdict(str(breaker.paused_error(state)), until=state.paused_until)
+
+
+def check_quiet_hours(message: Message, passage: Passage) -> Verdict | None:
+    """Let LOW messages wait for the end of the quiet hours."""
+    if message.priority != Priority.LOW or passage.account.quiet_hours is None:
+        return None
+    until = quiet_until(passage.account, passage.now)
+    return (
+        Verdict(_("It waits for the end of the quiet hours."), until) if until else None
+    )
+
+
+def check_line(message: Message, passage: Passage) -> Verdict | None:
+    """Let wait what named no line while the account has none either."""
+    lacks = [
+        key
+        for key in ("line", "line2")
+        if getattr(message, f"default_{key}") and not getattr(passage.account, key)
+    ]
+    if not lacks:
+        return None
+    reason = _("It named no line, and the account has none in its settings (%(key)s).")
+    return Verdict(reason % {"key": lacks[0].upper()})
+
+
+def check_only_to(message: Message, passage: Passage) -> Verdict | None:
+    """Stop what goes to a number that ONLY_TO does not list."""
+    account = passage.account
+    if account.only_to is None:
+        return None
+    if message.mobile in allowed_numbers(account.only_to, account.alias):
+        return None
+    return Verdict(_("Kept back: ONLY_TO does not list its number."), stops=True)
+
+
+def check_caps(message: Message, passage: Passage) -> Verdict | None:
+    """Count it where there is a place; else in its number's next period, if there."""
+    account = passage.account
+    if not (account.mobile_caps or account.account_caps):
+        return None
+    counted_for = passage.places.get(message.pk)
+    if not passage.is_leaving:
+        full = caps.find_full(message, passage.now, counted_for, passage.using)
+        return Verdict(full.reason, full.period.ends_at) if full else None
+    if caps.take_place(message, passage.now, counted_for, passage.using):
+        passage.places[message.pk] = passage.now
+        return None
+    full = caps.find_full(message, passage.now, counted_for, passage.using)
+    # Nothing is full any more where a place was given back this moment.
+    return _over_cap(message, full, passage) if full else check_caps(message, passage)
+
+
+def check_account_caps(message: Message, passage: Passage) -> Verdict | None:
+    """Tell of an account whose cap is used up."""
+    account = passage.account
+    if caps.account_room(account, passage.now, passage.using) != 0:
+        return None
+    full = caps.find_full(message, passage.now, None, passage.using)
+    return Verdict(full.reason, full.period.ends_at) if full else None
+
+
+def check_receivers(message: Message, passage: Passage) -> Verdict | None:
+    """Ask the project's receivers of ``pre_send``."""
+    if not pre_send.has_listeners(Message):
+        return None
+    try:
+        pre_send.send(sender=Message, message=message)
+    except Vetoed as veto:
+        reason = clean(str(veto.reason)) or _("A pre_send receiver refused it.")
+        return Verdict(reason, stops=True, error=veto.with_traceback(None))
+    except Exception as error:
+        # Its text may hold anything, so only its kind is told.
+        kind = type(error).__name__
+        logger.error("SMS %s: a pre_send receiver failed with %s", message.pk, kind)
+        reason = _("A pre_send receiver failed with %(kind)s.") % {"kind": kind}
+        wait = timedelta(seconds=retry_delay(message.attempts))
+        later = database_now(passage.using) + wait
+        told = NotSent(reason, effect=Effect.IGNORED)
+        return Verdict(reason, later, error=told, attempted=True)
+    return None
+
+
+def _over_cap(message: Message, full: caps.Full, passage: Passage) -> Verdict:
+    """Give it a place in the next period of its number, or stop it."""
+    later = full.period.ends_at
+    wait = (later - passage.now).total_seconds()
+    error = CapExceeded(full.reason, scope=full.scope, retry_after=wait)
+    if not passage.may_wait:
+        return Verdict(full.reason, stops=True, error=error)
+    if full.scope == "account":
+        return Verdict(full.reason, later, error=error)
+    counted_for = passage.places.get(message.pk)
+    if caps.take_place(message, later, counted_for, passage.using):
+        return Verdict(full.reason, later, error=error, counted_for=later)
+    blocked = caps.find_full(message, later, counted_for, passage.using)
+    if blocked and blocked.scope == "account":
+        return Verdict(full.reason, later, error=error)
+    reason = _("%(reason)s The next period is full, too: it was cancelled.")
+    reason %= {"reason": full.reason}
+    error = CapExceeded(reason, scope=full.scope, retry_after=wait)
+    return Verdict(reason, stops=True, error=error)
+
+
+def quiet_until(account: conf.Account, now: datetime) -> datetime | None:
+    """Return when the quiet hours end in which a moment lies, None outside them."""
+    assert account.quiet_hours is not None  # noqa: S101 - for the type checker
+    local = timezone.localtime(now, timezone.get_default_timezone())
+    start, end = account.quiet_hours
+    clock = local.time()
+    is_over_midnight = start > end
+    if is_over_midnight:
+        is_quiet = clock >= start or clock < end
+    else:
+        is_quiet = start <= clock < end
+    if not is_quiet:
+        return None
+    day = local.date()
+    if is_over_midnight and clock >= start:
+        day += timedelta(days=1)
+    return datetime.combine(day, end, tzinfo=timezone.get_default_timezone())
+
+
+RULES: tuple[Rule, ...] = (
+    check_dispatch,
+    check_breaker,
+    check_quiet_hours,
+    check_line,
+    check_only_to,
+    check_caps,
+    check_receivers,
+)

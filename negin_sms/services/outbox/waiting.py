@@ -1,0 +1,119 @@
+"""What people and programs do with messages that were not sent yet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from django.db import connections, transaction
+from django.utils.translation import gettext as _
+
+from negin_sms.choices import Status
+from negin_sms.error_reports import private
+from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet, database_now
+from negin_sms.services.accounts import find_account
+from negin_sms.services.database import write_alias
+from negin_sms.services.reports import ActionReport
+from negin_sms.services.submission import batches
+from negin_sms.services.submission.seen import refuse_changed
+from negin_sms.services.submission.wakers import wake
+
+from . import caps, transitions
+
+
+@private
+def queue_messages(
+    messages: Iterable[Message], *, seen: str | None = None
+) -> ActionReport:
+    """Put these drafts in the queue; others are skipped.
+
+    Raise InvalidMessage("seen") where the messages are not those any more that
+    ``seen`` was the digest of.
+    """
+    using = write_alias()
+    keys = [message.pk for message in messages]
+    rows = Message.objects.using(using).filter(pk__in=keys)
+    with transaction.atomic(using=using):
+        before = _statuses(rows, using)
+        if seen is not None:
+            refuse_changed(rows, seen)
+        drafts = [pk for pk, status in before.items() if status == Status.DRAFT]
+        transitions.queue(rows.filter(pk__in=drafts))
+    for alias in set(rows.values_list("account", flat=True)):
+        wake(alias, using)
+    return _report(keys, before, (Status.DRAFT,))
+
+
+@private
+def confirm_batch(
+    group: str, *, seen: str | None = None, ignore_caps: bool = False
+) -> int:
+    """Queue a batch's drafts by one UPDATE; return how many these were.
+
+    The second of two confirmations finds none. ``ignore_caps`` lets them leave over
+    their numbers' and their account's caps: ask who may decide that. Raise
+    InvalidMessage for an account that is not configured any more, and with "seen" as
+    the field where the drafts are not those that ``Batch.seen`` was the digest of.
+    """
+    using = write_alias()
+    drafts = batches.drafts_of(group)
+    aliases = set(drafts.order_by().values_list("account", flat=True).distinct())
+    for alias in aliases:
+        find_account(alias)
+    if not aliases:
+        return 0
+    with transaction.atomic(using=using):
+        if seen is not None:
+            refuse_changed(drafts, seen)
+        queued = transitions.queue(drafts, ignores_caps=ignore_caps)
+    for alias in aliases:
+        wake(alias, using)
+    return queued
+
+
+@private
+def cancel(messages: Iterable[Message]) -> ActionReport:
+    """Cancel these messages where they are drafts, queued or held; skip the others."""
+    using = write_alias()
+    keys = [message.pk for message in messages]
+    rows = Message.objects.using(using).filter(pk__in=keys)
+    with transaction.atomic(using=using):
+        before = _statuses(rows, using)
+        reserved = rows.filter(status=Status.QUEUED, counted_for__isnull=False)
+        places = list(reserved.only("account", "mobile", "counted_for"))
+        transitions.cancel(rows, _("Cancelled."))
+        if places:
+            caps.give_up_places(places, database_now(using), using)
+    return _report(keys, before, transitions.WAITING)
+
+
+def give_up(message: Message, using: str) -> bool:
+    """Cancel a message that could not be sent at once, as its sender wished."""
+    row = Message.objects.using(using).filter(pk=message.pk, status=Status.QUEUED)
+    reason = _("Not sent at once, so cancelled as its sender wished.")
+    return bool(transitions.cancel(row, reason))
+
+
+def _statuses(rows: MessageQuerySet, using: str) -> dict[int, str]:
+    if connections[using].features.has_select_for_update:
+        rows = rows.select_for_update()
+    return dict(rows.order_by("pk").values_list("pk", "status"))
+
+
+def _report(
+    keys: Sequence[int], before: Mapping[int, str], wanted: Iterable[str]
+) -> ActionReport:
+    """Say which of the messages had one of the wanted statuses."""
+    allowed = set(wanted)
+    skipped = tuple(
+        (key, _unfit(before.get(key))) for key in keys if before.get(key) not in allowed
+    )
+    return ActionReport(len(keys) - len(skipped), skipped)
+
+
+def _unfit(status: str | None) -> str:
+    if status is None:
+        return _("There is no such message any more.")
+    return _("Its status does not allow it (%(status)s).") % {
+        "status": Status(status).label
+    }
