@@ -258,7 +258,7 @@ def _gone(using: str) -> dict[str, int]:
     """
     known = {account.alias for account in conf.get_accounts()}
     gone: Counter[str] = Counter()
-    for status in (Status.QUEUED,):  # what is held is of them
+    for status in (Status.QUEUED, "held"):
         rows = Message.objects.using(using).filter(status=status)
         alias = ""
         while found := _next_alias(rows, alias):
