@@ -26,13 +26,15 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--latency", type=float, default=0.01, help="seconds")
+    parser.add_argument("--no-journal", action="store_true")
     given = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         fresh_database(given.database, Path(folder)) as url,
         BadGateway(latency=given.latency) as gateway,
     ):
-        chaos = Chaos(url, gateway)
+        journal = {"STATE_DIR": ""} if given.no_journal else {}
+        chaos = Chaos(url, gateway, **journal)
         chaos.do("queue", count=given.sends)
         started = time.monotonic()
         try:

@@ -307,9 +307,10 @@ def kill_after_connect() -> Iterator[None]:
 def _kill_while_sending(share: float) -> Iterator[None]:
     from urllib3.connection import HTTPConnection
 
-    from negin_sms.gateway.connections import _Noting
+    from negin_sms.gateway.connections import _current, _Noting
 
     def send(self: Any, data: bytes) -> None:
+        _current.exchange.start_writing()
         # The headers go whole; of the body, as much as is asked for.
         is_body = b"POST" not in data[:8]
         part = data[: int(len(data) * share)] if is_body else data
@@ -380,14 +381,14 @@ def _die_in_transaction_with(pattern: str) -> Iterator[None]:
 # Where a worker dies, and what its message is once the lease has run out.
 KILL_POINTS: dict[str, tuple[Any, str]] = {
     "in_claim": (kill_in_claim, "queued"),
-    "after_claim": (kill_after_claim, "uncertain"),
-    "after_connect": (kill_after_connect, "uncertain"),
+    "after_claim": (kill_after_claim, "queued"),
+    "after_connect": (kill_after_connect, "queued"),
     "in_body": (kill_in_body, "uncertain"),
     "after_body": (kill_after_body, "uncertain"),
     "after_headers": (kill_after_headers, "uncertain"),
     "after_answer": (kill_after_answer, "uncertain"),
-    "before_write": (kill_before_write, "uncertain"),
-    "in_commit": (kill_in_commit, "uncertain"),
+    "before_write": (kill_before_write, "accepted"),
+    "in_commit": (kill_in_commit, "accepted"),
     "after_commit": (kill_after_commit, "accepted"),
 }
 

@@ -25,6 +25,7 @@ THRESHOLDS: Mapping[str, float | None] = {
     "switched_off": 5 * MINUTE,
     "uncertain": 1.0,
     "held": 1.0,
+    "server_changed": 1.0,
     "rejected": 0.2,  # of those of the last hour, and at least 5
     "expired": 0.2,
     "flagged": 1.0,

@@ -27,6 +27,7 @@ from negin_sms.services.operations.overview import (
 )
 from negin_sms.services.operations.purge import PurgeReport, purge_messages
 from negin_sms.services.operations.redaction import redact_sensitive_texts
+from negin_sms.services.operations.repair import repair_from_log
 from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
 from negin_sms.services.outbox.claims import expire_claims
 from negin_sms.services.outbox.gate import why_waiting
@@ -77,6 +78,7 @@ __all__ = [
     "redact_sensitive_texts",
     "refresh_states",
     "release_queue",
+    "repair_from_log",
     "resend",
     "resolve",
     "resume_account",

@@ -47,7 +47,7 @@ from negin_sms.models import AccountState, DeliveryState, Message
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.services.delivery import states
 from negin_sms.services.dispatch.exchange import exchange
-from negin_sms.services.outbox import claims, gate, results
+from negin_sms.services.outbox import claims, gate, journal, results
 from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.jobs import SendJob, SendResult, make_job
 from tests.factories import MOBILE, MessageFactory
@@ -315,7 +315,7 @@ class Machine(RuleBasedStateMachine):
     def worker_hangs(self, alias, acts, posts, is_dead, then) -> None:
         """It claims two, and posts or not; is taken for dead; is back, at last."""
         services.queue_many([self.wish(), self.wish()], account=alias)
-        account, claim = conf.get_account(alias), claims.new_claim()
+        account, claim = conf.get_account(alias), journal.new_claim("", "default")
         rows = engine_for(USING).claim_due(
             account, claim, 2, priorities=Priority.values, lease=account.lease
         )

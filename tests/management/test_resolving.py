@@ -123,3 +123,24 @@ def run_status(*args: str) -> str:
     with pytest.raises(SystemExit):
         call_command("sms_queue_status", *args, stdout=out)
     return out.getvalue()
+
+
+class TestFromLog:
+    def test_writes_all_results_of_a_log(self, tmp_path):
+        rows = [MessageFactory(sending=True) for _ in range(3)]
+        log = tmp_path / "sms.log"
+        log.write_text(
+            "".join(
+                f"x SMS result not saved: message={row.pk} claim=host:1:abc "
+                f"status=accepted gateway_id={7000 + row.pk}\n"
+                for row in rows
+            )
+        )
+        assert run("resolve_sms_message", "--from-log", log) == "3 results written.\n"
+        assert set(Message.objects.values_list("status", flat=True)) == {"accepted"}
+        again = run("resolve_sms_message", f"--from-log={log}")
+        assert again.endswith("(Accepted).\n0 results written.\n")
+
+    def test_says_that_a_file_is_not_there(self):
+        with pytest.raises(CommandError, match="No such file"):
+            run("resolve_sms_message", "--from-log=/nowhere/sms.log")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import Action, ArgumentParser
 from typing import Any
 
 from django.apps import apps
@@ -34,6 +34,12 @@ class Command(SmsCommand):
         add("status", choices=[Status.ACCEPTED, Status.REJECTED])
         add("--gateway-id", default="", help="of one message: with it, it is polled")
         add("--claim", default="", help="of one, from the log: proves the result")
+        add(
+            "--from-log",
+            metavar="FILE",
+            action=_Alone,
+            help="write what its lines «SMS result not saved: …» hold; twice is no harm",
+        )
         add("--why", default="", help="how you know; not with --claim")
         add("--by", metavar="USERNAME", help="who decides; kept in the history")
 
@@ -41,6 +47,9 @@ class Command(SmsCommand):
         self, *args: Any, message: list[int], status: str, why: str, **options: Any
     ) -> None:
         """Resolve, and print where each message stands now."""
+        if options["from_log"] is not None:
+            self._repair(options["from_log"])
+            return
         rows = list(Message.objects.filter(pk__in=message).order_by("pk"))
         for missing in sorted({*message} - {row.pk for row in rows}):
             raise CommandError(f"There is no message {missing}.")
@@ -64,6 +73,27 @@ class Command(SmsCommand):
             _remember([row for row in rows if row.pk not in skipped], user, why)
         if skipped:
             raise CommandError(f"{len(skipped)} of {len(rows)} were not resolved.")
+
+    def _repair(self, name: str) -> None:
+        try:
+            with plain_errors(), open(name, encoding="utf-8", errors="replace") as log:
+                report = services.repair_from_log(log)
+        except OSError as error:
+            raise CommandError(f"{name} cannot be read: {error.strerror}.") from None
+        for pk, reason in report.skipped:
+            self.stdout.write(f"Message {pk}: {reason}")
+        self.stdout.write(f"{report.done} results written.")
+
+
+class _Alone(Action):
+    """An option beside which the positional arguments are not wanted."""
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Any, values: Any, option: Any = None
+    ) -> None:
+        for action in parser._get_positional_actions():
+            action.required = False
+        setattr(namespace, self.dest, values)
 
 
 def _now(row: Message) -> str:

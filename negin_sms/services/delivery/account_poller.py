@@ -32,7 +32,7 @@ from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 from negin_sms.services.accounts import account_state
 from negin_sms.services.database import retry_on_disconnect
-from negin_sms.services.outbox import claims
+from negin_sms.services.outbox import journal
 from negin_sms.services.receivers import announce_settled, announce_states
 from negin_sms.services.reports import PollReport
 
@@ -73,7 +73,7 @@ class AccountPoller:
         self._pool = ThreadPoolExecutor(
             self._workers, thread_name_prefix="negin-sms-poller"
         )
-        self._name = claims.new_claim()
+        self._name = journal.worker_name()
         self._state = account_state(account.alias, using)
         self._chunks = ChunkQueue(batch_size or account.states_batch_size)
         self._in_flight: set[Future[PollResult]] = set()

@@ -22,16 +22,17 @@ from negin_sms.exceptions import (
     OutcomeUnknown,
     Rejected,
 )
-from negin_sms.gateway import Gateway
+from negin_sms.gateway import Gateway, send_noting
 from negin_sms.gateway.codes import Verdict as CodeVerdict
 from negin_sms.gateway.codes import find_code
 from negin_sms.gateway.wire import SendReply
 from negin_sms.models import Message
 from negin_sms.services import breaker
 from negin_sms.services.database import retry_on_disconnect
-from negin_sms.services.outbox import gate, results
+from negin_sms.services.outbox import gate, journal, results
 from negin_sms.services.outbox.gate_rules import Verdict
 from negin_sms.services.outbox.jobs import SendJob, SendResult, make_job
+from negin_sms.services.outbox.journal_answers import to_answer
 
 logger = logging.getLogger("negin_sms")
 
@@ -54,6 +55,7 @@ def set_out(
         make_job(message, account, claimed_at=claimed_at, lease=lease)
         for message in kept
     ]
+    journal.taken(claimed[0].claim, [job.pk for job in jobs])
     return jobs, verdicts
 
 
@@ -84,14 +86,18 @@ def exchange(gateway: Gateway, job: SendJob) -> SendResult:
         error = AccountPaused(
             error.reason, code=error.code, detail=error.detail, effect=Effect.PAUSES
         )
-    return SendResult(job, reply, error, time.monotonic() - started)
+    result = SendResult(job, reply, error, time.monotonic() - started)
+    journal.answered(to_answer(result))
+    return result
 
 
 def _send(
     gateway: Gateway, job: SendJob
 ) -> tuple[SendReply | None, GatewayError | None]:
     try:
-        return gateway.send(job.request, start_by=job.start_by), None
+        note = functools.partial(journal.begun, job.claim, job.pk)
+        reply = send_noting(gateway, job.request, start_by=job.start_by, on_begin=note)
+        return reply, None
     except GatewayError as error:
         return None, error.with_traceback(None)
     except InvalidMessage as error:

@@ -13,9 +13,10 @@ from negin_sms.gateway import get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
-from negin_sms.services.outbox import claims, gate, gate_rules
+from negin_sms.services.outbox import claims, gate, gate_rules, journal
 from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.jobs import SendJob, SendResult
+from negin_sms.services.outbox.server_watch import hold_if_server_changed
 
 from .exchange import exchange, record, set_out
 from .worker_pool import ResultQueue, WorkerPool
@@ -78,6 +79,7 @@ class Producer:
 
     def claim_more(self, most: int) -> int:
         """Claim what there is room for and hand it to the workers; return how many."""
+        hold_if_server_changed(self.using)
         self.release_lost_claims()
         allowance = self._allowance()
         self.waits_for_rate = allowance < 1
@@ -93,7 +95,7 @@ class Producer:
         self._pool.start(room + len(self.in_flight))
         self.workers = self._pool.size
         self._width = min(self._width, self.workers)
-        claim = claims.new_claim()
+        claim = journal.new_claim(self.account.state_dir, self.using)
         try:
             return self._take_on(claim, room)
         except BaseException:
@@ -143,6 +145,7 @@ class Producer:
             claimed_at = time.monotonic()
             messages = self._claim_if_permitted(claim, room)
         if not messages:
+            journal.taken(claim, ())
             return 0
         jobs, verdicts = set_out(
             messages,

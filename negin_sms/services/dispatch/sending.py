@@ -44,8 +44,7 @@ from negin_sms.services.database import (
     retry_deadlocks,
     write_alias,
 )
-from negin_sms.services.outbox import gate_rules, transitions
-from negin_sms.services.outbox.claims import new_claim
+from negin_sms.services.outbox import gate_rules, journal, transitions
 from negin_sms.services.outbox.jobs import SendJob
 from negin_sms.services.outbox.waiting import give_up
 from negin_sms.services.submission.compose import compose
@@ -180,11 +179,12 @@ def _claim(attempt: Attempt, account: conf.Account) -> None:
     # Settings that cannot work have to show before the row is claimed.
     attempt.gateway = get_gateway(account.alias)
     gate_rules.refuse_unreadable_only_to(account)
-    claim = new_claim()
+    claim = journal.new_claim(account.state_dir, using)
     permit = attempt.permit = breaker.admit(account, claim, using=using)
     if permit.refused:
         if _save(attempt):
             attempt.error = breaker.paused_error(permit.state)
+        journal.taken(claim, ())
         return
     try:
         _set_out(attempt, account, claim)
@@ -198,6 +198,7 @@ def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
     claimed_at = time.monotonic()
     transitions.claim_unsaved(attempt.message, claim, account, account.lease)
     if not retry_deadlocks(lambda: _save_durably(attempt), using=attempt.using):
+        journal.taken(claim, ())
         return
     jobs, verdicts = set_out(
         [attempt.message],

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 
 from django.core import checks
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
@@ -25,6 +25,7 @@ from negin_sms.exceptions import (
 from negin_sms.gateway import get_gateway
 from negin_sms.models import Message
 from negin_sms.services.database import write_alias
+from negin_sms.services.outbox.engines import engine_for
 
 from .findings import Finding, Thresholds, critical, note, warning
 from .health import health
@@ -41,7 +42,7 @@ def examine(
     Notes (``ok``) say what was looked at and is as it should be. Raise
     InvalidConfiguration for an account that is not configured.
     """
-    findings = [*_settings()]
+    findings = [*_settings(), *_server()]
     try:
         accounts = conf.get_accounts()
     except InvalidConfiguration:
@@ -108,6 +109,21 @@ def _restraints(account: conf.Account) -> Iterator[Finding]:
         )
     if not pretends and account.dispatch and account.only_to is None:
         yield note("settings", _("Its settings can be read; sending is on."), alias)
+
+
+def _server() -> Iterator[Finding]:
+    """Say where a failover of the database would not be noticed."""
+    using = write_alias()
+    try:
+        identity = engine_for(using).server_identity()
+    except DatabaseError:
+        return  # a finding of its own
+    if not identity and connections[using].vendor != "sqlite":
+        yield warning(
+            "server_unknown",
+            _("The database server does not say which one it is."),
+            _("After a failover hold the queue by hand: hold_sms_queue."),
+        )
 
 
 def _credentials(account: conf.Account) -> Finding:

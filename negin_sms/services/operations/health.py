@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from negin_sms import conf
+from negin_sms.dates import moment_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.quiet_hours import tehran_is_current
 
@@ -183,6 +184,27 @@ def _held(case: Case, limit: float) -> Finding | None:
     return found if count >= max(1, limit) else None
 
 
+def _server_changed(case: Case, limit: float) -> Finding | None:
+    since, count = case.stands.server_changed_at, case.stands.held
+    if since is None or count < max(1, limit):
+        return None
+    text = _(
+        "Another database server answers since %(time)s: it failed over, or was "
+        "restored. What was sent last may be among the messages that are held."
+    )
+    return case.finding(
+        "server_changed",
+        Severity.CRITICAL,
+        text % {"time": moment_words(since, "Y-m-d H:i")},
+        _(
+            "Compare those of just before that time with the gateway's panel, cancel "
+            "what was sent, release the others: hold_sms_queue --release."
+        ),
+        count=count,
+        since=since,
+    )
+
+
 def _rejected(case: Case, limit: float) -> Finding | None:
     count = case.stands.rejected
     text = ngettext(
@@ -265,6 +287,7 @@ _RULES: dict[str, Rule] = {
     **account_health.RULES,
     "uncertain": _uncertain,
     "held": _held,
+    "server_changed": _server_changed,
     "rejected": _rejected,
     "expired": _expired,
     "flagged": _flagged,

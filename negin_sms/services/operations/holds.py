@@ -18,7 +18,7 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.cleaning import clean
-from negin_sms.models import Message
+from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
@@ -81,6 +81,9 @@ def release_queue(
         aliases = list(rows.order_by().values_list("account", flat=True).distinct())
         released = transitions.release(rows)
         expired = rows.count()
+        # What was held for another server's sake is decided.
+        states = AccountState.objects.using(using).filter(account__in=aliases)
+        states.update(server_changed_at=None)
     known = {each.alias for each in conf.get_accounts()}
     for alias in known.intersection(aliases):
         wake(alias, using)

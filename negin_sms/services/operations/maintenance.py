@@ -12,6 +12,7 @@ from negin_sms.services.accounts import heartbeat
 from negin_sms.services.outbox import caps, claims
 
 from . import alerts, redaction
+from .clock_watch import ClockWatch
 
 _SWEEP_EVERY = 5.0
 _SIGN_OF_LIFE = 30.0
@@ -30,6 +31,7 @@ class Maintenance:
         self._aliases = tuple(aliases)
         self._sign = sign
         self._using = using
+        self._clock = ClockWatch(sign, using)
         self._swept_at = self._seen_at = self._alerted_at = -math.inf
         self.alerts: list[str] = []  # what this run was the first to tell
 
@@ -40,7 +42,8 @@ class Maintenance:
         if now - self._swept_at >= _SWEEP_EVERY:
             self._swept_at = now
             done["expired_claims"] = claims.expire_claims()
-            done["expired"] = claims.expire_overdue(using=self._using)
+            if not self._clock.is_doubtful():
+                done["expired"] = claims.expire_overdue(using=self._using)
             caps.forget_old(self._using)
         if now - self._seen_at >= _SIGN_OF_LIFE:
             self._seen_at = now

@@ -67,6 +67,7 @@ class AccountOverview:
     poll_error: str
     dispatcher_seen_at: datetime | None
     poller_seen_at: datetime | None
+    server_changed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,6 +224,7 @@ def _account(
         poll_error=state.poll_error,
         dispatcher_seen_at=state.dispatcher_seen_at,
         poller_seen_at=state.poller_seen_at,
+        server_changed_at=state.server_changed_at,
         **_alone(answers),
     )
 

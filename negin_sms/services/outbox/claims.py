@@ -1,4 +1,4 @@
-"""Names of claims, and claims that ended: taken back, or run out.
+"""Claims that ended: taken back, or run out.
 
 A claim is the step from queued to sending (``engines`` make it), committed before
 anything is sent. What a crashed worker's claim leaves behind may have been sent, so it
@@ -8,9 +8,6 @@ becomes uncertain and is never queued again.
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
@@ -21,40 +18,41 @@ from negin_sms.querysets import database_now
 from negin_sms.services.database import write_alias
 from negin_sms.services.receivers import announce_outcomes
 
-from . import transitions
+from . import journal, recovery, transitions
 
 logger = logging.getLogger("negin_sms")
 
 _SWEEP = 500
-_LONGEST_CLAIM = 128
-
-
-def new_claim() -> str:
-    """Return a fresh name for a claim: ``host:pid:random``."""
-    host = socket.gethostname()[:80]
-    return f"{host}:{os.getpid()}:{secrets.token_hex(6)}"[:_LONGEST_CLAIM]
 
 
 def unclaim(keys: Sequence[int], claim: str, using: str) -> int:
     """Queue claimed messages again whose request was not begun; return how many."""
     rows = Message.objects.using(using).claimed_by(claim)
-    return transitions.unclaim(rows.filter(pk__in=keys))
+    moved = transitions.unclaim(rows.filter(pk__in=keys))
+    journal.settled(claim, keys)
+    return moved
 
 
 def unclaim_all(claim: str, using: str) -> int:
     """Queue all messages of a claim again of which nothing was begun."""
-    return transitions.unclaim(Message.objects.using(using).claimed_by(claim))
+    moved = transitions.unclaim(Message.objects.using(using).claimed_by(claim))
+    journal.taken(claim, ())
+    return moved
 
 
 def expire_claims() -> int:
     """Make the messages uncertain whose claim ran out; return how many.
 
-    Whoever held them crashed or hangs, and may have sent them.
+    Whoever held them crashed or hangs, and may have sent them. Of crashed ones that
+    kept a journal only those that it had begun, and these at once.
     """
     using = write_alias()
+    doubted = recovery.recover(using)
     expired: list[int] = []
     stale = Message.objects.using(using).stale().order_by("claimed_until", "id")
     for pk, claim in list(stale.values_list("pk", "claim")[:_SWEEP]):
+        if recovery.write_answer(pk, claim, using):
+            continue
         host, _sep, worker = claim.partition(":")
         reason = _(
             "Its worker (host %(host)s, process %(worker)s) ended or hangs; the claim "
@@ -71,7 +69,7 @@ def expire_claims() -> int:
             "%d SMS became uncertain: their workers' claims ran out", len(expired)
         )
         announce_outcomes(dict.fromkeys(expired, Status.UNCERTAIN), using)
-    return len(expired)
+    return doubted + len(expired)
 
 
 def expire_overdue(*, using: str) -> int:

@@ -24,8 +24,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -47,8 +47,7 @@ _KEPT = 300.0  # s; what a failover may have lost is in a file that is full, too
 _TRY_AGAIN = 60.0  # s
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """How the sending of one message ended, as far as its row needs to know.
 
     ``at`` is in seconds since 1970, and ``wish`` a digest of what was sent: by these a
@@ -167,10 +166,9 @@ class _File:
             self._lose()
 
     def end(self, answer: Answer) -> None:
-        pk, *values = astuple(answer)[1:]
         # Without this line the message is one that was begun: nobody is misled.
         with contextlib.suppress(OSError, TypeError):
-            self._append(to_line(["a", self._short(answer.claim), pk, *values]))
+            self._append(to_line(["a", self._short(answer.claim), *answer[1:]]))
 
     def close(self) -> None:
         """End the file; it is removed when all that it knows is in the database."""

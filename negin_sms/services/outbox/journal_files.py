@@ -26,6 +26,7 @@ except ImportError:  # Windows
 SUFFIX = ".journal"
 _KIND = "negin-sms-journal-1"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -62,7 +63,7 @@ class Head:
 
 def to_line(values: list[Any]) -> bytes:
     """Return values as one line; its end is how a torn one is told."""
-    return json.dumps(values, separators=(",", ":")).encode("ascii") + b"\n"
+    return _encode(values).encode("ascii") + b"\n"
 
 
 def from_line(line: bytes) -> list[Any] | None:

@@ -23,7 +23,7 @@ from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.statistics.daily_counts import invalidate_days
 
-from . import transitions
+from . import journal, transitions
 from .engines import engine_for
 from .jobs import SendResult
 from .shared_ids import flag_shared_ids
@@ -49,6 +49,9 @@ def record(results: Sequence[SendResult], *, using: str) -> int:
     _warn_of_codes(results)
     lost = {result.job.pk for result in left}
     written = {r.job.pk: r.status for r in results if r.job.pk not in lost}
+    for result in results:
+        if result.job.pk in written:
+            journal.settled(result.job.claim, [result.job.pk])
     announce_outcomes(written, using)
     announce_settled(settled, using)
     return len(left)

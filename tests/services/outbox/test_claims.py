@@ -88,12 +88,6 @@ def test_row_that_somebody_took_meanwhile_is_not_ours():
     assert row.claim == "other"
 
 
-def test_claims_are_unique_and_name_host_and_process():
-    first, second = claims.new_claim(), claims.new_claim()
-    assert first != second
-    assert len(first.split(":")) == 3
-
-
 def test_unclaimed_rows_are_queued_as_they_were():
     row = MessageFactory()
     claim()

@@ -88,7 +88,7 @@ def test_an_answer_is_read_back_whole(worker, folder):
         *(100, "other_mobile", 1795000000, "ab12"),
     )
     worker.do("begun", claim, 1)
-    worker.do("answered", {f: getattr(answer, f) for f in answer.__slots__})
+    worker.do("answered", answer._asdict())
     worker.kill()
     assert fate(folder, claim, 1) == answer
 

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 from django.db import connections
 
+from .mysql import MysqlEngine
 from .orm import OrmEngine
 from .postgresql import PostgresqlEngine
 from .sqlite import SqliteEngine
 
 _ENGINES: dict[str, type[OrmEngine]] = {
+    "mysql": MysqlEngine,
     "postgresql": PostgresqlEngine,
     "sqlite": SqliteEngine,
 }

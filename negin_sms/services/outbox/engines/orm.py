@@ -31,6 +31,17 @@ class OrmEngine:
         """Return whether the server is new enough."""
         return True
 
+    def server_identity(self) -> str:
+        """Return what a server has to itself and keeps, "" where nobody knows."""
+        return ""
+
+    def ask(self, sql: str) -> str:
+        """Return the single value that a question gives."""
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(sql)
+            row = cursor.fetchone()
+        return str(row[0]) if row else ""
+
     def claim_due(
         self,
         account: conf.Account,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import NotSupportedError, ProgrammingError, transaction
+
 from .sql import TABLE, SqlEngine
 
 
@@ -19,6 +21,20 @@ class PostgresqlEngine(SqlEngine):
     )
     # How many there are the planner sees only here, and reads no whole table.
     found = f"{TABLE}.id = ANY (%(keys)s::bigint[]) AND"
+
+    def server_identity(self) -> str:
+        """Return the cluster's identifier and its timeline; a promotion begins one."""
+        # A replica that serves no writes has no position to write at; some hosted
+        # servers have none at all.
+        sql = (
+            "SELECT (SELECT system_identifier FROM pg_control_system())::text || ':' "
+            "|| substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"
+        )
+        try:
+            with transaction.atomic(using=self.using):
+                return self.ask(sql)
+        except (ProgrammingError, NotSupportedError):
+            return ""
 
     def accept_values(self, told: Sequence[Sequence[Any]]) -> dict[str, Any]:
         """Add the keys."""

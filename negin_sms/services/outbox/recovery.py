@@ -1,0 +1,179 @@
+"""What a process left behind that is gone, mended by its journal.
+
+What it had not begun goes back to the queue, what it was answered is written, and only
+what it had begun is uncertain. Where no journal speaks, ``claims`` waits for the lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet
+from negin_sms.services.receivers import announce_outcomes
+
+from . import journal_reader, transitions
+from .jobs import SendResult
+from .journal import Answer
+from .journal_answers import is_of, to_result
+from .journal_reader import Fate, Journal
+from .results import record
+from .shared_ids import flag_shared_ids
+
+logger = logging.getLogger("negin_sms")
+
+_BATCH = 500
+_written: set[Path] = set()  # whose answers are; the files stay for a moment
+# What a row can say that does not know how its sending ended.
+_IGNORANT = (Status.SENDING, Status.UNCERTAIN, Status.QUEUED, Status.HELD)
+
+
+def recover(using: str) -> int:
+    """Mend what processes left behind that are gone; return how much is uncertain."""
+    uncertain = 0
+    for folder in _folders():
+        for journal in journal_reader.read_all(folder, using):
+            left = _left_sending(journal, using)
+            uncertain += _doubt(left[Fate.BEGUN], using)
+            _queue_again(left[Fate.NOT_BEGUN], using)
+            if _write_answers(journal, using):
+                journal.remove()
+    return uncertain
+
+
+def write_lost_answers(using: str) -> None:
+    """Write answers again that were written to a server which is gone.
+
+    Of all processes on this machine, ours too. What was sent and stands in the queue
+    again is held just now.
+    """
+    for folder in _folders():
+        for journal in journal_reader.read_all(folder, using, living=True):
+            for results in _unwritten(journal, using):
+                _write_lost(results, using)
+
+
+def _write_lost(results: Sequence[SendResult], using: str) -> None:
+    rows = Message.objects.using(using)
+    written = {
+        each.job.pk: each
+        for each in results
+        if transitions.finish(
+            rows.filter(pk=each.job.pk, claim="", status=Status.HELD), each
+        )
+    }
+    for alias in {each.job.account.alias for each in written.values()}:
+        ids = {r.gateway_id for r in written.values() if r.job.account.alias == alias}
+        flag_shared_ids(alias, ids - {""}, using=using)
+    announce_outcomes({pk: each.status for pk, each in written.items()}, using)
+    record([each for each in results if each.job.pk not in written], using=using)
+    if written:
+        logger.warning(
+            "%d results that a database server had lost are written again", len(written)
+        )
+
+
+def write_answer(pk: int, claim: str, using: str) -> bool:
+    """Write what a process was answered whose claim ran out; it may be living."""
+    message = Message.objects.using(using).filter(pk=pk, claim=claim).first()
+    answer = _find_answer(pk, claim) if message is not None else None
+    if message is None or answer is None:
+        return False
+    return not record([to_result(answer, message)], using=using)
+
+
+def _find_answer(pk: int, claim: str) -> Answer | None:
+    for folder in _folders():
+        if found := journal_reader.find(folder, claim):
+            with found as journal:
+                fate = journal.fate(claim, pk)
+            return fate if isinstance(fate, Answer) else None
+    return None
+
+
+def _folders() -> set[str | None]:
+    return {account.state_dir for account in conf.get_accounts()}
+
+
+def _left_sending(journal: Journal, using: str) -> dict[Fate, list[Message]]:
+    """Return the rows of the process that are still being sent, by their fate."""
+    left: dict[Fate, list[Message]] = defaultdict(list)
+    rows = Message.objects.using(using).filter(status=Status.SENDING)
+    for message in rows.filter(claim__startswith=journal.tag).only("pk", "claim"):
+        fate = journal.fate(message.claim, message.pk)
+        if isinstance(fate, Fate):
+            left[fate].append(message)
+    return left
+
+
+def _doubt(begun: Sequence[Message], using: str) -> int:
+    reason = _(
+        "Its process ended after it had begun to send it and before it had an answer. "
+        "It may have been sent."
+    )
+    doubted = [m.pk for m in begun if transitions.expire_claim(_row(m, using), reason)]
+    if doubted:
+        logger.error(
+            "%d SMS became uncertain: their process ended while it sent", len(doubted)
+        )
+        announce_outcomes(dict.fromkeys(doubted, Status.UNCERTAIN), using)
+    return len(doubted)
+
+
+def _queue_again(messages: Sequence[Message], using: str) -> None:
+    moved = sum(transitions.unclaim(_row(message, using)) for message in messages)
+    if moved:
+        logger.warning(
+            "%d SMS are queued again: their process ended before it sent them", moved
+        )
+
+
+def _write_answers(journal: Journal, using: str) -> bool:
+    """Write what the rows do not know yet; return whether nothing is left to write."""
+    if journal.path in _written:
+        return True
+    found = lost = 0
+    for results in _unwritten(journal, using):
+        found += len(results)
+        lost += record(results, using=using)
+    if found:
+        logger.warning(
+            "%d of %d results of a process that ended are written from its journal",
+            found - lost,
+            found,
+        )
+    if not lost:
+        _written.add(journal.path)
+    return not lost
+
+
+def _unwritten(journal: Journal, using: str) -> Iterator[list[SendResult]]:
+    answers = list(journal.answers.values())
+    for start in range(0, len(answers), _BATCH):
+        of = {answer.pk: answer for answer in answers[start : start + _BATCH]}
+        rows = Message.objects.using(using).filter(pk__in=of, status__in=_IGNORANT)
+        rows = rows.filter(account__in=[each.alias for each in conf.get_accounts()])
+        # Who sent it again has decided.
+        found = [(of[row.pk], row) for row in rows.filter(resent_as__isnull=True)]
+        yield [to_result(*each) for each in found if _says_more(*each)]
+
+
+def _says_more(answer: Answer, row: Message) -> bool:
+    is_evidence = answer.status in (Status.ACCEPTED, Status.REJECTED)
+    if row.claim:
+        is_news = is_evidence or row.status == Status.SENDING
+        return row.claim == answer.claim and is_news
+    # What was written after the claim is lost: a restore, or a failover.
+    return is_evidence and is_of(answer, row)
+
+
+def _row(message: Message, using: str) -> MessageQuerySet:
+    rows = Message.objects.using(using)
+    return rows.filter(pk=message.pk, claim=message.claim)
