@@ -1,0 +1,42 @@
+"""System checks. An error is for what cannot work; ids stay for life.
+
+E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
+gateways in production, E006 wakers, E007 alerts, W001 the password travels in the
+open, W002 a waker that leaves the work to the request, W003 transactions that see too
+little, I001 the brakes.
+"""
+
+from __future__ import annotations
+
+from django.core import checks
+
+from .accounts import (
+    check_alerts,
+    check_brakes,
+    check_console,
+    check_deployment,
+    check_encryption,
+    check_settings,
+    check_task_backend,
+    check_wakers,
+)
+from .databases import (
+    check_databases,
+    check_sqlite,
+    check_time_zone,
+)
+
+
+def register_all() -> None:
+    """Register every check of this package."""
+    checks.register(check_settings, "negin_sms")
+    checks.register(check_time_zone, "negin_sms")
+    checks.register(check_encryption, checks.Tags.security, "negin_sms")
+    checks.register(check_databases, checks.Tags.database)
+    checks.register(check_sqlite, "negin_sms")
+    checks.register(check_wakers, "negin_sms")
+    checks.register(check_console, checks.Tags.security, "negin_sms")
+    checks.register(check_alerts, "negin_sms")
+    checks.register(check_deployment, "negin_sms", deploy=True)
+    checks.register(check_brakes, "negin_sms", deploy=True)
+    checks.register(check_task_backend, "negin_sms", deploy=True)
