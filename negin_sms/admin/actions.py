@@ -1,6 +1,6 @@
 """What the buttons do: call one service, and put its report into plain words.
 
-To add a button: a function from an Order to an Outcome, an MessageAction with it in
+To add a button: a function from an Order to an Outcome, a MessageAction with it in
 ACTIONS, and ``has_<name>_permission`` beside the others in ``views``.
 """
 
@@ -17,7 +17,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from negin_sms.choices import Status
-from negin_sms.dates import both_words
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage, NeginSmsError
 from negin_sms.models import Message
 from negin_sms.services import (
@@ -32,6 +31,15 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.operations.decisions import may_have_arrived, may_resend
 from negin_sms.services.outbox.transitions import WAITING
 
+from .action_words import (
+    accepted_words,
+    cancelled_words,
+    queued_words,
+    resent_words,
+    resolved_words,
+    scheduled_words,
+    unsent_words,
+)
 from .forms import ResolveForm
 from .outcomes import Outcome, tell
 
@@ -88,12 +96,12 @@ def _send(order: Order) -> Outcome:
     chosen = order.messages
     report = queue_messages(chosen, seen=order.decision[SEEN])
     if len(chosen) > AT_ONCE:
-        return tell(chosen, report.skipped, _queued_words, lambda _row: _("Not queued"))
+        return tell(chosen, report.skipped, queued_words, lambda _row: _("Not queued"))
     waiting = [] if order.decision[NOW] else [m for m in chosen if is_scheduled(m)]
     due = [message for message in chosen if message not in waiting]
-    outcome = tell(waiting, (), _scheduled_words, _unsent_words)
+    outcome = tell(waiting, (), scheduled_words, unsent_words)
     if due:
-        sent = tell(due, send_messages(due).skipped, _accepted_words, _unsent_words)
+        sent = tell(due, send_messages(due).skipped, accepted_words, unsent_words)
         outcome.notices += sent.notices
         outcome.history += sent.history
     return outcome
@@ -134,7 +142,7 @@ def _cancel(order: Order) -> Outcome:
     return tell(
         order.messages,
         report.skipped,
-        _cancelled_words,
+        cancelled_words,
         lambda _row: _("Not cancelled"),
     )
 
@@ -145,7 +153,7 @@ def _resend(order: Order) -> Outcome:
     outcome = tell(
         order.messages,
         report.skipped,
-        _resent_words,
+        resent_words,
         lambda _row: _("Not sent again"),
     )
     skipped = {key for key, _reason in report.skipped}
@@ -170,81 +178,9 @@ def _resolve(order: Order) -> Outcome:
     return tell(
         order.messages,
         skipped,
-        lambda done: _resolved_words(done, status, decision["why"]),
+        lambda done: resolved_words(done, status, decision["why"]),
         lambda _row: _("Not resolved"),
     )
-
-
-def _accepted_words(done: list[Message]) -> str:
-    if len(done) == 1:
-        words = _("The gateway accepted message %(pk)s; its id there is %(id)s.")
-        return words % {"pk": done[0].pk, "id": done[0].gateway_id}
-    return _("The gateway accepted %(count)s messages.") % {"count": len(done)}
-
-
-def _scheduled_words(done: list[Message]) -> str:
-    words = ngettext(
-        "%(count)s message is scheduled and leaves at its time, the first on %(moment)s.",
-        "%(count)s messages are scheduled and leave at their times, the first on "
-        "%(moment)s.",
-        len(done),
-    )
-    first = min(message.send_at for message in done if message.send_at)
-    return words % {"count": len(done), "moment": both_words(first)}
-
-
-def _queued_words(done: list[Message]) -> str:
-    words = ngettext(
-        "%(count)s message was queued. It is sent by a running dispatcher "
-        "(manage.py dispatch_sms_queue).",
-        "%(count)s messages were queued. They are sent by a running dispatcher "
-        "(manage.py dispatch_sms_queue).",
-        len(done),
-    )
-    return words % {"count": len(done)}
-
-
-def _cancelled_words(done: list[Message]) -> str:
-    words = ngettext(
-        "%(count)s message was cancelled and will not be sent.",
-        "%(count)s messages were cancelled and will not be sent.",
-        len(done),
-    )
-    return words % {"count": len(done)}
-
-
-def _resent_words(done: list[Message]) -> str:
-    words = ngettext(
-        "%(count)s message was queued again as a new one. It is sent by a running "
-        "dispatcher (manage.py dispatch_sms_queue).",
-        "%(count)s messages were queued again as new ones. They are sent by a running "
-        "dispatcher (manage.py dispatch_sms_queue).",
-        len(done),
-    )
-    return words % {"count": len(done)}
-
-
-def _resolved_words(done: list[Message], status: object, why: str) -> str:
-    words = ngettext(
-        "%(count)s message was resolved as “%(status)s”: %(why)s",
-        "%(count)s messages were resolved as “%(status)s”: %(why)s",
-        len(done),
-    )
-    return words % {"count": len(done), "status": status, "why": why}
-
-
-_UNSENT = {
-    Status.SENDING: gettext_lazy("Being sent by a dispatcher"),
-    Status.ACCEPTED: gettext_lazy("Sent by a dispatcher meanwhile"),
-    Status.QUEUED: gettext_lazy("Not sent now, still queued"),
-    Status.REJECTED: gettext_lazy("Refused"),
-    Status.UNCERTAIN: gettext_lazy("Uncertain, may have been sent"),
-}
-
-
-def _unsent_words(row: Message | None) -> str:
-    words = _UNSENT.get(Status(row.status)) if row else None
-    return str(words) if words else _("Not sent")
 
 
 def _resend_advice(chosen: Sequence[Message]) -> str:

@@ -1,0 +1,91 @@
+"""The words for what a button did, one function for each thing that can happen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from negin_sms.choices import Status
+from negin_sms.dates import both_words
+from negin_sms.models import Message
+
+
+def accepted_words(done: Sequence[Message]) -> str:
+    """Say what the gateway accepted."""
+    if len(done) == 1:
+        words = _("The gateway accepted message %(pk)s; its id there is %(id)s.")
+        return words % {"pk": done[0].pk, "id": done[0].gateway_id}
+    return _("The gateway accepted %(count)s messages.") % {"count": len(done)}
+
+
+def scheduled_words(done: Sequence[Message]) -> str:
+    """Say when the scheduled ones leave."""
+    words = ngettext(
+        "%(count)s message is scheduled and leaves at its time, the first on %(moment)s.",
+        "%(count)s messages are scheduled and leave at their times, the first on "
+        "%(moment)s.",
+        len(done),
+    )
+    first = min(message.send_at for message in done if message.send_at)
+    return words % {"count": len(done), "moment": both_words(first)}
+
+
+def queued_words(done: Sequence[Message]) -> str:
+    """Say who sends what was queued."""
+    words = ngettext(
+        "%(count)s message was queued. It is sent by a running dispatcher "
+        "(manage.py dispatch_sms_queue).",
+        "%(count)s messages were queued. They are sent by a running dispatcher "
+        "(manage.py dispatch_sms_queue).",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
+def cancelled_words(done: Sequence[Message]) -> str:
+    """Say what will not be sent."""
+    words = ngettext(
+        "%(count)s message was cancelled and will not be sent.",
+        "%(count)s messages were cancelled and will not be sent.",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
+def resent_words(done: Sequence[Message]) -> str:
+    """Say what was queued as a new message."""
+    words = ngettext(
+        "%(count)s message was queued again as a new one. It is sent by a running "
+        "dispatcher (manage.py dispatch_sms_queue).",
+        "%(count)s messages were queued again as new ones. They are sent by a running "
+        "dispatcher (manage.py dispatch_sms_queue).",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
+def resolved_words(done: Sequence[Message], status: object, why: str) -> str:
+    """Say what a person decided."""
+    words = ngettext(
+        "%(count)s message was resolved as “%(status)s”: %(why)s",
+        "%(count)s messages were resolved as “%(status)s”: %(why)s",
+        len(done),
+    )
+    return words % {"count": len(done), "status": status, "why": why}
+
+
+_UNSENT = {
+    Status.SENDING: gettext_lazy("Being sent by a dispatcher"),
+    Status.ACCEPTED: gettext_lazy("Sent by a dispatcher meanwhile"),
+    Status.QUEUED: gettext_lazy("Not sent now, still queued"),
+    Status.REJECTED: gettext_lazy("Refused"),
+    Status.UNCERTAIN: gettext_lazy("Uncertain, may have been sent"),
+}
+
+
+def unsent_words(row: Message | None) -> str:
+    """Say why a message was not sent, by its status."""
+    words = _UNSENT.get(Status(row.status)) if row else None
+    return str(words) if words else _("Not sent")
