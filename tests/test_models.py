@@ -3,13 +3,15 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from negin_sms.choices import Scenario
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway import wire
+from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, DeliveryState, Message
-from tests.factories import MessageFactory
+from negin_sms.services import dispatch_queue, queue_sms
+from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -91,3 +93,49 @@ def test_queue_and_poll_use_their_indexes():
     assert "negin_sms_queue" in queue.order_by("due_at", "id").explain()
     assert "poll_at" in Message.objects.due_for_poll().order_by("poll_at").explain()
     assert "negin_sms_" in Message.objects.overdue().explain()
+
+
+class TestSave:
+    """An instance never moves its row: that is for the services (S1)."""
+
+    def test_stale_instance_sends_nothing_twice(self):
+        message = queue_sms(MOBILE, "x")
+        dispatch_queue()
+        message.source = "note"
+        message.save()
+        dispatch_queue()
+        row = Message.objects.get()
+        assert (row.status, row.source, len(outbox)) == ("accepted", "note", 1)
+
+    def test_status_that_was_set_by_hand_is_not_written(self):
+        message = queue_sms(MOBILE, "x")
+        dispatch_queue()
+        message.refresh_from_db()
+        message.status = "queued"
+        message.save()
+        dispatch_queue()
+        assert len(outbox) == 1
+
+    @pytest.mark.parametrize("name", ["status", "due_at", "claim", "mobile", "text"])
+    def test_fields_of_the_services_are_refused_by_name(self, name):
+        message = MessageFactory(accepted=True)
+        with pytest.raises(ValueError, match=f"does not write {name}"):
+            message.save(update_fields=[name])
+
+    def test_draft_may_be_changed_while_it_is_one(self):
+        draft = MessageFactory(status="draft")
+        draft.text = "new"
+        draft.save()
+        assert Message.objects.get().text == "new"
+        Message.objects.update(status="queued")
+        draft.text = "newer"
+        words = "did not affect any rows"
+        with pytest.raises(DatabaseError, match=words), transaction.atomic():
+            draft.save()
+        assert Message.objects.get().text == "new"
+
+    @pytest.mark.parametrize("status", ["draft", "queued", "held"])
+    def test_database_keeps_what_was_sent_from_waiting_again(self, status):
+        MessageFactory(accepted=True)
+        with pytest.raises(IntegrityError), transaction.atomic():
+            Message.objects.update(status=status)

@@ -15,7 +15,9 @@ from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration, OutcomeUnknown
 from negin_sms.gateway import memory
 from negin_sms.models import AccountState, Message
-from tests.factories import MessageFactory
+from negin_sms.services.dispatch import producer
+from negin_sms.services.outbox import gate
+from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -398,3 +400,78 @@ class Watching(memory.MemoryGateway):
 def test_default_lease_outlasts_an_exchange_twice():
     account = conf.Account(alias="x")
     assert account.lease >= 2 * (account.deadline + account.result_retry)
+
+
+class TestWindingUp:
+    """Whatever is raised, results are kept and what was not begun goes back."""
+
+    @pytest.fixture
+    def two_accounts(self, settings, use_account):
+        use_account(BACKEND="tests.services.dispatch.test_dispatcher.SlowGateway")
+        default = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": default, "other": default}
+        for account in ("default", "other"):
+            for number in range(8):
+                services.queue_sms(MOBILE, str(number), account=account)
+
+    def test_one_write_that_fails_costs_the_others_nothing(
+        self, two_accounts, monkeypatch
+    ):
+        """R4: today the other account's results are lost, and it never ends."""
+        take, failed = producer.Producer.take, []
+
+        def fail_once(self, results):
+            done = take(self, results)
+            if results and self.account.alias == "default" and not failed:
+                failed.append(True)
+                raise RuntimeError("the disk is full")
+            return done
+
+        monkeypatch.setattr(producer.Producer, "take", fail_once)
+        started = time.monotonic()
+        with pytest.raises(RuntimeError):
+            services.dispatch_queue()
+        assert time.monotonic() - started < 5
+        statuses = set(Message.objects.values_list("status", flat=True))
+        assert statuses <= {"accepted", "queued"}
+        assert Message.objects.filter(status="accepted").count() == len(memory.outbox)
+
+    def test_gate_that_fails_leaves_nothing_claimed(self, two_accounts, monkeypatch):
+        def fail(*args, **kwargs):
+            raise RuntimeError("a rule of the gate failed")
+
+        monkeypatch.setattr(gate, "let_out", fail)
+        with pytest.raises(RuntimeError):
+            services.dispatch_queue()
+        rows = Message.objects.values_list("status", "attempts")
+        assert set(rows) == {("queued", 0)}
+
+
+class TestNoThreads:
+    """Threads exist before rows are claimed (R2)."""
+
+    def limit(self, monkeypatch, most):
+        start, started = threading.Thread.start, []
+
+        def maybe(thread):
+            if thread.name.startswith("negin-sms-worker"):
+                if len(started) >= most:
+                    raise RuntimeError("can't start new thread")
+                started.append(thread)
+            start(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", maybe)
+
+    def test_without_any_nothing_is_claimed(self, use_account, monkeypatch):
+        use_account(BACKEND="negin_sms.gateway.memory.MemoryGateway")
+        MessageFactory.create_batch(8)
+        self.limit(monkeypatch, 0)
+        with pytest.raises(RuntimeError, match="new thread"):
+            services.dispatch_queue()
+        assert set(Message.objects.values_list("status", "attempts")) == {("queued", 0)}
+
+    def test_fewer_do_the_work(self, use_account, monkeypatch):
+        use_account(BACKEND="negin_sms.gateway.memory.MemoryGateway", WORKERS=4)
+        MessageFactory.create_batch(20)
+        self.limit(monkeypatch, 2)
+        assert services.dispatch_queue().accepted == 20

@@ -1,23 +1,26 @@
-"""Between the claim and the request: ONLY_TO and the project's own veto."""
+"""Between the claim and the request: every rule, on every way, and why one waits."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from negin_sms import services, signals
-from negin_sms.choices import Status
+from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import NotSent, Vetoed
 from negin_sms.gateway import memory
-from negin_sms.models import AccountState
+from negin_sms.models import AccountState, CapCount, Message
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+MEMORY = "negin_sms.gateway.memory.MemoryGateway"
 Receive = Callable[[Callable[..., None]], None]
 
 
@@ -109,3 +112,121 @@ def test_probe_is_free_again_after_a_veto(receive):
     AccountState.objects.update(paused_until="2020-01-01T00:00Z")
     services.send_sms(MOBILE, "x", fail_silently=True)
     assert AccountState.objects.get().probe == ""
+
+
+class TestBatchThatIsWhollyTurnedBack:
+    """The run goes on while anything was claimed (S13)."""
+
+    def test_with_more_behind_it(self, receive, use_account):
+        use_account(BACKEND=MEMORY, WORKERS=2)
+        receive(refuse)
+        MessageFactory.create_batch(20)
+        MessageFactory(mobile=OTHER_MOBILE)
+        report = services.dispatch_queue()
+        assert (report.accepted, report.cancelled) == (1, 20)
+
+    def test_by_only_to(self, use_account):
+        use_account(BACKEND=MEMORY, WORKERS=2, ONLY_TO=[OTHER_MOBILE])
+        MessageFactory.create_batch(20)
+        MessageFactory(mobile=OTHER_MOBILE)
+        report = services.dispatch_queue()
+        assert (report.accepted, report.cancelled) == (1, 20)
+
+    def test_that_waits(self, receive, use_account):
+        use_account(BACKEND=MEMORY, WORKERS=2)
+        receive(fail)
+        MessageFactory.create_batch(20)
+        report = services.dispatch_queue()
+        assert (report.accepted, report.put_off) == (0, 20)
+
+
+class TestLines:
+    """A line that nobody named is the account's until the claim (S2)."""
+
+    def change(self, settings, **keys):
+        settings.NEGIN_SMS = {"default": settings.NEGIN_SMS["default"] | keys}
+
+    @pytest.mark.usefixtures("each_engine")
+    def test_follows_the_account(self, settings, use_account):
+        use_account(BACKEND=MEMORY, LINE="98300")
+        plain = services.queue_sms(MOBILE, "x")
+        named = services.queue_sms(MOBILE, "x", line="98311")
+        self.change(settings, LINE="98322")
+        services.dispatch_queue()
+        assert {sent.line for sent in memory.outbox} == {"98322", "98311"}
+        plain.refresh_from_db()
+        named.refresh_from_db()
+        assert (plain.line, named.line) == ("98322", "98311")
+
+    @pytest.mark.usefixtures("each_engine")
+    def test_wrong_line_is_corrected_and_all_leave(self, settings, use_account):
+        """The runbook's way: correct LINE, resume; nothing is rejected for good."""
+        use_account(BACKEND=MEMORY, LINE="98300", WORKERS=1)
+        services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(20)])
+        memory.outbox.refuse(2)
+        services.dispatch_queue()
+        assert set(lines()) == {("queued", "")}
+        memory.outbox.forget_orders()
+        self.change(settings, LINE="98322")
+        services.resume_account("default")
+        Message.objects.update(due_at=timezone.now())
+        assert services.dispatch_queue().accepted == 20
+        assert set(lines()) == {("accepted", "98322")}
+
+    def test_account_that_has_lost_its_line_waits(self, settings, use_account):
+        use_account(BACKEND=MEMORY, LINE="98300")
+        row = services.queue_sms(MOBILE, "x")
+        self.change(settings, LINE="")
+        assert services.dispatch_queue().put_off == 1
+        row.refresh_from_db()
+        assert (row.status, "(LINE)" in row.detail) == (Status.QUEUED, True)
+        assert "(LINE)" in services.why_waiting(row)[-1].reason
+
+
+class TestWhyWaiting:
+    def reasons(self, row):
+        row.refresh_from_db()
+        return [str(verdict.reason) for verdict in services.why_waiting(row)]
+
+    def test_nothing_keeps_it(self):
+        assert self.reasons(MessageFactory()) == []
+
+    def test_not_due(self):
+        later = timezone.now() + timedelta(hours=1)
+        row = MessageFactory(due_at=later)
+        (verdict,) = services.why_waiting(row)
+        assert (verdict.until, verdict.stops) == (later, False)
+
+    def test_switched_off_and_paused(self, use_account):
+        use_account(BACKEND=MEMORY, DISPATCH=False)
+        services.pause_account("default", reason="no credit")
+        off, paused = self.reasons(MessageFactory())
+        assert "DISPATCH" in off
+        assert "no credit" in paused
+
+    def test_quiet_hours(self, use_account):
+        now = timezone.localtime()
+        around = (now - timedelta(hours=1), now + timedelta(hours=1))
+        use_account(BACKEND=MEMORY, QUIET_HOURS=tuple(f"{at:%H:%M}" for at in around))
+        (verdict,) = services.why_waiting(MessageFactory(priority=Priority.LOW))
+        assert verdict.until > timezone.now()
+        assert self.reasons(MessageFactory()) == []
+
+    def test_only_to_and_cap(self, use_account):
+        use_account(BACKEND=MEMORY, ONLY_TO=[OTHER_MOBILE], ACCOUNT_CAPS={"day": 1})
+        services.send_sms(OTHER_MOBILE, "x")
+        only_to, cap = self.reasons(MessageFactory())
+        assert "ONLY_TO" in only_to
+        assert "At most 1" in cap or "at most 1" in cap
+        assert CapCount.objects.get().messages == 1
+
+    def test_reads_only_and_asks_no_receiver(self, receive, django_assert_num_queries):
+        receive(refuse)
+        row = MessageFactory()
+        with django_assert_num_queries(2):
+            assert services.why_waiting(row) == ()
+        assert self.reasons(row) == []
+
+
+def lines():
+    return Message.objects.values_list("status", "line")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DataError, InternalError, OperationalError, connection
 from django.utils import timezone
 
 from negin_sms import conf
@@ -20,13 +20,16 @@ from negin_sms.exceptions import (
     Throttled,
 )
 from negin_sms.gateway.wire import SendReply, SendRequest
-from negin_sms.models import Message
-from negin_sms.services.database import retry_on_disconnect
+from negin_sms.models import AccountState, Message
+from negin_sms.services.database import is_away, retry_on_disconnect
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.outbox.results import record
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_engine")]
+
+
+DOWN = NotSent("down")
 
 
 def job_of(row) -> SendJob:
@@ -242,3 +245,83 @@ class TestAwayDatabase:
         assert line in caplog.text
         assert MOBILE[3:] not in caplog.text
         assert "secret" not in caplog.text
+
+    @pytest.mark.parametrize("state", ["25006", "57P01", "53100", "58030"])
+    def test_server_that_takes_no_writes_is_away_too(self, state):
+        """PostgreSQL's read-only standby comes as Django's InternalError (R3)."""
+        error = InternalError("cannot execute UPDATE in a read-only transaction")
+        error.__cause__ = ReadOnly(state)
+        tries = []
+
+        def flaky():
+            tries.append(1)
+            if len(tries) == 1:
+                raise error
+            return "done"
+
+        assert retry_on_disconnect(flaky, using="default", seconds=5) == "done"
+
+    def test_error_of_the_statement_is_no_absence(self):
+        error = InternalError("syntax")
+        error.__cause__ = ReadOnly("42601")
+        assert not is_away(error)
+        assert is_away(InternalError(1290, "running with --read-only"))
+
+    def test_one_result_that_cannot_be_written_costs_the_others_nothing(self, caplog):
+        rows = MessageFactory.create_batch(4, sending=True)
+        bad = rows[1].pk
+        results = [
+            result(row, **({"gateway_id": str(7001 + n)} if n % 2 else {"error": DOWN}))
+            for n, row in enumerate(rows)
+        ]
+
+        def refuse(execute, sql, params, many, context):
+            told = f"{params}"
+            if sql.lstrip().startswith(("UPDATE", "WITH")) and f"{bad}" in told:
+                raise DataError("out of range")
+            return execute(sql, params, many, context)
+
+        with connection.execute_wrapper(refuse):
+            assert record(results, using="default") == 1
+        assert f"message={bad} " in caplog.text
+        left = Message.objects.filter(status="sending").values_list("pk", flat=True)
+        assert list(left) == [bad]
+
+
+class ReadOnly(Exception):
+    def __init__(self, sqlstate: str) -> None:
+        self.sqlstate = sqlstate
+
+
+class TestRowThatDoesNotKnow:
+    """Evidence beats a lost claim: a restored backup, a failover (R8)."""
+
+    @pytest.mark.parametrize("status", ["queued", "held", "expired", "cancelled"])
+    def test_says_what_the_gateway_said_and_stops_the_account(self, status, caplog):
+        ended = timezone.now() if status in ("expired", "cancelled") else None
+        row = written(MessageFactory(status=status, finished_at=ended))
+        assert (row.status, row.gateway_id) == (Status.ACCEPTED, "7001")
+        assert AccountState.objects.get().is_paused
+        assert "restored or failed over" in caplog.text
+
+    def test_that_somebody_else_sends_now_is_left_and_told(self, caplog):
+        row = MessageFactory(sending=True, claim="other:2:def")
+        assert record([result(row)], using="default") == 1
+        row.refresh_from_db()
+        assert row.status == Status.SENDING
+        assert f"message={row.pk} claim=host:1:abc" in caplog.text
+
+    def test_that_was_written_by_a_commit_whose_answer_was_lost(self, caplog):
+        row = MessageFactory(sending=True)
+        for _try in range(2):
+            assert record([result(row)], using="default") == 0
+        assert "SMS" not in caplog.text
+
+    def test_that_is_gone_leaves_its_line(self, caplog):
+        """R13: rows deleted under a dispatcher."""
+        row = MessageFactory(sending=True)
+        told = result(row)
+        pk = row.pk
+        Message.objects.all().delete()
+        assert record([told], using="default") == 1
+        assert f"message={pk} claim=host:1:abc" in caplog.text

@@ -1,0 +1,95 @@
+"""What an idempotency key returns, when it raises, and when it is given back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.exceptions import IdempotencyConflict, NotSent, OutcomeUnknown, Rejected
+from negin_sms.gateway import memory
+from negin_sms.models import Message
+from tests.factories import MOBILE
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def queue(text="x", **options):
+    return services.queue_sms(MOBILE, text, idempotency_key="k", **options)
+
+
+def send(**options):
+    return services.send_sms(MOBILE, "x", idempotency_key="k", **options)
+
+
+def test_line_that_nobody_named_is_no_part_of_it(settings):
+    first = queue()
+    account = settings.NEGIN_SMS["default"] | {"LINE": "9830009999"}
+    settings.NEGIN_SMS = {"default": account}
+    assert queue() == first
+    services.dispatch_queue()
+    assert queue() == first
+
+
+def test_line_that_somebody_named_is():
+    queue()
+    with pytest.raises(IdempotencyConflict):
+        queue(line="9830009999")
+
+
+def test_another_time_is_another_wish():
+    later = timezone.now() + timedelta(hours=1)
+    first = queue(send_at=later)
+    assert queue(send_at=later) == first
+    with pytest.raises(IdempotencyConflict):
+        queue(send_at=later + timedelta(hours=1))
+
+
+@pytest.mark.parametrize("way", ["queue_sms", "queue_many", "send_sms"])
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_row_that_was_never_sent_gives_its_key_back(way, status):
+    old = queue()
+    Message.objects.update(status=status, finished_at=timezone.now())
+    if way == "queue_many":
+        wish = {"mobile": MOBILE, "text": "y", "idempotency_key": "k"}
+        (new,) = services.queue_many([wish])
+    else:
+        new = getattr(services, way)(MOBILE, "y", idempotency_key="k")
+    old.refresh_from_db()
+    assert (old.idempotency_key, new.idempotency_key) == (None, "k")
+    assert new.pk != old.pk
+
+
+def test_send_returns_what_it_has_returned():
+    first = send()
+    assert send() == first
+    assert len(memory.outbox) == 1
+
+
+@pytest.mark.parametrize(
+    ("order", "error"),
+    [
+        (lambda: memory.outbox.refuse(27), Rejected),
+        (memory.outbox.lose_answer, OutcomeUnknown),
+        (memory.outbox.throttle, NotSent),
+    ],
+)
+def test_send_raises_what_it_has_raised(order, error):
+    order()
+    for _try in range(2):
+        with pytest.raises(error) as caught:
+            send()
+        assert caught.value.message.pk == Message.objects.get().pk
+    assert len(memory.outbox) <= 1
+
+
+def test_conflict_among_many_names_its_position():
+    wishes = [
+        {"mobile": MOBILE, "text": str(n), "idempotency_key": "k"} for n in (1, 2)
+    ]
+    with pytest.raises(IdempotencyConflict) as caught:
+        services.queue_many([{"mobile": MOBILE, "text": "first"}, *wishes])
+    assert caught.value.position == 2
+    assert not Message.objects.exists()
