@@ -418,7 +418,8 @@ class TestWindingUp:
         self, two_accounts, monkeypatch
     ):
         """R4: today the other account's results are lost, and it never ends."""
-        take, failed = producer.Producer.take, []
+        failed: list[bool] = []
+        take = producer.Producer.take
 
         def fail_once(self, results):
             done = take(self, results)
@@ -451,7 +452,8 @@ class TestNoThreads:
     """Threads exist before rows are claimed (R2)."""
 
     def limit(self, monkeypatch, most):
-        start, started = threading.Thread.start, []
+        started: list[threading.Thread] = []
+        start = threading.Thread.start
 
         def maybe(thread):
             if thread.name.startswith("negin-sms-worker"):
