@@ -7,19 +7,23 @@ test_docs_followed.py; tables in test_docs.py; one-time passwords in contrib/.
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 import sys
 import threading
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.conf.thresholds import THRESHOLDS
+from negin_sms.exceptions import NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
 from negin_sms.services import dispatch_queue
@@ -116,6 +120,64 @@ def bulk() -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(compile(blocks(read("howto/bulk"))[0], "howto/bulk", "exec"), names)
     return names
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_bulk_brings_back_what_was_cancelled(tmp_path, monkeypatch):
+    (people,) = literals(read("howto/bulk"))
+    (tmp_path / "people.csv").write_text(people, "utf-8-sig")
+    monkeypatch.chdir(tmp_path)
+    guide = run("howto/bulk")
+    guide["stop_group"]("moved-2026")
+    assert dispatch_queue().accepted == 0
+    guide["queue_file"]("people.csv")
+    assert dispatch_queue().accepted == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_sending_says_why_a_message_waits(settings, capsys):
+    always = {"QUIET_HOURS": ("00:00", "23:59:59")}
+    settings.NEGIN_SMS = {"default": {**settings.NEGIN_SMS["default"], **always}}
+    exec(compile(blocks(read("howto/sending"))[-1], "howto/sending", "exec"), {})
+    assert capsys.readouterr().out.startswith("It waits for the end of the quiet")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_idempotency_queues_once():
+    guide = run("howto/idempotency")
+    order = SimpleNamespace(mobile="09395213300", number=7)
+    visit = SimpleNamespace(
+        mobile="09395213300", number=8, begins_at=timezone.now() + timedelta(days=9)
+    )
+    for tell, thing in (("tell_shipped", order), ("remind", visit)):
+        assert guide[tell](thing) == guide[tell](thing)
+    assert Message.objects.count() == 2
+
+
+# What a key returns; the statuses that are new rows are in the table's last line.
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ("accepted", None),
+        ("sending", None),
+        ("queued", NotSent),
+        ("held", NotSent),
+        ("rejected", Rejected),
+        ("uncertain", OutcomeUnknown),
+    ],
+)
+def test_guide_to_idempotency_has_every_status(status, error):
+    row = services.queue_sms("09395213300", "hello", idempotency_key="a")
+    Message.objects.update(status=status)
+    again = ("09395213300", "hello")
+    assert services.queue_sms(*again, idempotency_key="a") == row
+    with pytest.raises(error) if error else contextlib.nullcontext() as told:
+        assert services.send_sms(*again, idempotency_key="a") == row
+    assert error is None or told.value.message == row
+    told_of = f"``{error.__name__}``" if error else "that row"
+    (line,) = re.findall(rf"^.*``{status}``.*$", read("howto/idempotency"), re.M)
+    assert told_of in line
 
 
 @pytest.mark.django_db(transaction=True)
