@@ -108,7 +108,7 @@ def run(name: str) -> None:
 
     from negin_sms.exceptions import InvalidMessage
     from negin_sms.services.submission import drafting
-    from negin_sms.services.submission.uploads import read_upload
+    from negin_sms.services.submission.recipients.uploads import read_upload
 
     call_command("migrate", verbosity=0)
     written = time_writing(drafting)

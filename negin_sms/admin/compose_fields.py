@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import Priority, Scenario
 from negin_sms.models import SmsTemplate
-from negin_sms.services.submission.tables import (
+from negin_sms.services.submission.recipients.tables import (
     MOST_COLUMNS,
     MOST_RECIPIENTS,
 )
-from negin_sms.services.submission.uploads import LARGEST_INPUT
+from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT
 
 from .date_fields import MomentField
 from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect

@@ -15,10 +15,10 @@ from negin_sms import conf
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message, SmsTemplate
 from negin_sms.services.submission.drafting import Drafted, draft_batch
-from negin_sms.services.submission.recipients import read_sheet, write_sheet
+from negin_sms.services.submission.recipients.reader import read_sheet, write_sheet
+from negin_sms.services.submission.recipients.tables import Sheet
+from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT, read_upload
 from negin_sms.services.submission.reopening import reopen
-from negin_sms.services.submission.tables import Sheet
-from negin_sms.services.submission.uploads import LARGEST_INPUT, read_upload
 
 from .compose_fields import LIFETIMES, ComposeFields
 

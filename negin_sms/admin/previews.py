@@ -26,7 +26,7 @@ from django.utils.translation import ngettext
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services import confirm_batch
-from negin_sms.services.operations.health import obstacles
+from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 

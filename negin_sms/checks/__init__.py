@@ -26,6 +26,21 @@ from .databases import (
     check_time_zone,
 )
 
+__all__ = [
+    "check_alerts",
+    "check_brakes",
+    "check_console",
+    "check_databases",
+    "check_deployment",
+    "check_encryption",
+    "check_settings",
+    "check_sqlite",
+    "check_task_backend",
+    "check_time_zone",
+    "check_wakers",
+    "register_all",
+]
+
 
 def register_all() -> None:
     """Register every check of this package."""

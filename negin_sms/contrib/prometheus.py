@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from negin_sms.services import AccountOverview, Finding, Severity
 from negin_sms.services.database import write_alias
-from negin_sms.services.operations.health import look
+from negin_sms.services.operations.health.judgement import look
 
 _WAITING = ("drafts", "queued", "due", "held", "sending", "uncertain", "states_due")
 _ENDED = ("accepted", "rejected", "expired")

@@ -12,18 +12,11 @@ from negin_sms.services.dispatch.send_messages import send_messages
 from negin_sms.services.dispatch.sending import send_sms
 from negin_sms.services.operations.decisions import resend, resolve
 from negin_sms.services.operations.doctor import examine
-from negin_sms.services.operations.findings import Finding, Severity, worst
-from negin_sms.services.operations.health import health
 from negin_sms.services.operations.holds import (
     HoldReport,
     ReleaseReport,
     hold_queue,
     release_queue,
-)
-from negin_sms.services.operations.overview import (
-    AccountOverview,
-    Overview,
-    overview,
 )
 from negin_sms.services.operations.purge import PurgeReport, purge_messages
 from negin_sms.services.operations.redaction import redact_sensitive_texts
@@ -40,6 +33,9 @@ from negin_sms.services.submission.queueing import queue_many, queue_sms
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
 from .breaker import pause_account, resume_account
 from .gateway_binding import adopt_account
+from .operations.health.findings import Finding, Severity, worst
+from .operations.health.judgement import health
+from .operations.health.overview import AccountOverview, Overview, overview
 from .reports import ActionReport, DispatchReport, PollReport
 
 __all__ = [

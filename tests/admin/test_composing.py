@@ -23,7 +23,7 @@ from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
 from negin_sms.services.submission.batches import look_at
-from negin_sms.services.submission.uploads import LARGEST_INPUT
+from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +31,9 @@ LIST = "/admin/negin_sms/message/"
 COMPOSE, PREVIEW = LIST + "compose/", LIST + "preview/"
 CONFIRM, DISCARD = PREVIEW + "confirm/", PREVIEW + "discard/"
 BATCHES = LIST + "batches/"
-SAMPLES = Path(__file__).parent.parent / "services" / "submission" / "samples"
+SAMPLES = (
+    Path(__file__).parent.parent / "services" / "submission" / "recipients" / "samples"
+)
 MOBILE = "09395213300"
 WISH = {
     "recipients": MOBILE,

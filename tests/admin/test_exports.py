@@ -21,8 +21,8 @@ from negin_sms.admin.spreadsheets import _lines, safe_cell
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
-from negin_sms.services.submission.tables import clean_cell
-from negin_sms.services.submission.uploads import read_upload
+from negin_sms.services.submission.recipients.tables import clean_cell
+from negin_sms.services.submission.recipients.uploads import read_upload
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db

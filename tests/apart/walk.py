@@ -21,7 +21,7 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.models import AccountState, Message, SmsTemplate
 from negin_sms.services.submission.drafting import draft_batch
-from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
 
 NUMBER = "09395213300"
 USERS: Any = get_user_model()

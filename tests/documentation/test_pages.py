@@ -27,7 +27,7 @@ from negin_sms.exceptions import NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
 from negin_sms.services import dispatch_queue
-from negin_sms.services.operations import findings
+from negin_sms.services.operations.health import findings
 from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read
 
 

@@ -24,7 +24,7 @@ from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services.submission.drafting import draft_batch
-from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
 from tests.admin.test_messages import LIST, WISH, make
 
 pytestmark = pytest.mark.django_db(transaction=True)

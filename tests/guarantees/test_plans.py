@@ -26,7 +26,7 @@ from negin_sms.admin.searching import search_condition
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
-from negin_sms.services.operations.findings import CAP
+from negin_sms.services.operations.health.findings import CAP
 from negin_sms.services.operations.redaction import rows_to_redact
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 from tests.factories import MOBILE

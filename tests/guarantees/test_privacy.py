@@ -16,7 +16,7 @@ from negin_sms import services
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import AccountState, Message
 from negin_sms.services.submission.drafting import draft_batch
-from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
 
 USER, PASSWORD = "canary-user", "canary-p&ss wörd"
 MOBILE, TEXT = "09000000123", "کاناری canary-text 80471103"

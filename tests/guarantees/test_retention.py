@@ -14,7 +14,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import CapCount, Message
 from negin_sms.services.submission.drafting import draft_batch
-from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -23,8 +23,8 @@ from negin_sms import conf
 from negin_sms.models import Alert as Row
 from negin_sms.querysets import database_now
 
-from .findings import Finding, Severity
-from .health import health
+from .health.findings import Finding, Severity
+from .health.judgement import health
 
 logger = logging.getLogger("negin_sms")
 

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.gateway import probe
 
-from .findings import Finding, critical, note, warning
-from .health import clock_finding
+from .health.findings import Finding, critical, note, warning
+from .health.judgement import clock_finding
 
 _RENEW_BEFORE = timedelta(days=14)
 _CLOCK_TOLERANCE = 10.0  # seconds; an answer's time is told in whole ones

@@ -27,8 +27,8 @@ from negin_sms.models import Message
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.engines import engine_for
 
-from .findings import Finding, Thresholds, critical, note, warning
-from .health import health
+from .health.findings import Finding, Thresholds, critical, note, warning
+from .health.judgement import health
 
 _OWN_BACKENDS = "negin_sms.gateway."
 _SOME_ID = "1"  # asked about where no message has an id: any will do

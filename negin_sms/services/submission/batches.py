@@ -19,8 +19,8 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, from_now
 from negin_sms.services.database import write_alias
 
+from .recipients.tables import DAMAGED
 from .seen import digest
-from .tables import DAMAGED
 
 _CHUNK = 500
 _SAMPLES = 5

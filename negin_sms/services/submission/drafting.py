@@ -29,7 +29,7 @@ from negin_sms.texts import Template, parse
 
 from .batches import delete_drafts, drafts_of
 from .compose import QueueOptions, compose, refuse_parts
-from .tables import MOST_RECIPIENTS, Row, Sheet
+from .recipients.tables import MOST_RECIPIENTS, Row, Sheet
 
 _CHUNK = 500
 _TOKEN_BYTES = 4

@@ -15,8 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.models import Message
 
-from .recipients import write_sheet
-from .tables import Row
+from .recipients.reader import write_sheet
+from .recipients.tables import Row
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from negin_sms.services.submission.batches import (
     unconfirmed,
 )
 from negin_sms.services.submission.drafting import Drafted, draft_batch
-from negin_sms.services.submission.recipients import read_sheet
-from negin_sms.services.submission.tables import Row, Sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
+from negin_sms.services.submission.recipients.tables import Row, Sheet
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from negin_sms.models import Message
 from negin_sms.services.outbox.waiting import confirm_batch
 from negin_sms.services.submission import compose, drafting
 from negin_sms.services.submission.drafting import Drafted, draft_batch
-from negin_sms.services.submission.recipients import read_sheet
-from negin_sms.services.submission.tables import MOST_RECIPIENTS, Row, Sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
+from negin_sms.services.submission.recipients.tables import MOST_RECIPIENTS, Row, Sheet
 from negin_sms.texts import MOST_PLACEHOLDERS
 
 pytestmark = pytest.mark.django_db

@@ -4,7 +4,7 @@ import pytest
 
 from negin_sms.models import Message
 from negin_sms.services.submission.drafting import draft_batch
-from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.recipients.reader import read_sheet
 from negin_sms.services.submission.reopening import reopen
 
 pytestmark = pytest.mark.django_db

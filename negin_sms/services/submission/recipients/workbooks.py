@@ -23,7 +23,7 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms.exceptions import InvalidMessage
 
 from .cells import cell_words
-from .recipients import read_records
+from .reader import read_records
 from .tables import MOST_COLUMNS, Record, Sheet, clean_cell
 
 # What XML costs is its tags: four for a cell, three for a string.

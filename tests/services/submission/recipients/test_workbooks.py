@@ -11,8 +11,8 @@ import openpyxl
 import pytest
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services.submission import workbooks
-from negin_sms.services.submission.workbooks import read_workbook
+from negin_sms.services.submission.recipients import workbooks
+from negin_sms.services.submission.recipients.workbooks import read_workbook
 
 HEADING = ("نام", "موبایل")
 SARA, ALI = ("سارا", "09395213300"), ("علی", "09395213301")

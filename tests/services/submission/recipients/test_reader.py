@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services.submission.recipients import read_sheet, write_sheet
-from negin_sms.services.submission.tables import MOST_RECIPIENTS, Row, Sheet
+from negin_sms.services.submission.recipients.reader import read_sheet, write_sheet
+from negin_sms.services.submission.recipients.tables import MOST_RECIPIENTS, Row, Sheet
 
 TABLE = "نام;موبایل\nعلی;09395213300\n"
 

@@ -20,8 +20,8 @@ from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now
-from negin_sms.services.operations import health as module
-from negin_sms.services.operations import overview
+from negin_sms.services.operations.health import judgement as module
+from negin_sms.services.operations.health import overview
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -261,7 +261,7 @@ class TestMessages:
 
     def test_counts_end_at_their_cap(self, monkeypatch):
         monkeypatch.setattr(overview, "CAP", 3)
-        monkeypatch.setattr("negin_sms.services.operations.findings.CAP", 3)
+        monkeypatch.setattr("negin_sms.services.operations.health.findings.CAP", 3)
         MessageFactory.create_batch(9, uncertain=True)
         finding = find("uncertain")
         assert (finding.count, finding.is_capped) == (3, True)

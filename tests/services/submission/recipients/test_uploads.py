@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services.submission.uploads import LARGEST_INPUT, read_upload
+from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT, read_upload
 
 SAMPLES = Path(__file__).parent / "samples"
 SHAPES = [

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from negin_sms.services.submission.cells import cell_words
+from negin_sms.services.submission.recipients.cells import cell_words
 
 AT = datetime(2026, 3, 5, 14, 7, 9)
 

@@ -19,7 +19,7 @@ from negin_sms.dates import moment_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.quiet_hours import tehran_is_current
 
-from . import account_health
+from . import accounts as account_health
 from .findings import (
     CAP,
     Case,

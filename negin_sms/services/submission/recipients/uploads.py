@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms.exceptions import InvalidMessage
 
 from .encodings import decode
-from .recipients import read_sheet
+from .reader import read_sheet
 from .tables import Sheet
 from .workbooks import read_workbook
 

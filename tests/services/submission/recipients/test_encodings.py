@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services.submission.encodings import decode
-from negin_sms.services.submission.recipients import read_sheet
+from negin_sms.services.submission.recipients.encodings import decode
+from negin_sms.services.submission.recipients.reader import read_sheet
 
 TABLE = "نام;موبایل\nسارا;09395213300\nعلی;09395213301\n"
 OLD_TABLE = TABLE.replace("ی", "ي")  # the Arabic letter is all that cp1256 has

@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.services.submission import recipients, tables
-from negin_sms.services.submission.recipients import read_sheet
-from negin_sms.services.submission.tables import MOST_CELLS, MOST_COLUMNS, clean_cell
+from negin_sms.services.submission.recipients import reader as recipients
+from negin_sms.services.submission.recipients import tables
+from negin_sms.services.submission.recipients.reader import read_sheet
+from negin_sms.services.submission.recipients.tables import (
+    MOST_CELLS,
+    MOST_COLUMNS,
+    clean_cell,
+)
 
 # What spreadsheets, chats and web pages leave in a heading and nobody sees.
 INVISIBLE = {
