@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from negin_sms import conf
+from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.exceptions import InvalidConfiguration
 
 # What is read are accounts as they are written.
@@ -81,6 +82,7 @@ def test_defaults_are_those_of_the_design(read):
         "account_caps": (),
         "quiet_hours": None,
         "service_texts": (),
+        "thresholds": tuple(THRESHOLDS.items()),
     }
 
 
@@ -246,7 +248,7 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
                          "REDACT_AFTER, DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
-                         "ACCOUNT_CAPS, QUIET_HOURS, SERVICE_TEXTS.")  # fmt: skip
+                         "ACCOUNT_CAPS, QUIET_HOURS, SERVICE_TEXTS, THRESHOLDS.")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])

@@ -78,6 +78,7 @@ def queue_sms(
 def queue_many(
     messages: Iterable[Mapping[str, Any]],
     *,
+    text: str = "",
     template_name: str | None = None,
     language: str | None = None,
     scenario: str = Scenario.SINGLE,
