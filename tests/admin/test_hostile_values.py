@@ -20,6 +20,7 @@ from tests.admin.test_messages import (
     make,
     make_accepted,
     page,
+    seen,
 )
 from tests.admin.test_rights import ALONE, PAGES, POST_ONLY, READ_ONLY
 
@@ -135,8 +136,9 @@ def test_reason_of_a_decision_is_inert_where_it_is_told_and_kept(admin_client):
 def test_answer_of_the_gateway_is_inert_where_it_is_told(admin_client, settings):
     moody = {"BACKEND": "tests.admin.test_hostile_values.HostileGateway"}
     settings.NEGIN_SMS = {"default": settings.NEGIN_SMS["default"] | moody}
-    url = address("message_send", make())
-    response = admin_client.post(url, follow=True)
+    draft = make()
+    url = address("message_send", draft)
+    response = admin_client.post(url, seen(draft), follow=True)
     assert "alert(1)" in response.text
     assert_inert(response.text)
 
@@ -191,7 +193,7 @@ def test_wild_mobile_is_not_repeated_by_titles(admin_client):
 
 @pytest.mark.parametrize("name", [*OWN_PAGES, "message_add"])
 def test_pages_need_no_inline_style_or_script_of_ours(admin_client, name):
-    if name in ("message_delete", "message_preview"):
+    if name in ("message_delete", "message_discard", "message_preview"):
         message = make(group="batch")
     else:
         message = make_accepted(sensitive=name == "message_reveal")

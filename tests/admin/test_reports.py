@@ -189,12 +189,18 @@ def test_hostile_labels_are_inert_on_the_page(admin_client, text):
     )
 
 
-@pytest.mark.parametrize("text", ["=1+1", " @x", "+1", "-1", "\t=1"])
-def test_hostile_labels_are_inert_in_the_file(text):
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        *((text, f"'{text}") for text in ("=1+1", " @x", "+1", "-1")),
+        ("\t=1", "'\t'=1"),  # what follows a separator is marked, too
+    ],
+)
+def test_hostile_labels_are_inert_in_the_file(text, cell):
     MessageFactory(accepted=True, group=text)
     response: Any = log_in("view", "export").get(REPORT, {"format": "csv"})
     body = b"".join(response.streaming_content).decode()
-    assert f"group,'{text}," in body
+    assert f'"group","{cell}",' in body
 
 
 @pytest.mark.parametrize("language", ["en", "fa", "de"])

@@ -55,7 +55,7 @@ def test_operations_are_linked_in_a_field(admin_client, status):
     message = make(status=status)
     html = page(admin_client, change_url(message))
     assert "unfold" in html
-    field = html[html.index(">Operations</label>") :]
+    field = html[html.index(">Actions</label>") :]
     assert links(field, message) == FITTING[status]
 
 
@@ -86,7 +86,7 @@ def test_operation_tells_in_the_theme(admin_client):
 def test_review_index_and_history_are_drawn(admin_client):
     message = make(status=Status.UNCERTAIN, finished_at=timezone.now())
     assert links(page(admin_client, LIST + "review/"), message) == {"resolve", "resend"}
-    assert "1 uncertain message waits" in page(admin_client, "/admin/negin_sms/")
+    assert "1 message is uncertain" in page(admin_client, "/admin/negin_sms/")
     page(admin_client, f"{LIST}{message.pk}/history/")
     page(admin_client, f"{LIST}add/")
 
@@ -113,7 +113,8 @@ def test_accounts_are_paused_in_the_theme(admin_client):
     page(admin_client, base)
     html = page(admin_client, f"{base}{state.pk}/change/")
     assert f'href="{base}{state.pk}/pause/"' in html
-    admin_client.post(f"{base}{state.pk}/pause/", {"reason": "because"})
+    wish = {"wanted": "pause", "reason": "because"}
+    admin_client.post(f"{base}{state.pk}/pause/", wish)
     state.refresh_from_db()
     assert state.is_paused
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management import BaseCommand
-
 from negin_sms import services
 
 from ._arguments import plain_errors
+from ._output import SmsCommand
 
 
-class Command(BaseCommand):
+class Command(SmsCommand):
     """Bind an account to the gateway of these settings."""
 
     help = (
