@@ -112,9 +112,10 @@ def resolve(
     """Decide what one uncertain message was, or many: ``accepted`` or ``rejected``.
 
     Of many, those that are not uncertain any more are skipped with the reason. One is
-    returned, and NeginSmsError raised when there is nothing to decide. An accepted
-    message without the gateway's id is settled: nobody can ask about it. ``gateway_id``
-    and ``claim`` (see ``_resolve_one``) are of one message.
+    returned, and NeginSmsError raised when there is nothing to decide. ``why`` is kept
+    on the row. Of one only: with ``gateway_id`` (from the panel) an accepted message is
+    asked about like the others, without it is settled; ``claim`` (from a line of the
+    log) proves that this is the sending's own result, which is written late.
     """
     if isinstance(messages, Message):
         return _resolve_one(
