@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -28,7 +28,14 @@ from negin_sms.models import Message
 from .accounts import User
 from .database import write_alias
 from .delivery.refresh import refresh_states
-from .dispatch.sending import Attempt, OnNotSent, conclude, finish, prepare
+from .dispatch.sending import (
+    Attempt,
+    OnNotSent,
+    ask,
+    conclude,
+    prepare,
+    write_down,
+)
 from .reports import PollReport
 from .submission.keywords import checks_keywords
 from .submission.queueing import queue_sms
@@ -66,11 +73,7 @@ async def asend_sms(
     """Send one message now and return its row; see ``send_sms``."""
     options = dict(locals())
     del options["fail_silently"]
-    attempt, ended = await _in_thread(lambda: _begin_sending(options))
-    if ended is not None:
-        await asyncio.shield(asyncio.wrap_future(ended))
-    elif attempt.job is not None:
-        await _in_thread(lambda: finish(attempt))
+    attempt = await _to_its_end(_send(options))
     return await _in_thread(lambda: conclude(attempt, fail_silently))
 
 
@@ -106,9 +109,24 @@ async def aqueue_sms(
 async def arefresh_states(messages: Iterable[Message]) -> PollReport:
     """Ask for the states of these messages now; see ``refresh_states``."""
     refresh = functools.partial(refresh_states, list(messages))
+    return await _to_its_end(_refresh(refresh))
+
+
+@sensitive_variables()
+async def _send(options: dict[str, object]) -> Attempt:
+    attempt, ended = await _in_thread(lambda: _begin_sending(options))
+    if ended is not None:
+        await asyncio.wrap_future(ended)
+    else:
+        result = await asyncio.to_thread(ask, attempt)
+        await _in_thread(lambda: write_down(attempt, result))
+    return attempt
+
+
+async def _refresh(refresh: Callable[[], PollReport]) -> PollReport:
     if await _in_thread(_is_tests_own):
         return await _in_thread(refresh)
-    return await asyncio.shield(asyncio.wrap_future(_beside(refresh)))
+    return await asyncio.wrap_future(_beside(refresh))
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
@@ -123,15 +141,32 @@ def _begin_sending(options: dict[str, object]) -> tuple[Attempt, Future[None] | 
     attempt = prepare(**options)  # type: ignore[arg-type]
     if attempt.job is None or _is_tests_own():
         return attempt, None
-    return attempt, _beside(functools.partial(finish, attempt))
+    return attempt, _beside(lambda: write_down(attempt, ask(attempt)))
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for what was begun; who cancels this waits for it, too.
+
+    So a server that is told to stop waits: some end by a signal, which no thread
+    outlives. A second cancellation waits for nothing.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
 
 
 def _is_tests_own() -> bool:
-    """Return whether other connections do not see what this one has written.
+    """Return whether no other connection can write what this one has begun.
 
-    So it is in a TestCase, whose transaction is never committed.
+    So it is in a TestCase, whose transaction is never committed, and with SQLite in
+    memory, where two connections stand in each other's way.
     """
-    return connections[write_alias()].in_atomic_block
+    connection: Any = connections[write_alias()]
+    in_memory = connection.vendor == "sqlite" and connection.is_in_memory_db()
+    return bool(connection.in_atomic_block or in_memory)
 
 
 def _beside(work: Callable[[], T]) -> Future[T]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -90,8 +91,10 @@ def test_slow_gateway_keeps_no_other_request_from_its_queries(slow, monkeypatch)
     async def both() -> int:
         stop = asyncio.Event()
         other = asyncio.create_task(ask_the_database(stop))
-        sends = [services.asend_sms(MOBILE, str(n)) for n in range(3)]
-        await asyncio.gather(*sends, services.arefresh_states([old]))
+        work: list[Any] = [services.asend_sms(MOBILE, str(n)) for n in range(3)]
+        if connection.vendor != "sqlite":  # in memory it has one connection only
+            work.append(services.arefresh_states([old]))
+        await asyncio.gather(*work)
         stop.set()
         return await other
 

@@ -1,7 +1,7 @@
 """Send now: prepare, exchange, record, with the row durable before the request.
 
-``prepare`` commits the row as ``sending`` and leaves a job; ``finish`` does the
-exchange and writes its result; ``conclude`` tells the caller. Between them the async
+``prepare`` commits the row as ``sending`` and leaves a job; ``ask`` does the exchange,
+``write_down`` keeps its result; ``conclude`` tells the caller. Between them the async
 twin changes threads.
 """
 
@@ -45,7 +45,7 @@ from negin_sms.services.database import (
     write_alias,
 )
 from negin_sms.services.outbox import gate_rules, journal, transitions
-from negin_sms.services.outbox.jobs import SendJob
+from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.outbox.waiting import give_up
 from negin_sms.services.submission.compose import compose
 from negin_sms.services.submission.idempotency import save_once
@@ -102,8 +102,7 @@ def send_sms(
     options = dict(locals())
     del options["fail_silently"]
     attempt = prepare(**options)
-    if attempt.job is not None:
-        finish(attempt)
+    write_down(attempt, ask(attempt))
     return conclude(attempt, fail_silently)
 
 
@@ -143,20 +142,32 @@ def prepare(
     return attempt
 
 
-def finish(attempt: Attempt) -> None:
-    """Ask the gateway, and write down how that ended; raises nothing of it."""
+def ask(attempt: Attempt) -> SendResult | None:
+    """Ask the gateway; touches no database, and raises nothing."""
     if attempt.job is None or attempt.gateway is None:
+        return None
+    return exchange(attempt.gateway, attempt.job)
+
+
+def write_down(attempt: Attempt, result: SendResult | None) -> None:
+    """Write down how that ended; raises nothing of it.
+
+    The gateway has answered: the caller gets the row, whatever fails beside it.
+    """
+    if result is None:
         return
-    result = exchange(attempt.gateway, attempt.job)
     attempt.error = result.error
     transitions.copy_result(attempt.message, result)
     try:
         if record([result], attempt.permit, using=attempt.using) == 0:
             attempt.message.refresh_from_db(using=attempt.using)
     except Error as error:
-        # The gateway has answered: the caller gets the row, whatever fails beside it.
-        kind = type(error).__name__
-        logger.error("SMS %s: the database failed with %s", attempt.message.pk, kind)
+        _log_failure(attempt, error)
+
+
+def _log_failure(attempt: Attempt, error: Error) -> None:
+    kind = type(error).__name__
+    logger.error("SMS %s: the database failed with %s", attempt.message.pk, kind)
 
 
 def conclude(attempt: Attempt, fail_silently: bool) -> Message:
@@ -165,7 +176,10 @@ def conclude(attempt: Attempt, fail_silently: bool) -> Message:
     if error is None:
         return attempt.message
     if isinstance(error, NotSent):
-        _advise(error, attempt)
+        try:
+            _advise(error, attempt)
+        except Error as failure:
+            _log_failure(attempt, failure)
     if isinstance(error, GatewayError | Vetoed):
         error.message = attempt.message
     if fail_silently:
