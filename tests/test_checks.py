@@ -343,7 +343,9 @@ def test_e006_waker_that_is_not_there(account):
     assert "No module named 'shop'" in found.msg
 
 
-@pytest.mark.parametrize("waker", [None, "tests.test_wakers.note_waking"])
+@pytest.mark.parametrize(
+    "waker", [None, "tests.services.submission.test_wakers.note_waking"]
+)
 def test_no_e006_for_a_waker_that_is_there(account, waker):
     account(WAKER=waker)
     assert run_all() == set()

@@ -14,7 +14,7 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.outbox.journal import Answer
-from negin_sms.services.outbox.journal_answers import to_result
+from negin_sms.services.outbox.journal.answers import to_result
 from negin_sms.services.outbox.results import record
 from negin_sms.services.reports import ActionReport
 

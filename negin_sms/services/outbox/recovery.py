@@ -19,11 +19,11 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.receivers import announce_outcomes
 
-from . import journal_reader, transitions
+from . import transitions
 from .jobs import SendResult
-from .journal import Answer
-from .journal_answers import is_of, to_result
-from .journal_reader import Fate, Journal
+from .journal import Answer, reader
+from .journal.answers import is_of, to_result
+from .journal.reader import Fate, Journal
 from .results import record
 from .shared_ids import flag_shared_ids
 
@@ -39,7 +39,7 @@ def recover(using: str) -> int:
     """Mend what processes left behind that are gone; return how much is uncertain."""
     uncertain = 0
     for folder in _folders():
-        for journal in journal_reader.read_all(folder, using):
+        for journal in reader.read_all(folder, using):
             left = _left_sending(journal, using)
             uncertain += _doubt(left[Fate.BEGUN], using)
             _queue_again(left[Fate.NOT_BEGUN], using)
@@ -55,7 +55,7 @@ def write_lost_answers(using: str) -> None:
     again is held just now.
     """
     for folder in _folders():
-        for journal in journal_reader.read_all(folder, using, living=True):
+        for journal in reader.read_all(folder, using, living=True):
             for results in _unwritten(journal, using):
                 _write_lost(results, using)
 
@@ -91,7 +91,7 @@ def write_answer(pk: int, claim: str, using: str) -> bool:
 
 def _find_answer(pk: int, claim: str) -> Answer | None:
     for folder in _folders():
-        if found := journal_reader.find(folder, claim):
+        if found := reader.find(folder, claim):
             with found as journal:
                 fate = journal.fate(claim, pk)
             return fate if isinstance(fate, Answer) else None

@@ -2,21 +2,17 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
-from datetime import timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.db import connection, transaction
 from django.forms import model_to_dict
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Priority, Status
+from negin_sms.choices import Priority
 from negin_sms.exceptions import (
     IdempotencyConflict,
     InvalidMessage,
-    NeginSmsError,
 )
 from negin_sms.gateway import memory
 from negin_sms.models import Message
@@ -134,103 +130,6 @@ def memory_beside(count: int) -> int:
     tracemalloc.stop()
     assert len(kept) == count
     return peak - now
-
-
-def test_queued_drafts_wait_for_their_time():
-    soon = timezone.now() + timedelta(hours=1)
-    draft = MessageFactory(status=Status.DRAFT)
-    later = MessageFactory(status=Status.DRAFT, send_at=soon)
-    done = MessageFactory(accepted=True)
-    report = services.queue_messages([draft, later, done])
-    assert (report.done, report.skipped[0][0]) == (2, done.pk)
-    draft.refresh_from_db()
-    later.refresh_from_db()
-    assert draft.status == later.status == Status.QUEUED
-    assert later.due_at == soon
-    assert later.expires_at == soon + timedelta(days=1)
-
-
-def test_cancel_takes_drafts_and_queued_rows_only():
-    rows = [
-        MessageFactory(),
-        MessageFactory(status=Status.DRAFT),
-        MessageFactory(sending=True),
-        MessageFactory(accepted=True),
-    ]
-    report = services.cancel(rows)
-    assert report.done == 2
-    assert [pk for pk, _why in report.skipped] == [rows[2].pk, rows[3].pk]
-    assert Message.objects.filter(status=Status.CANCELLED).count() == 2
-
-
-def test_resend_makes_one_linked_row_however_often():
-    user = get_user_model()._default_manager.create(username="staff")
-    old = MessageFactory(uncertain=True, idempotency_key="k", text="again")
-    assert services.resend([old], by=user).done == 1
-    report = services.resend([old], by=user)
-    assert (report.done, report.skipped) == (
-        0,
-        ((old.pk, "It was sent again already."),),
-    )
-    new = Message.objects.get(resend_of=old)
-    assert (new.status, new.text, new.created_by) == ("queued", "again", user)
-    assert new.idempotency_key is None
-    old.refresh_from_db()
-    assert old.status == Status.UNCERTAIN
-
-
-@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.QUEUED, Status.SENDING])
-def test_resend_leaves_what_is_not_uncertain_or_rejected(status):
-    row = MessageFactory(status=status)
-    assert services.resend([row], by=None).done == 0
-    assert Message.objects.count() == 1
-
-
-def test_resend_of_a_row_that_is_gone():
-    row = MessageFactory()
-    pk = row.pk
-    row.delete()
-    row.pk = pk
-    assert "no such message" in services.resend([row], by=None).skipped[0][1]
-
-
-class TestResolve:
-    def test_accepted_with_id_is_polled(self):
-        row = MessageFactory(uncertain=True)
-        services.resolve(
-            row, "accepted", by=None, why="seen in the panel", gateway_id="7001"
-        )
-        assert (row.status, row.gateway_id) == (Status.ACCEPTED, "7001")
-        assert row.detail == "seen in the panel"
-        assert row.poll_at is not None
-
-    def test_accepted_without_id_and_rejected_are_not(self):
-        for status in ("accepted", "rejected"):
-            row = MessageFactory(uncertain=True)
-            services.resolve(row, status, by=None, why="the customer called")
-            assert (row.status, row.poll_at) == (status, None)
-
-    def test_is_refused_where_nothing_is_uncertain(self):
-        row = MessageFactory(accepted=True)
-        with pytest.raises(NeginSmsError, match="is not uncertain"):
-            services.resolve(row, "rejected", by=None, why="x")
-        assert row.status == Status.ACCEPTED
-
-    @pytest.mark.parametrize(
-        ("field", "arguments"),
-        [
-            ("status", {"status": "queued", "why": "x"}),
-            ("why", {"status": "accepted", "why": " "}),
-            ("gateway_id", {"status": "rejected", "why": "x", "gateway_id": "7001"}),
-            ("gateway_id", {"status": "accepted", "why": "x", "gateway_id": "14"}),
-            ("gateway_id", {"status": "accepted", "why": "x", "gateway_id": "7001 "}),
-        ],
-    )
-    def test_needs_a_decision_that_fits(self, field, arguments):
-        row = MessageFactory(uncertain=True)
-        with pytest.raises(InvalidMessage) as caught:
-            services.resolve(row, by=None, **arguments)
-        assert caught.value.field == field
 
 
 @pytest.mark.django_db(transaction=True)

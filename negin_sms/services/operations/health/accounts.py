@@ -10,7 +10,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from negin_sms.services.outbox.journal_files import NoJournal, find_folder
+from negin_sms.services.outbox.journal.files import NoJournal, find_folder
 
 from .findings import Case, Finding, Rule, Severity
 from .overview import AccountOverview

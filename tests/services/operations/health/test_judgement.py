@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
+from django.db import OperationalError
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from negin_sms import services
@@ -128,94 +127,6 @@ class TestOneJudgement:
         assert agreed() == ["no_dispatcher", "no_poller"]
 
 
-class TestWhatKeepsMessagesBack:
-    def test_nothing_is_wrong_where_all_run(self):
-        MessageFactory(accepted=True, poll_at=None)
-        assert services.health() == ()
-
-    def test_dispatch_off_is_a_note_until_something_waits(self, use_account):
-        use_account(DISPATCH=False)
-        assert find("switched_off").severity == "ok"
-        MessageFactory(due_at=ago(hours=5))
-        finding = find("switched_off")
-        assert (finding.severity, finding.count) == ("warning", 1)
-
-    def test_pause_tells_why_since_until_and_by_whom(self, admin_user):
-        until = timezone.now() + timedelta(hours=1)
-        MessageFactory()
-        services.pause_account(
-            "default", reason="100% busy", by=admin_user, until=until
-        )
-        finding = find("paused")
-        assert finding.severity == "critical"
-        assert finding.text == "The account was paused by admin: 100% busy"
-        assert finding.advice.endswith("resume_sms_account default.")
-        assert (finding.count, finding.until) == (1, until)
-        assert finding.since == AccountState.objects.get().paused_at
-
-    def test_pause_of_seconds_is_none(self):
-        now = timezone.now()
-        seen(timedelta(), paused_at=now, paused_until=now + timedelta(seconds=5))
-        assert codes() == []
-
-    def test_pause_that_has_run_out_is_no_alarm_while_nothing_waits(self):
-        seen(timedelta(), paused_at=ago(hours=2), paused_until=ago(hours=1))
-        assert find("paused").severity == "warning"
-        MessageFactory()
-        assert find("paused").severity == "critical"
-
-    def test_binding_to_another_gateway_is_critical_until_adopted(self):
-        AccountState.objects.update(gateway="other.example.com 0123456789abcdef")
-        finding = find("other_gateway")
-        assert (finding.severity, "adopt" in finding.advice) == ("critical", True)
-        services.adopt_account("default")
-        assert codes() == []
-
-    def test_folder_that_others_can_write_to_keeps_no_journal(
-        self, use_account, tmp_path
-    ):
-        tmp_path.chmod(0o777)
-        use_account(STATE_DIR=str(tmp_path))
-        assert find("no_journal").severity == "warning"
-        tmp_path.chmod(0o700)
-        assert codes() == []
-
-    @pytest.mark.parametrize(
-        ("code", "fields"),
-        [
-            ("no_dispatcher", {"due_at": ago(minutes=9)}),
-            ("no_poller", {"accepted": True, "poll_at": ago(minutes=9)}),
-        ],
-    )
-    def test_nobody_alive_is_critical_where_work_waits(self, code, fields):
-        seen(LONG)
-        assert find(code).severity == "warning"
-        MessageFactory(**fields)
-        finding = find(code)
-        assert (finding.severity, finding.count) == ("critical", 1)
-        assert "manage.py" in finding.advice
-
-    @pytest.mark.parametrize(
-        ("code", "fields"),
-        [
-            ("dispatcher_late", {"due_at": ago(minutes=20)}),
-            ("reports_late", {"accepted": True, "poll_at": ago(minutes=20)}),
-        ],
-    )
-    def test_alive_and_late_is_a_warning(self, code, fields):
-        MessageFactory(**fields)
-        assert codes() == [code]
-        assert find(code).severity == "warning"
-        assert 1200 <= find(code).value < 1800
-
-    def test_low_priority_is_late_from_the_end_of_the_quiet_hours(self, use_account):
-        now = timezone.localtime()
-        hours = (f"{now - timedelta(hours=8):%H:%M}", f"{now:%H:%M}")
-        use_account(QUIET_HOURS=hours)
-        MessageFactory(due_at=ago(hours=7), priority=Priority.LOW)
-        assert codes() == []
-
-
 class TestMessages:
     @pytest.mark.parametrize(
         ("code", "many", "fields"),
@@ -303,40 +214,6 @@ class TestOfAll:
         finding = find("database")
         assert finding.severity == "unknown"
         assert "server closed the connection" in finding.text
-
-
-class TestThresholds:
-    def test_of_the_settings(self, use_account):
-        MessageFactory(uncertain=True)
-        use_account(THRESHOLDS={"uncertain": 2})
-        assert codes() == []
-        MessageFactory(uncertain=True)
-        assert codes() == ["uncertain"]
-        use_account(THRESHOLDS={"uncertain": None})
-        assert codes() == []
-
-    @pytest.mark.parametrize(
-        "value", [{"uncertian": 1}, {"held": -1}, {"held": "1"}, 5]
-    )
-    def test_that_cannot_be_read_are_refused(self, use_account, value):
-        use_account(THRESHOLDS=value)
-        assert "THRESHOLDS" in find("settings").text
-
-    def test_each_rule_has_one(self):
-        assert {*module._RULES} <= THRESHOLDS.keys()
-
-
-def test_cost_is_the_same_for_one_and_for_many():
-    counts = set()
-    for many in (1, 40):
-        MessageFactory.create_batch(many, uncertain=True)
-        MessageFactory.create_batch(many, due_at=ago(minutes=9))
-        with CaptureQueriesContext(connection) as queries:
-            services.health()
-        counts.add(len(queries))
-        assert all(query["sql"].startswith("SELECT") for query in queries)
-    # The clock, the accounts, the one that counts, and who else waits.
-    assert counts <= {5, 6}
 
 
 class TestStatusCommand:

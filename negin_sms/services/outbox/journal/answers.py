@@ -24,10 +24,10 @@ from negin_sms.exceptions import (
 from negin_sms.gateway.codes import SUCCESS
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import Message
+from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.jobs import SendResult, make_job
 
-from . import transitions
-from .jobs import SendResult, make_job
-from .journal import Answer
+from . import Answer
 
 _NO_NUMBER = "another"  # as good as any other number: the row is flagged
 

@@ -7,7 +7,6 @@ import importlib
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -18,12 +17,10 @@ import pytest
 from django.db import transaction
 from django.test import TestCase, override_settings
 
-import negin_sms
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
-from negin_sms.services.operations import shutdown
 from tests.badgateway import BadGateway, wait_until
 from tests.chaos import PATIENCE, Chaos, database_urls, fresh_database, reap
 from tests.settings import NEGIN_SMS
@@ -48,7 +45,10 @@ def fail_waking(alias: str) -> None:
 
 
 NOTED = {
-    alias: {**NEGIN_SMS["default"], "WAKER": "tests.test_wakers.note_waking"}
+    alias: {
+        **NEGIN_SMS["default"],
+        "WAKER": "tests.services.submission.test_wakers.note_waking",
+    }
     for alias in ("default", "second")
 }
 
@@ -132,13 +132,13 @@ class TestOncePerTransaction:
         assert woken == ["second"]
 
     def test_our_own_words_are_logged(self, settings, caplog):
-        waker = {"WAKER": "tests.test_wakers.refuse_waking"}
+        waker = {"WAKER": "tests.services.submission.test_wakers.refuse_waking"}
         settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
         assert queue().status == Status.QUEUED
         assert "SMS account 'default' failed: Install it." in caplog.text
 
     def test_others_words_are_not(self, settings, caplog):
-        waker = {"WAKER": "tests.test_wakers.fail_waking"}
+        waker = {"WAKER": "tests.services.submission.test_wakers.fail_waking"}
         settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
         assert queue().status == Status.QUEUED
         assert "SMS account 'default' failed: OSError" in caplog.text
@@ -208,152 +208,7 @@ def tasks() -> Iterator[Any]:
     pools.reset()
 
 
-def boxed(app: Any, name: str) -> list[Any]:
-    """Take the tasks out of a queue: each its name and what it is given."""
-    with app.connection_for_read() as connection:
-        box = connection.SimpleQueue(name)
-        taken = [box.get(timeout=1) for _ in range(len(box))]
-        box.close()
-    return [(each.headers["task"], each.payload[0]) for each in taken]
-
-
-def let_shifts_be_over(monkeypatch) -> None:
-    over = threading.Event()
-    over.set()
-    monkeypatch.setattr(services, "stop_after", lambda: contextlib.nullcontext(over))
-
-
-def use_waker(settings, waker: str) -> None:
-    settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], "WAKER": waker}}
-
-
-@pytest.mark.django_db(transaction=True)
-class TestCelery:
-    def test_names_and_results(self, tasks):
-        app = celery_app("memory://")
-        for name in ("negin_sms.dispatch", "negin_sms.poll"):
-            assert app.tasks[name].ignore_result
-            assert app.tasks[name].time_limit > shutdown._SHIFT + 90
-
-    def test_dispatch_sends_what_is_due(self, tasks):
-        queue()
-        celery_app("memory://")
-        assert tasks.dispatch("default") is None
-        assert Message.objects.get().status == Status.ACCEPTED
-        assert tasks.poll() is None
-
-    def test_wake_puts_one_task_into_the_broker(self, tasks, settings):
-        name = uuid.uuid4().hex
-        app = celery_app("memory://", task_default_queue=name)
-        use_waker(settings, "negin_sms.tasks.wake")
-        with transaction.atomic():
-            queue()
-            queue()
-        assert boxed(app, name) == [("negin_sms.dispatch", ["default"])]
-
-    def test_a_shift_that_is_over_asks_for_the_next(self, tasks, monkeypatch):
-        name = uuid.uuid4().hex
-        app = celery_app("memory://", task_default_queue=name)
-        let_shifts_be_over(monkeypatch)
-        tasks.dispatch("default")
-        assert boxed(app, name) == [("negin_sms.dispatch", ["default"])]
-
-    def test_eager_tasks_need_no_broker(self, tasks, settings):
-        celery_app("redis://127.0.0.1:9", task_always_eager=True)
-        use_waker(settings, "negin_sms.tasks.wake")
-        assert queue().status == Status.QUEUED
-        assert Message.objects.get().status == Status.ACCEPTED
-
-    @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-    def test_refused_broker_costs_no_time(self, tasks, settings, caplog, scheme):
-        celery_app(f"{scheme}://127.0.0.1:9", result_backend="redis://127.0.0.1:9")
-        use_waker(settings, "negin_sms.tasks.wake")
-        queue()  # imports the transport
-        started = time.monotonic()
-        with transaction.atomic():
-            queue()
-        assert time.monotonic() - started < 0.5
-        assert Message.objects.filter(status=Status.QUEUED).count() == 2
-        assert "The waker of SMS account 'default' failed" in caplog.text
-
-    @pytest.mark.chaos
-    @pytest.mark.parametrize("scheme", ["redis", "amqp"])
-    def test_silent_broker_costs_two_seconds(self, tasks, settings, caplog, scheme):
-        transport = {"redis": "redis", "amqp": "pyamqp"}[scheme]
-        importlib.import_module(f"kombu.transport.{transport}")  # takes its own time
-        with socket.create_server(("127.0.0.1", 0)) as silent:
-            celery_app(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
-            use_waker(settings, "negin_sms.tasks.wake")
-            started = time.monotonic()
-            assert queue().status == Status.QUEUED
-            assert 1.5 < time.monotonic() - started < 4
-        assert "The waker of SMS account 'default' failed" in caplog.text
-
-
-def import_without(monkeypatch, name: str, *missing: str) -> Any:
-    """Import a module of ours afresh where some packages are not installed."""
-    for each in missing:
-        monkeypatch.setitem(sys.modules, each, None)
-    path = f"negin_sms.{name}"
-    monkeypatch.setattr(negin_sms, name, sys.modules.get(path), raising=False)
-    monkeypatch.delitem(sys.modules, path, raising=False)
-    try:
-        return importlib.import_module(path)
-    finally:
-        sys.modules.pop(path, None)
-
-
-def test_without_celery_it_says_what_to_install(monkeypatch):
-    tasks = import_without(monkeypatch, "tasks", "celery")
-    with pytest.raises(InvalidConfiguration, match=r'pip install "celery\[redis\]"'):
-        tasks.wake("default")
-
-
-def test_without_django_tasks_it_says_what_to_install(monkeypatch):
-    with pytest.raises(InvalidConfiguration, match=r"django-negin-sms\[tasks\]"):
-        import_without(monkeypatch, "background", "django.tasks", "django_tasks")
-
-
 # --- Django Tasks ------------------------------------------------------------------
-
-
-def tasks_of_django() -> Any:
-    try:
-        return importlib.import_module("django.tasks")
-    except ImportError:
-        return pytest.importorskip("django_tasks")
-
-
-def set_tasks(settings, backend: str) -> Any:
-    package = tasks_of_django()
-    path = f"{package.__name__}.backends.{backend}"
-    settings.TASKS = {"default": {"BACKEND": path}}
-    use_waker(settings, "negin_sms.background.wake")
-    return package.default_task_backend
-
-
-@pytest.mark.django_db(transaction=True)
-class TestDjangoTasks:
-    def test_a_transaction_enqueues_one_task(self, settings):
-        backend = set_tasks(settings, "dummy.DummyBackend")
-        with transaction.atomic():
-            queue()
-            queue()
-        (result,) = backend.results
-        assert result.args == ["default"]
-        assert result.task.module_path == "negin_sms.background.dispatch_in_background"
-
-    def test_the_task_sends(self, settings):
-        set_tasks(settings, "immediate.ImmediateBackend")
-        queue()
-        assert Message.objects.get().status == Status.ACCEPTED
-
-    def test_a_shift_that_is_over_asks_for_the_next(self, settings, monkeypatch):
-        backend = set_tasks(settings, "dummy.DummyBackend")
-        background = importlib.import_module("negin_sms.background")
-        let_shifts_be_over(monkeypatch)
-        background.dispatch_in_background.call("default")
-        assert [result.args for result in backend.results] == [["default"]]
 
 
 # --- real workers that die --------------------------------------------------------

@@ -3,7 +3,7 @@
 A process that is killed cannot say any more which of its messages it had begun to
 send. So it writes a line before the first byte of each request and one after its
 answer; whoever finds the file unlocked knows that the process is gone, and reads
-(``journal_reader``). Each claim of the process begins with the file's own tag, so a
+(``reader``). Each claim of the process begins with the file's own tag, so a
 claim needs no line: of a message with such a claim and without a line, nothing was
 begun.
 
@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from .journal_files import (
+from .files import (
     SUFFIX,
     Head,
     NoJournal,

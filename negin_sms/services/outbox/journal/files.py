@@ -1,7 +1,7 @@
 """The journals' folder, and what makes a file in it a journal.
 
 A journal is named ``TOKEN.journal``; its first line says who writes it. What a reader
-may conclude from a file depends on that line: see ``journal_reader``.
+may conclude from a file depends on that line: see ``reader``.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from .journal import Answer
-from .journal_files import (
+from . import Answer
+from .files import (
     SUFFIX,
     Head,
     NoJournal,

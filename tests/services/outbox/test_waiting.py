@@ -1,0 +1,42 @@
+"""What is done with messages that were not sent yet."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from tests.factories import MessageFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_queued_drafts_wait_for_their_time():
+    soon = timezone.now() + timedelta(hours=1)
+    draft = MessageFactory(status=Status.DRAFT)
+    later = MessageFactory(status=Status.DRAFT, send_at=soon)
+    done = MessageFactory(accepted=True)
+    report = services.queue_messages([draft, later, done])
+    assert (report.done, report.skipped[0][0]) == (2, done.pk)
+    draft.refresh_from_db()
+    later.refresh_from_db()
+    assert draft.status == later.status == Status.QUEUED
+    assert later.due_at == soon
+    assert later.expires_at == soon + timedelta(days=1)
+
+
+def test_cancel_takes_drafts_and_queued_rows_only():
+    rows = [
+        MessageFactory(),
+        MessageFactory(status=Status.DRAFT),
+        MessageFactory(sending=True),
+        MessageFactory(accepted=True),
+    ]
+    report = services.cancel(rows)
+    assert report.done == 2
+    assert [pk for pk, _why in report.skipped] == [rows[2].pk, rows[3].pk]
+    assert Message.objects.filter(status=Status.CANCELLED).count() == 2

@@ -1,0 +1,105 @@
+"""Django's own tasks, and their waker."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+
+import negin_sms
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.models import Message
+from tests.settings import NEGIN_SMS
+
+NUMBER = "09395213300"
+
+
+def queue(**fields: Any) -> Message:
+    return services.queue_sms(NUMBER, "hello", **fields)
+
+
+@pytest.fixture
+def tasks() -> Iterator[Any]:
+    """Give negin_sms.tasks, and leave no app of the test's as the current one."""
+    state = pytest.importorskip("celery._state")
+    before = state._tls.current_app
+    yield importlib.import_module("negin_sms.tasks")
+    state._tls.current_app = before
+    from kombu import pools
+
+    pools.reset()
+
+
+def let_shifts_be_over(monkeypatch) -> None:
+    over = threading.Event()
+    over.set()
+    monkeypatch.setattr(services, "stop_after", lambda: contextlib.nullcontext(over))
+
+
+def use_waker(settings, waker: str) -> None:
+    settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], "WAKER": waker}}
+
+
+def import_without(monkeypatch, name: str, *missing: str) -> Any:
+    """Import a module of ours afresh where some packages are not installed."""
+    for each in missing:
+        monkeypatch.setitem(sys.modules, each, None)
+    path = f"negin_sms.{name}"
+    monkeypatch.setattr(negin_sms, name, sys.modules.get(path), raising=False)
+    monkeypatch.delitem(sys.modules, path, raising=False)
+    try:
+        return importlib.import_module(path)
+    finally:
+        sys.modules.pop(path, None)
+
+
+def tasks_of_django() -> Any:
+    try:
+        return importlib.import_module("django.tasks")
+    except ImportError:
+        return pytest.importorskip("django_tasks")
+
+
+def set_tasks(settings, backend: str) -> Any:
+    package = tasks_of_django()
+    path = f"{package.__name__}.backends.{backend}"
+    settings.TASKS = {"default": {"BACKEND": path}}
+    use_waker(settings, "negin_sms.background.wake")
+    return package.default_task_backend
+
+
+def test_without_django_tasks_it_says_what_to_install(monkeypatch):
+    with pytest.raises(InvalidConfiguration, match=r"django-negin-sms\[tasks\]"):
+        import_without(monkeypatch, "background", "django.tasks", "django_tasks")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestDjangoTasks:
+    def test_a_transaction_enqueues_one_task(self, settings):
+        backend = set_tasks(settings, "dummy.DummyBackend")
+        with transaction.atomic():
+            queue()
+            queue()
+        (result,) = backend.results
+        assert result.args == ["default"]
+        assert result.task.module_path == "negin_sms.background.dispatch_in_background"
+
+    def test_the_task_sends(self, settings):
+        set_tasks(settings, "immediate.ImmediateBackend")
+        queue()
+        assert Message.objects.get().status == Status.ACCEPTED
+
+    def test_a_shift_that_is_over_asks_for_the_next(self, settings, monkeypatch):
+        backend = set_tasks(settings, "dummy.DummyBackend")
+        background = importlib.import_module("negin_sms.background")
+        let_shifts_be_over(monkeypatch)
+        background.dispatch_in_background.call("default")
+        assert [result.args for result in backend.results] == [["default"]]
