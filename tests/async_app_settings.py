@@ -4,4 +4,4 @@ from tests.chaos_settings import *  # noqa: F403
 
 ROOT_URLCONF = "tests.async_app"
 ALLOWED_HOSTS = ["127.0.0.1"]
-MIDDLEWARE: list[str] = []
+MIDDLEWARE = []
