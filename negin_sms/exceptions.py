@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 
 class Effect(enum.Enum):
-    """What the ending of one exchange means for the whole account.
+    """What the result of one exchange means for the whole account.
 
-    The breaker reads nothing else, so a new ending only has to choose one.
+    The breaker reads nothing else, so a new error only has to choose one.
     """
 
     SUCCESS = "success"  # a valid answer of the gateway: whatever was wrong is over
@@ -106,7 +106,7 @@ class GatewayError(NeginSmsError):
 
     ``reason`` is a sentence for people, ``code`` the gateway's status code if it
     gave one, ``detail`` its own words, cleaned and cut. ``effect`` says what the
-    ending means for the account, ``retry_after`` the
+    error means for the account, ``retry_after`` the
     seconds it asked us to wait. ``message`` is the saved row, set by services.
     """
 

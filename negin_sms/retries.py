@@ -12,7 +12,7 @@ _LONGEST_THROTTLE = 300.0
 # The last poll stays under 24 h, when the gateway forgets its ids.
 _LONGEST_SPREAD = 900.0
 
-# Pauses after five endings in a row without a valid answer, and after a refusal
+# Pauses after five requests in a row without a valid answer, and after a refusal
 # of the account itself (credit, password): first and longest, in seconds.
 _OUTAGE_PAUSE = (30.0, 900.0)
 _ACCOUNT_PAUSE = (900.0, 3600.0)

@@ -108,7 +108,7 @@ def _send(order: Order) -> Outcome:
 
 
 def is_scheduled(message: Message) -> bool:
-    """Return whether a message wishes to leave later, and can."""
+    """Return whether a message has a later send_at, and can."""
     may_wait = message.status in (Status.DRAFT, Status.QUEUED)
     later = message.send_at is not None and message.send_at > timezone.now()
     return may_wait and later

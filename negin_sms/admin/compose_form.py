@@ -95,24 +95,24 @@ class ComposeForm(ComposeFields):
     @sensitive_variables()
     def draft(self, *, by: Any, leave_out: bool) -> Drafted | None:
         """Write the drafts; None, with the errors in their places, where that fails."""
-        wish = self.cleaned_data
+        cleaned = self.cleaned_data
         try:
             return draft_batch(
-                wish["text"],
+                cleaned["text"],
                 self._sheets(),
                 leave_out=leave_out,
-                once=f"compose:{by.pk}:{wish['token']}" if wish["token"] else "",
-                replaces=wish["replaces"],
-                account=wish["account"] or self.aliases[0],
-                scenario=wish["scenario"],
-                line=wish["line"] or None,
-                line2=wish["line2"] or None,
-                template=wish["template"],
-                send_at=wish["send_at"],
-                expires_in=wish["expires_in"],
-                priority=wish["priority"],
-                sensitive=wish["sensitive"],
-                group=wish["group"],
+                once=f"compose:{by.pk}:{cleaned['token']}" if cleaned["token"] else "",
+                replaces=cleaned["replaces"],
+                account=cleaned["account"] or self.aliases[0],
+                scenario=cleaned["scenario"],
+                line=cleaned["line"] or None,
+                line2=cleaned["line2"] or None,
+                template=cleaned["template"],
+                send_at=cleaned["send_at"],
+                expires_in=cleaned["expires_in"],
+                priority=cleaned["priority"],
+                sensitive=cleaned["sensitive"],
+                group=cleaned["group"],
                 source="admin",
                 created_by=by,
             )
@@ -163,13 +163,13 @@ class ComposeForm(ComposeFields):
 
     def _sheets(self) -> list[Sheet]:
         """Return the recipients, each part with what was guessed of it."""
-        wish = self.cleaned_data
-        pasted, kept = wish["recipients"], wish["kept"]
+        cleaned = self.cleaned_data
+        pasted, kept = cleaned["recipients"], cleaned["kept"]
         if kept.rows:  # both are written by us, of what was read before
-            remarks = tuple(wish["remarks"].splitlines())
+            remarks = tuple(cleaned["remarks"].splitlines())
             pasted = Sheet(pasted.rows, pasted.columns)
             kept = Sheet(kept.rows, kept.columns, remarks)
-        return [kept, pasted, wish["file"]]
+        return [kept, pasted, cleaned["file"]]
 
     @sensitive_variables()
     def _read(self, text: str) -> Sheet:

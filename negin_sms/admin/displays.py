@@ -86,7 +86,7 @@ def hidden_text(message: Message) -> SafeString:
     if message.redacted_at is None:
         return format_html("{}", HIDDEN_TEXT)
     words = {"moment": moment_words(message.redacted_at)}
-    return format_html("{}", _("Blanked on %(moment)s") % words)
+    return format_html("{}", _("Redacted on %(moment)s") % words)
 
 
 def gateway_answer(message: Message) -> SafeString:
@@ -142,7 +142,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
 
     @admin.display(description=_("sensitive"), boolean=True)
     def is_sensitive(self, message: Message) -> bool:
-        """Return whether the text is one to be forgotten."""
+        """Return whether the text is one to be redacted."""
         return message.sensitive
 
     @admin.display(description=_("actions"))

@@ -1,4 +1,4 @@
-"""What a person may wish of a draft, or decide, by the same rules as the services'."""
+"""What a person may write into a draft, or decide, by the same rules as services."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DraftForm(forms.ModelForm):
             "line": _("Empty: the account's own line, where the scenario uses one."),
             "line2": _("Empty: the account's own, where the scenario uses one."),
             "sensitive": _(
-                "Once sent, its text is shown on request only, and blanked before long."
+                "Once sent, its text is shown on request only, and redacted before long."
             ),
         }
 
@@ -128,20 +128,20 @@ class DraftForm(forms.ModelForm):
 
     @sensitive_variables()
     def _compose(self) -> Message:
-        wish = self.cleaned_data
+        cleaned = self.cleaned_data
         return compose(
-            wish["mobile"],
-            wish["text"],
+            cleaned["mobile"],
+            cleaned["text"],
             now=database_now(write_alias()),
-            account=wish["account"],
-            scenario=wish["scenario"],
-            line=wish["line"] or None,
-            line2=wish["line2"] or None,
-            template=wish["template"],
-            priority=wish["priority"],
-            send_at=wish["send_at"],
-            sensitive=wish["sensitive"],
-            group=wish["group"],
+            account=cleaned["account"],
+            scenario=cleaned["scenario"],
+            line=cleaned["line"] or None,
+            line2=cleaned["line2"] or None,
+            template=cleaned["template"],
+            priority=cleaned["priority"],
+            send_at=cleaned["send_at"],
+            sensitive=cleaned["sensitive"],
+            group=cleaned["group"],
             expires_in=self._lifetime(),
         )
 

@@ -59,14 +59,14 @@ class PeriodForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that is reversed or too long."""
-        wish = {"account": None, **(super().clean() or {})}
-        first, last = wish.get("first"), wish.get("last")
+        cleaned = {"account": None, **(super().clean() or {})}
+        first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and last < first:
             self.add_error("last", _("The last day is before the first."))
         elif first and last and (last - first).days >= LONGEST_REPORT:
             words = _("A report covers %(limit)d days at the most.")
             self.add_error("last", words % {"limit": LONGEST_REPORT})
-        return wish
+        return cleaned
 
 
 class ReportMixin(PagesMixin):
@@ -85,9 +85,11 @@ class ReportMixin(PagesMixin):
         form = PeriodForm(_period(request.GET))
         report = None
         if form.is_valid():
-            wish = form.cleaned_data
-            account = wish["account"] or None
-            report = delivery_statistics(wish["first"], wish["last"], account=account)
+            cleaned = form.cleaned_data
+            account = cleaned["account"] or None
+            report = delivery_statistics(
+                cleaned["first"], cleaned["last"], account=account
+            )
         if report and request.GET.get("format") == _CSV:
             return self._report_file(request, report)
         return self._report_page(request, form, report)

@@ -116,9 +116,9 @@ class SMSAdapterMixin:
 
     @sensitive_variables()
     def _send(self, phone: str, text: str) -> None:
-        wish: MessageOptions = {"source": "allauth", **self.sms_fields}
+        options: MessageOptions = {"source": "allauth", **self.sms_fields}
         try:
-            send_code(phone, text, **wish)
+            send_code(phone, text, **options)
         except CodeNotSent as error:
             if context.request is not None:
                 setattr(context.request, _FAILURE, error)

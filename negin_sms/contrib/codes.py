@@ -50,10 +50,10 @@ def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Me
     sent is returned: its code may be on the phone already. Raise InvalidMessage
     for any field but the number: that is the project's mistake.
     """
-    wish: MessageOptions = {"expires_in": EXPIRES_IN, **fields}
-    wish |= {"priority": Priority.URGENT, "sensitive": True}
+    options: MessageOptions = {"expires_in": EXPIRES_IN, **fields}
+    options |= {"priority": Priority.URGENT, "sensitive": True}
     try:
-        return send_sms(mobile, text, on_not_sent="cancel", **wish)
+        return send_sms(mobile, text, on_not_sent="cancel", **options)
     except OutcomeUnknown as error:
         return cast(Message, error.message)
     except NeginSmsError as error:

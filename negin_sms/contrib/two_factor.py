@@ -28,9 +28,9 @@ class SMSGateway:
         and explains. Elsewhere it would be a server error, in the way of the backup
         tokens; there a message tells, if two_factor's ThreadLocals middleware is on.
         """
-        wish: MessageOptions = {"source": "two-factor", **self.sms_fields}
+        options: MessageOptions = {"source": "two-factor", **self.sms_fields}
         try:
-            send_code(device.number.as_e164, self.get_text(token), **wish)
+            send_code(device.number.as_e164, self.get_text(token), **options)
         except CodeNotSent as error:
             if _is_first(device):
                 raise

@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 
 class TooLate(OSError):
-    """The request was not written: its time was over before the first byte."""
+    """The request was not written: there was no time left before the first byte."""
 
 
 class NotNoted(OSError):

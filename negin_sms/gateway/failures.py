@@ -43,7 +43,7 @@ def outcome(
             detail=f"{_cause(error)}, {elapsed:.1f} s, {account.host}",
         )
     if _find(error, TooLate):
-        reason = _("Its time was over before it could be sent.")
+        reason = _("There was no time left to send it.")
         return NotSent(reason, effect=Effect.IGNORED)
     if _find(error, NotNoted):
         return not_noted()

@@ -71,7 +71,7 @@ class MemoryGateway:
         """Keep one message in the outbox and accept it, unless told otherwise."""
         form = wire.encode_send(request)
         if time.monotonic() > start_by:
-            reason = _("Its time was over before it could be sent.")
+            reason = _("There was no time left to send it.")
             raise NotSent(reason, effect=Effect.IGNORED)
         order = outbox.next_order(request.mobile)
         code = order.code if order else 0

@@ -1,4 +1,4 @@
-"""Blanking what a gateway echoes of our own request before it is kept or shown."""
+"""Redacting what a gateway echoes of our own request before it is kept or shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from .cleaning import clean
 
-_SHORTEST_SECRET = 3  # blanking every "a" would leave nothing to read
+_SHORTEST_SECRET = 3  # redacting every "a" would leave nothing to read
 
 # What a gateway may echo is sought in the answer as it came and with the escapes of
 # the web undone, each kind apart and two kinds deep. A view is the text so read,
@@ -45,7 +45,7 @@ _ASCII_DIGITS = {
 
 @sensitive_variables()
 def redact(text: str, secrets: Iterable[str]) -> str:
-    """Blank what a gateway echoes of our own request, however it spells it."""
+    """Redact what a gateway echoes of our own request, however it spells it."""
     folded = ("".join(map(_fold, clean(one, limit=len(one)))) for one in secrets)
     wanted = [one for one in folded if len(one) >= _SHORTEST_SECRET]
     # All at once: one secret may be a part of another.

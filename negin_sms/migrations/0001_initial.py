@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ('paused_at', models.DateTimeField(blank=True, null=True, verbose_name='paused at')),
                 ('paused_until', models.DateTimeField(blank=True, help_text='Empty while paused: until somebody resumes it.', null=True, verbose_name='paused until')),
                 ('reason', models.CharField(blank=True, max_length=500, verbose_name='reason')),
-                ('failures', models.PositiveIntegerField(default=0, help_text='Endings in a row without a valid answer of the gateway.', verbose_name='failures in a row')),
+                ('failures', models.PositiveIntegerField(default=0, help_text='Requests in a row without a valid answer of the gateway.', verbose_name='failures in a row')),
                 ('pauses', models.PositiveIntegerField(default=0, help_text='Automatic pauses since the last valid answer; each is longer.', verbose_name='pauses in a row')),
                 ('probe', models.CharField(blank=True, max_length=128, verbose_name='probe')),
                 ('probe_until', models.DateTimeField(blank=True, null=True, verbose_name='probe until')),

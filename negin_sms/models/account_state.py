@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
 class AccountState(models.Model):
-    """How an account stands, shared by all processes: its pause, its signs of life."""
+    """How an account stands, shared by all processes: its pause, its heartbeats."""
 
     account = models.CharField(_("account"), max_length=64, unique=True)
     paused_at = models.DateTimeField(_("paused at"), null=True, blank=True)
@@ -35,7 +33,7 @@ class AccountState(models.Model):
     failures = models.PositiveIntegerField(
         _("failures in a row"),
         default=0,
-        help_text=_("Endings in a row without a valid answer of the gateway."),
+        help_text=_("Requests in a row without a valid answer of the gateway."),
     )
     pauses = models.PositiveIntegerField(
         _("pauses in a row"),
@@ -78,8 +76,3 @@ class AccountState(models.Model):
     def is_paused(self) -> bool:
         """Return whether the account claims nothing but a probe, if that."""
         return self.paused_at is not None
-
-    def may_probe(self, now: datetime) -> bool:
-        """Return whether the pause has run out, so that one message may try."""
-        until, taken = self.paused_until, self.probe_until
-        return until is not None and until <= now and (taken is None or taken <= now)

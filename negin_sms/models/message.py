@@ -1,4 +1,4 @@
-"""One SMS: what was wished, how its sending went, what was reported of it."""
+"""One SMS: what was asked for, how its sending went, what was reported of it."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ _UNSENT = (*_WAITING, "sending")
 
 
 class Message(models.Model):
-    """One SMS to one recipient: what was wished, how it went, what was reported."""
+    """One SMS to one recipient: what was asked for, how it went, what was reported."""
 
-    # The wish.
+    # What was asked for.
     account = models.CharField(_("account"), max_length=64, default="default")
     mobile = models.CharField(
         _("mobile"),
@@ -211,7 +211,7 @@ class Message(models.Model):
     def save(self, **options: Any) -> None:
         """Save a new row whole; of one that is there, what the services do not own.
 
-        That is ``group`` and ``source``, and all that was wished of a draft while it
+        That is ``group`` and ``source``, and all that a draft says while it
         is one. Where a message stands is moved by ``negin_sms.services`` alone: an
         instance that was read a while ago would move it back. Raise ValueError for
         other ``update_fields``, DatabaseError for a draft that was queued meanwhile.

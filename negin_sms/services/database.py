@@ -143,7 +143,7 @@ def retry_on_disconnect(action: Callable[[], T], *, using: str, seconds: float) 
             is_late = time.monotonic() + wait > give_up_at
             if connection.in_atomic_block or is_late or not is_away(error):
                 raise
-            # The dead connection would fail every further try.
+            # The closed connection would fail every further try.
             connection.close()
         time.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)

@@ -62,7 +62,7 @@ def _project_accounts() -> Mapping[str, Any]:
 def _keep_in_memory(alias: str, options: conf.Options) -> conf.Options:
     backend, url = options.get("BACKEND", conf.LIVE_BACKEND), options.get("BASE_URL")
     given = _project_accounts().get(alias, {})
-    # What the project develops with, the console or a sandbox, is no test's wish.
+    # What the project develops with, the console or a sandbox, is not for a test.
     own_backend = backend not in (conf.LIVE_BACKEND, given.get("BACKEND"))
     own_url = is_loopback(url) and url != given.get("BASE_URL")
     if own_backend or own_url or _is_memory(backend):

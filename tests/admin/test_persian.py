@@ -20,7 +20,18 @@ pytestmark = pytest.mark.django_db
 
 # What stays Latin: names of things, units, what the tests have written themselves.
 LATIN = {
-    *("Django", "ID", "CSV", "xlsx", "GSM", "UCS", "Unicode", "mobile", "name", "shortcut"),
+    *(
+        "Django",
+        "ID",
+        "CSV",
+        "xlsx",
+        "GSM",
+        "UCS",
+        "Unicode",
+        "mobile",
+        "name",
+        "shortcut",
+    ),
     *("Search", "False", "True"),  # Django says these in English
     *("default", "admin", "batch", "superuser", "Hello", "code", "en", "fa", "English"),
 }

@@ -210,7 +210,7 @@ class TestReveal:
         Message.objects.update(status=Status.EXPIRED)
         services.redact_sensitive_texts()
         html = page(client, change_url(message))
-        assert "Blanked on" in html
+        assert "Redacted on" in html
         assert self.url(message) not in html
         response = client.post(self.url(message), follow=True)
         assert "no hidden text" in told(response)

@@ -124,9 +124,13 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
     def _deliver(self) -> None:
         # A message that left later than this would bring a code of no use.
         expires_in = min(EXPIRES_IN, conf.get("OTP_SMS_TOKEN_VALIDITY"))
-        wish = {"source": "otp", "expires_in": expires_in, **conf.get("OTP_SMS_FIELDS")}
+        options = {
+            "source": "otp",
+            "expires_in": expires_in,
+            **conf.get("OTP_SMS_FIELDS"),
+        }
         try:
-            message = send_code(self.mobile, self.get_text(), **wish)
+            message = send_code(self.mobile, self.get_text(), **options)
         except CodeNotSent:
             self.cooldown_reset()
             raise

@@ -27,7 +27,9 @@ class Command(SmsCommand):
         """Declare the options."""
         add = parser.add_argument
         add("--older-than", type=age, required=True, metavar="AGE", help=_AGE)
-        add("--redact", action="store_true", help="blank number and text, keep the row")
+        add(
+            "--redact", action="store_true", help="redact number and text, keep the row"
+        )
         add("--drafts", action="store_true", help="also delete drafts of that age")
         add("--dry-run", action="store_true", help="count, and change nothing")
         add("--no-progress", action="store_true", help="draw no bar on a terminal")

@@ -1,7 +1,7 @@
 """Asking what became of the messages: each gets its last word, or "no report".
 
 One poller at a time asks for an account. Due messages are asked about in chunks by
-HTTP workers, and written by the coordinator, which is the calling thread; an answer
+HTTP workers, and written by the calling thread; an answer
 is written only while the message is still due as it was when it was read. A states
 call is a read and may be repeated freely.
 """

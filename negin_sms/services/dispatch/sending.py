@@ -1,8 +1,7 @@
 """Send now: prepare, exchange, record, with the row durable before the request.
 
-``prepare`` commits the row as ``sending`` and leaves a job; ``ask`` does the exchange,
-``write_down`` keeps its result; ``conclude`` tells the caller. Between them the async
-twin changes threads.
+``prepare`` commits the row as ``sending`` and leaves a job; ``ask`` does the exchange
+(elsewhere, for the async twin); ``write_down`` keeps its result; ``conclude`` tells.
 """
 
 from __future__ import annotations
@@ -129,8 +128,8 @@ def prepare(
         known = ", ".join(get_args(OnNotSent))
         raise InvalidMessage("on_not_sent", reason % {"known": known})
     using = write_alias()
-    wish = Templates(using).render(text, options)
-    message = compose(mobile, now=database_now(using), **wish)
+    options = Templates(using).render(text, options)
+    message = compose(mobile, now=database_now(using), **options)
     attempt = Attempt(message, using, on_not_sent)
     account = conf.get_account(message.account)
     if in_transaction(using):
@@ -173,8 +172,6 @@ def _log_failure(attempt: Attempt, error: Error) -> None:
 def conclude(attempt: Attempt, fail_silently: bool) -> Message:
     """Return the row, or raise what the caller has to know."""
     error = attempt.error
-    if error is None:
-        return attempt.message
     if isinstance(error, NotSent):
         try:
             _advise(error, attempt)
@@ -182,7 +179,7 @@ def conclude(attempt: Attempt, fail_silently: bool) -> Message:
             _log_failure(attempt, failure)
     if isinstance(error, GatewayError | Vetoed):
         error.message = attempt.message
-    if fail_silently:
+    if error is None or fail_silently:
         return attempt.message
     raise error
 

@@ -1,6 +1,6 @@
 """What waits in a restored backup may have been sent since: it is held.
 
-A held message keeps its group and all that was wished, and no dispatcher takes it,
+A held message keeps its group and all that was asked for, and no dispatcher takes it,
 whoever resumes whichever account. Time goes on for it, so it
 expires when it would have expired. A person releases or cancels it, or sends it by
 hand. What is queued after the hold leaves as ever.
@@ -70,7 +70,7 @@ def release_queue(
 ) -> ReleaseReport:
     """Let held messages leave: all, or those of an account or a group.
 
-    Each is due when it wished to be sent, or now. Those whose time is over meanwhile
+    Each is due at its send_at, or now. Those whose time is over meanwhile
     are never sent; the next dispatcher ends them as expired.
     """
     using = write_alias()

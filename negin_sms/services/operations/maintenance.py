@@ -6,32 +6,31 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable
-from typing import Literal
 
-from negin_sms.services.accounts import heartbeat
+from negin_sms.services.accounts import Heartbeat, heartbeat
 from negin_sms.services.outbox import caps, claims
 
 from . import alerts, redaction
 from .clock_watch import ClockWatch
 
 _SWEEP_EVERY = 5.0
-_SIGN_OF_LIFE = 30.0
+_HEARTBEAT_EVERY = 30.0
 _ALERT_EVERY = 60.0
-
-Sign = Literal["dispatcher_seen_at", "poller_seen_at"]
 
 
 class Maintenance:
-    """Clears up after the dead, ends what is over, and leaves a sign of life.
+    """Expires the claims of crashed workers and overdue messages; notes a heartbeat.
 
     Made for one run; ``run`` may be called as often as the work allows.
     """
 
-    def __init__(self, aliases: Iterable[str], sign: Sign, *, using: str) -> None:
+    def __init__(
+        self, aliases: Iterable[str], column: Heartbeat, *, using: str
+    ) -> None:
         self._aliases = tuple(aliases)
-        self._sign = sign
+        self._column = column
         self._using = using
-        self._clock = ClockWatch(sign, using)
+        self._clock = ClockWatch(column, using)
         self._swept_at = self._seen_at = self._alerted_at = -math.inf
         self.alerts: list[str] = []  # what this run was the first to tell
 
@@ -45,11 +44,11 @@ class Maintenance:
             if not self._clock.is_doubtful():
                 done["expired"] = claims.expire_overdue(using=self._using)
             caps.forget_old(self._using)
-        if now - self._seen_at >= _SIGN_OF_LIFE:
+        if now - self._seen_at >= _HEARTBEAT_EVERY:
             self._seen_at = now
             redaction.redact_sensitive_texts()
             for alias in self._aliases:
-                heartbeat(alias, self._sign, using=self._using)
+                heartbeat(alias, self._column, using=self._using)
         if now - self._alerted_at >= _ALERT_EVERY:
             self._alerted_at = now
             self.alerts += alerts.alert(using=self._using)

@@ -232,7 +232,7 @@ def _by_no_index(condition: Q) -> Exact:
 
 
 def _redact(rows: MessageQuerySet, gives_keys_back: bool) -> None:
-    """Blank all that may hold a number or a text; an empty number is masked, too.
+    """Redact all that may hold a number or a text; an empty number is masked, too.
 
     Who tries again finds his key as long as he would if the row were to be deleted.
     """

@@ -1,4 +1,4 @@
-"""Sensitive texts are forgotten once they have served.
+"""Sensitive texts are redacted once they have served.
 
 A one-time password is worth nothing after its message has ended, and something to
 a thief of the database. So its text goes when the message has ended or settled,
@@ -20,13 +20,13 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.submission.batches import delete_drafts
 
 _BATCH = 500
-_BATCHES = 20  # at a time: the dispatcher's coordinator has other work, too
+_BATCHES = 20  # at a time: the dispatcher has other work, too
 _OVER = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
 _OPEN = (Status.ACCEPTED, Status.UNCERTAIN)
 
 
 def redact_sensitive_texts() -> int:
-    """Blank the sensitive texts that have served; return how many, with deleted drafts.
+    """Redact sensitive texts that have served; return how many, with deleted drafts.
 
     Rejected, cancelled and expired messages lose theirs at once, accepted ones
     when they settle; those, and uncertain ones, at the latest REDACT_AFTER seconds
@@ -35,17 +35,17 @@ def redact_sensitive_texts() -> int:
     """
     using = write_alias()
     rows = rows_to_redact(using)
-    blanked, last = delete_drafts(_old_drafts(using), using), 0
+    redacted, last = delete_drafts(_old_drafts(using), using), 0
     for _batch in range(_BATCHES):
         found = rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)
         keys = list(found[:_BATCH])
         if keys:
             # Asked again: what was read may have moved on.
-            blanked += rows.filter(pk__in=keys).update(text="", redacted_at=DbNow())
+            redacted += rows.filter(pk__in=keys).update(text="", redacted_at=DbNow())
             last = keys[-1]
         if len(keys) < _BATCH:
             break
-    return blanked
+    return redacted
 
 
 def rows_to_redact(using: str) -> MessageQuerySet:

@@ -43,7 +43,7 @@ logger = logging.getLogger("negin_sms")
 class Verdict:
     """Why a message does not go: for good, until a moment, or nobody knows how long.
 
-    ``error`` is what ``send_sms`` tells its caller, None where it was somebody's wish.
+    ``error`` is what ``send_sms`` tells its caller, None where somebody ordered it.
     ``counted_for`` is the place that caps have given it, ``attempted`` whether this
     was a try of its own.
     """

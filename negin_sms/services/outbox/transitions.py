@@ -45,9 +45,9 @@ def queue(drafts: MessageQuerySet, **changed: Any) -> int:
     # with its new value.
     return drafts.filter(status=Status.DRAFT).update(
         expires_at=ExpressionWrapper(
-            _wished_time() + lifetime, output_field=DateTimeField()
+            _send_time() + lifetime, output_field=DateTimeField()
         ),
-        due_at=_wished_time(),
+        due_at=_send_time(),
         status=Status.QUEUED,
         **changed,
     )
@@ -136,9 +136,9 @@ def hold(queued: MessageQuerySet, reason: str) -> int:
 
 
 def release(held: MessageQuerySet) -> int:
-    """Let held messages leave that have not expired, when they wished to, or now."""
+    """Let held messages leave that have not expired, at their send_at, or now."""
     return held.filter(status=Status.HELD, expires_at__gt=DbNow()).update(
-        status=Status.QUEUED, due_at=_wished_time(), detail=""
+        status=Status.QUEUED, due_at=_send_time(), detail=""
     )
 
 
@@ -249,7 +249,7 @@ def _default(flag: str, value: str, other: Any) -> Case:
     return Case(When(**{flag: True}, then=Value(value)), default=other)
 
 
-def _wished_time() -> Any:
+def _send_time() -> Any:
     return Greatest(Coalesce("send_at", DbNow()), DbNow())
 
 

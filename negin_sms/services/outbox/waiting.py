@@ -88,7 +88,7 @@ def cancel(messages: Iterable[Message]) -> ActionReport:
 
 
 def give_up(message: Message, using: str) -> bool:
-    """Cancel a message that could not be sent at once, as its sender wished."""
+    """Cancel a message that could not be sent at once, as its sender asked."""
     row = Message.objects.using(using).filter(pk=message.pk, status=Status.QUEUED)
     reason = _("Not sent at once, so cancelled as its sender wished.")
     return bool(transitions.cancel(row, reason))

@@ -35,7 +35,7 @@ _UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class MessageOptions(TypedDict, total=False):
-    """The keywords of ``send_sms`` that say what is wished of a message.
+    """The keywords of ``send_sms`` that say what a message is to be.
 
     For adapters that pass them on; the functions of ``negin_sms.services`` spell
     them out.
@@ -94,9 +94,9 @@ def compose(
     lines = _with_defaults(way, given, settings_of)
     number = _template(template, settings_of)
     wire.check_fields(way, **lines, template=number)
-    wish = None if send_at is None else read_moment(send_at, now=now)
+    planned = None if send_at is None else read_moment(send_at, now=now)
     text = read_text(text)
-    due_at = max(wish, now) if wish else now
+    due_at = max(planned, now) if planned else now
     return Message(
         account=account,
         mobile=normalize_mobile(mobile),
@@ -110,7 +110,7 @@ def compose(
         template=number,
         status=status,
         priority=_choice("priority", priority, _PRIORITIES),
-        send_at=wish,
+        send_at=planned,
         due_at=due_at,
         expires_at=_expiry(expires_in, expires_at, due_at, now, settings_of),
         created_at=now,

@@ -61,13 +61,13 @@ def queue_sms(
     its name in SERVICE_TEXTS. It is given up after ``expires_in`` (seconds or a
     timedelta, from when it is due) or at ``expires_at``.
 
-    The same ``idempotency_key`` and the same wish return the row that there is,
+    The same ``idempotency_key`` and the same options return the row that there is,
     unless that was cancelled or expired. Raise InvalidMessage or IdempotencyConflict.
     """
     options = dict(locals())
     using = write_alias()
-    wish = Templates(using).render(options.pop("text"), options)
-    message = compose(wish.pop("mobile"), now=database_now(using), **wish)
+    wanted = Templates(using).render(options.pop("text"), options)
+    message = compose(wanted.pop("mobile"), now=database_now(using), **wanted)
     message, _is_new = save_once(message, using)
     wake(message.account, using)
     return message
@@ -131,9 +131,9 @@ def _compose_at(
             reason = _("Give a mapping of keywords, not a value of type %(type)s.")
             raise InvalidMessage("messages", reason % {"type": type(own).__name__})
         refuse_unknown(own, _KEYWORDS, "queue_sms")
-        wish = {**common, **own}
-        wish = templates.render(wish.pop("text", ""), wish)
-        return compose(wish.pop("mobile", ""), now=now, **wish)
+        wanted = {**common, **own}
+        wanted = templates.render(wanted.pop("text", ""), wanted)
+        return compose(wanted.pop("mobile", ""), now=now, **wanted)
     except InvalidMessage as error:
         error.position = position
         raise

@@ -37,19 +37,19 @@ class Templates:
         Raise InvalidMessage where both or half of it is given ("template_name",
         "context"), or a placeholder has no value ("context").
         """
-        wish = {**fields, "text": text}
-        asked = {name: wish.pop(name, None) for name in _KEYWORDS}
+        options = {**fields, "text": text}
+        asked = {name: options.pop(name, None) for name in _KEYWORDS}
         if asked["template_name"]:
             if text:
                 reason = _("Give a text or the name of a template, not both.")
                 raise InvalidMessage("template_name", reason)
-            wish["text"] = self._fill(**asked)
-            return wish
+            options["text"] = self._fill(**asked)
+            return options
         for name in ("context", "language"):
             if asked[name]:
                 reason = _("This is for a template; give template_name too.")
                 raise InvalidMessage(name, reason)
-        return wish
+        return options
 
     @sensitive_variables()
     def _fill(

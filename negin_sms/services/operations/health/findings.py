@@ -133,7 +133,7 @@ def note(code: str, text: str, account: str = "") -> Finding:
 
 
 def warning(code: str, text: str, advice: str, account: str = "") -> Finding:
-    """Say what will go wrong, or keeps messages from leaving by somebody's wish."""
+    """Say what will go wrong, or keeps messages from leaving by somebody's order."""
     severity = Severity.WARNING
     return Finding(
         code=code, severity=severity, text=text, advice=advice, account=account

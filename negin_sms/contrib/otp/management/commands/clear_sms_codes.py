@@ -10,7 +10,7 @@ from negin_sms.contrib.otp.models import SMSDevice
 
 
 class Command(BaseCommand):
-    """Forget codes that nobody typed in; one that was is removed at once."""
+    """Delete codes that nobody typed in; one that was is removed at once."""
 
     help = "Remove the codes of SMS devices that have ended without being used."
 
