@@ -31,6 +31,7 @@ def test_statuses_are_those_of_the_design():
     assert set(Status.values) == {
         "draft",
         "queued",
+        "held",
         "sending",
         "accepted",
         "rejected",
