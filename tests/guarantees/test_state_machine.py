@@ -255,7 +255,7 @@ class Machine(RuleBasedStateMachine):
     )
     def queue(self, count, priority, alias, mobile, expires_in, is_draft) -> None:
         for _ in range(count):
-            row = services.queue_sms(
+            services.queue_sms(
                 mobile,
                 self.text(),
                 account=alias,
@@ -263,7 +263,7 @@ class Machine(RuleBasedStateMachine):
                 expires_in=expires_in,
             )
         if is_draft:
-            MessageFactory(text=self.text(), status=DRAFT, line=row.line)
+            MessageFactory(text=self.text(), status=DRAFT)
 
     @rule(key=st.sampled_from("ab"), same=st.booleans(), count=st.integers(0, 2))
     def queue_under_a_key(self, key, same, count) -> None:
