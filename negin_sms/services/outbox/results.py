@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
 from django.db import Error, transaction
 from django.utils.translation import gettext as _
@@ -41,20 +42,31 @@ def record(results: Sequence[SendResult], *, using: str) -> int:
     """
     if not results:
         return 0
-    settled: list[int] = []
-    left = _write_acceptances(results, settled, using)
-    left = _write_others(left, settled, using)
+    news = _News()
+    left = _write_acceptances(results, news, using)
+    left = _write_others(left, news, using)
     for result in left:
         logger.critical("SMS result not saved: %s", repair_line(result))
     _warn_of_codes(results)
     lost = {result.job.pk for result in left}
-    written = {r.job.pk: r.status for r in results if r.job.pk not in lost}
     for result in results:
-        if result.job.pk in written:
+        if result.job.pk not in lost:
             journal.settled(result.job.claim, [result.job.pk])
-    announce_outcomes(written, using)
-    announce_settled(settled, using)
+    announce_outcomes(news.written, using)
+    announce_settled(news.settled, using)
     return len(left)
+
+
+@dataclass(slots=True)
+class _News:
+    """What was written: the new status by primary key, and who is settled by it."""
+
+    written: dict[int, str] = field(default_factory=dict)
+    settled: list[int] = field(default_factory=list)
+
+    def add(self, other: _News) -> None:
+        self.written |= other.written
+        self.settled += other.settled
 
 
 def repair_line(result: SendResult) -> str:
@@ -66,39 +78,39 @@ def repair_line(result: SendResult) -> str:
 
 
 def _write_acceptances(
-    results: Sequence[SendResult], settled: list[int], using: str
+    results: Sequence[SendResult], news: _News, using: str
 ) -> list[SendResult]:
     """Write the usual case in one go; return what is left to write."""
     accepted = [result for result in results if result.reply is not None]
     if not accepted:
         return list(results)
     try:
-        written, shared = retry_on_disconnect(
+        keys, settled = retry_on_disconnect(
             lambda: engine_for(using).accept(accepted),
             using=using,
             seconds=_patience(accepted),
         )
     except Error:
         return list(results)  # one by one, then; the one at fault stays behind
-    settled += shared
-    return [result for result in results if result.job.pk not in written]
+    news.add(_News(dict.fromkeys(keys, Status.ACCEPTED), settled))
+    return [result for result in results if result.job.pk not in keys]
 
 
 def _write_others(
-    results: Sequence[SendResult], settled: list[int], using: str
+    results: Sequence[SendResult], news: _News, using: str
 ) -> list[SendResult]:
     """Write what is no plain acceptance; return what could not be written."""
     try:
-        settled += _write_together(results, using, seconds=_patience(results))
+        news.add(_write_together(results, using, seconds=_patience(results)))
         return []
     except Exception:
         # One of them is at fault. Who waited for the server has waited for all.
-        return [each for each in results if not _write_alone(each, settled, using)]
+        return [each for each in results if not _write_alone(each, news, using)]
 
 
-def _write_alone(result: SendResult, settled: list[int], using: str) -> bool:
+def _write_alone(result: SendResult, news: _News, using: str) -> bool:
     try:
-        settled += _write_together([result], using, seconds=0)
+        news.add(_write_together([result], using, seconds=0))
     except Exception as error:
         # Whatever it was: this result is not dropped, and the others are written.
         kind = type(error).__name__
@@ -109,51 +121,58 @@ def _write_alone(result: SendResult, settled: list[int], using: str) -> bool:
 
 def _write_together(
     results: Sequence[SendResult], using: str, *, seconds: float
-) -> list[int]:
-    """Write these in one transaction; return the keys of messages that this settled."""
+) -> _News:
+    """Write these in one transaction."""
 
-    def write() -> list[int]:
+    def write() -> _News:
+        news = _News()
         with transaction.atomic(using=using):
-            return [key for each in results for key in _write(each, using)]
+            for result in results:
+                _write(result, news, using)
+        return news
 
-    return retry_on_disconnect(write, using=using, seconds=seconds) if results else []
+    return (
+        retry_on_disconnect(write, using=using, seconds=seconds) if results else _News()
+    )
 
 
-def _write(result: SendResult, using: str) -> list[int]:
-    """Write one result; return the keys of messages that this settled."""
+def _write(result: SendResult, news: _News, using: str) -> None:
     job = result.job
-    rows = Message.objects.using(using)
-    if not transitions.finish(rows.claimed_by(job.claim).filter(pk=job.pk), result):
-        _write_evidence(result, using)
-    if result.reply is None:
-        return []
-    return flag_shared_ids(job.account.alias, [result.gateway_id], using=using)
+    rows = Message.objects.using(using).claimed_by(job.claim).filter(pk=job.pk)
+    if transitions.finish(rows, result) or _write_evidence(result, using):
+        news.written[job.pk] = result.status
+    if result.reply is not None:
+        alias, gateway_id = job.account.alias, result.gateway_id
+        news.settled += flag_shared_ids(alias, [gateway_id], using=using)
 
 
-def _write_evidence(result: SendResult, using: str) -> None:
-    """Let what the gateway said beat a claim that was lost.
+def _write_evidence(result: SendResult, using: str) -> bool:
+    """Let what the gateway said beat a claim that was lost; return whether it did.
 
-    Raise LostRow where there is no row to write it to, or somebody else's word on it.
+    Raise LostRow where there is no row to write it to, or somebody else sends it now.
     """
     if result.status not in (Status.ACCEPTED, Status.REJECTED):
-        return  # it says nothing that the row does not say
+        return False  # it says nothing that the row does not say
     job = result.job
     rows = Message.objects.using(using).filter(pk=job.pk)
     row = rows.select_for_update().first()
-    if row is None:
+    if row is None or row.status == Status.SENDING:
         raise LostRow
-    if (row.status, row.gateway_id) == (result.status, result.gateway_id):
-        return  # written before, by a commit whose answer was lost
-    if row.status == Status.UNCERTAIN and row.claim == job.claim:
-        if Message.objects.using(using).resends_of([job.pk]).exists():
-            raise LostRow  # a person has acted on the doubt
-        logger.warning("SMS %s: its own late result ends the doubt", job.pk)
-    elif row.status in (*transitions.WAITING, Status.CANCELLED, Status.EXPIRED):
+    if row.status in (*transitions.WAITING, Status.CANCELLED, Status.EXPIRED):
         _stop_restored(job.account.alias, job.pk)
+    elif _is_in_doubt(row, job.claim, using):
+        logger.warning("SMS %s: its own late result ends the doubt", job.pk)
     else:
-        raise LostRow
+        return False  # written before, or a person has acted
     transitions.finish(rows.filter(status=row.status, claim=row.claim), result)
     invalidate_days([row.finished_at], using=using)
+    return True
+
+
+def _is_in_doubt(row: Message, claim: str, using: str) -> bool:
+    if row.status != Status.UNCERTAIN or row.claim != claim:
+        return False
+    return not Message.objects.using(using).resends_of([row.pk]).exists()
 
 
 def _stop_restored(alias: str, pk: int) -> None:

@@ -268,7 +268,7 @@ class TestAwayDatabase:
         assert is_away(InternalError(1290, "running with --read-only"))
 
     def test_one_result_that_cannot_be_written_costs_the_others_nothing(self, caplog):
-        rows = MessageFactory.create_batch(4, sending=True)
+        rows = [MessageFactory(pk=987650 + n, sending=True) for n in range(4)]
         bad = rows[1].pk
         results = [
             result(row, **({"gateway_id": str(7001 + n)} if n % 2 else {"error": DOWN}))
