@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.cache import cache
@@ -32,3 +34,15 @@ def last_code(texts) -> Callable[[], str]:
         return found[1]
 
     return read
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Let connections go that threads of other packages have opened.
+
+    Django keeps those to a SQLite database in memory open, in each thread.
+    """
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()

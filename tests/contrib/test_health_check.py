@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,13 +22,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed database"),
     pytest.mark.filterwarnings("ignore:Exception ignored in. <sqlite3"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _collected() -> Iterator[None]:
-    """Let those connections go while their warnings are expected."""
-    yield
-    gc.collect()
 
 
 def look() -> tuple[int, str]:
