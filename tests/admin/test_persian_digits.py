@@ -42,7 +42,8 @@ def test_what_a_list_posts_stays(admin_client):
 
 
 def test_index_is_spoken(admin_client):
-    make(status=Status.UNCERTAIN)
+    for _one in range(2):
+        make(status=Status.UNCERTAIN)
     AccountState.objects.create(account="default")
     html = admin_client.get("/admin/negin_sms/").text
     assert re.search("[۰-۹]", html)
