@@ -74,7 +74,8 @@ def test_random_kills(database, gateway, record_property):
 def test_mutants_are_caught(mutant, gateway, tmp_path):
     """T2: the same storm shows what each rule is for."""
     with fresh_database(SERVER, tmp_path) as url:
-        chaos = Chaos(url, gateway)
+        # Without a journal, which heals what some of them break.
+        chaos = Chaos(url, gateway, STATE_DIR="")
         chaos.do("queue", count=700)
         chaos.storm(queued=700, processes=3, workers=4, kills=6, mutant=mutant)
         rows = chaos.settle(mutant=mutant)
