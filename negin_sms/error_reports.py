@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
 
+from django.conf import settings
 from django.db import Error
 from django.template.response import TemplateResponse
 from django.views.decorators.debug import sensitive_variables
@@ -29,17 +31,21 @@ _QUOTED = (
 
 def private(action: Callable[P, R]) -> Callable[P, R]:
     """Hide the variables of a function and of all that it calls, and quoted values."""
+    marked: Callable[P, R] = sensitive_variables()(action)
 
     @functools.wraps(action)
     def hidden(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return action(*args, **kwargs)
-        except Error as error:
-            hide_values(error)
+            return marked(*args, **kwargs)
+        except Exception as error:
+            if isinstance(error, Error):
+                hide_values(error)
+            if not settings.DEBUG:
+                _forget_variables(error)
+                del args, kwargs
             raise
 
-    wrapped: Callable[P, R] = sensitive_variables()(hidden)
-    return wrapped
+    return hidden
 
 
 def private_view(view: Callable[P, R]) -> Callable[P, R]:
@@ -60,6 +66,24 @@ def hide_values(error: BaseException) -> None:
     for each in (error, error.__cause__):
         if each is not None:
             each.args = tuple(map(_without_values, each.args))
+
+
+def _forget_variables(error: BaseException) -> None:
+    """Empty the frames that an error has left, those of what led to it too.
+
+    Django looks for its mark in the frames above, and Python 3.11 has none above those
+    of a generator; other reporters do not look for it.
+    """
+    for each in _chain(error, set()):
+        traceback.clear_frames(each.__traceback__)
+
+
+def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:
+    if error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        yield from _chain(error.__cause__, seen)
+        yield from _chain(error.__context__, seen)
 
 
 def _without_values(said: Any) -> Any:

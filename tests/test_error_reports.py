@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from traceback import walk_tb
 
 import pytest
 from django.db import IntegrityError
@@ -46,9 +48,51 @@ def test_report_shows_no_variable_of_what_is_private(settings):
     with pytest.raises(IntegrityError):
         fail(NUMBER)
     try:
-        fail(NUMBER)
+        fail(f"{NUMBER}")
     except IntegrityError:
         reporter = ExceptionReporter(RequestFactory().get("/"), *sys.exc_info())
     frames = reporter.get_traceback_frames()
-    (variables,) = [each["vars"] for each in frames if each["function"] == "fail"]
-    assert NUMBER not in str(variables)
+    assert frames[-1]["function"] == "fail"
+    assert NUMBER not in str([each["vars"] for each in frames])
+
+
+def rows(mobile: str) -> Iterator[str]:
+    yield fetch(mobile)
+
+
+def fetch(mobile: str) -> str:
+    raise ValueError("no number" if mobile else "")
+
+
+@private
+def fail_in_a_generator(mobile: str) -> None:
+    list(rows(mobile))
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_frames_keep_no_variable_for_any_reporter(settings, debug):
+    settings.DEBUG = debug
+    with pytest.raises(ValueError, match="no number") as caught:
+        fail_in_a_generator(NUMBER)
+    kept = {each.name: dict(each.locals) for each in caught.traceback[2:]}
+    assert (kept["fetch"] == {}) is not debug
+    assert (NUMBER in str(kept)) is debug
+
+
+@private
+def fail_for_a_reason(mobile: str) -> None:
+    try:
+        fetch(mobile)
+    except ValueError as error:
+        raise KeyError from error
+
+
+def test_frames_of_the_cause_keep_none_either(settings):
+    settings.DEBUG = False
+    with pytest.raises(KeyError) as caught:
+        fail_for_a_reason(NUMBER)
+    cause = caught.value.__cause__
+    assert cause is not None
+    frames = list(walk_tb(cause.__traceback__))
+    assert frames
+    assert not any(frame.f_locals for frame, _line in frames)

@@ -15,8 +15,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
 from negin_sms.services.submission.compose import MessageOptions
@@ -58,7 +58,7 @@ class SMSAdapterMixin:
     sms_fields: ClassVar[MessageOptions] = {}
     """More fields of ``send_sms``: an account, a scenario, ``expires_in`` …"""
 
-    @sensitive_variables()
+    @private
     def send_verification_code_sms(
         self, user: AbstractBaseUser | None, phone: str, code: str, **kwargs: Any
     ) -> None:
@@ -114,7 +114,7 @@ class SMSAdapterMixin:
         add(request, level, message_template, *args, **kwargs)
         add(request, messages.INFO, message=self.get_waiting_hint())
 
-    @sensitive_variables()
+    @private
     def _send(self, phone: str, text: str) -> None:
         options: MessageOptions = {"source": "allauth", **self.sms_fields}
         try:

@@ -13,9 +13,9 @@ from typing import Unpack, cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.choices import Priority
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage, NeginSmsError, OutcomeUnknown
 from negin_sms.models import Message
 from negin_sms.services import send_sms
@@ -38,7 +38,7 @@ class CodeNotSent(NeginSmsError):
         return str(self.args[0])
 
 
-@sensitive_variables()
+@private
 def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Message:
     """Send a one-time password now and return its row.
 

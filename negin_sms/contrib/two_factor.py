@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.views.decorators.debug import sensitive_variables
 from two_factor.middleware.threadlocals import get_current_request
 
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.services.submission.compose import MessageOptions
 
@@ -20,7 +20,7 @@ class SMSGateway:
     sms_fields: ClassVar[MessageOptions] = {}
     """More fields of ``send_sms``: an account, a scenario, ``expires_in`` …"""
 
-    @sensitive_variables()
+    @private
     def send_sms(self, device: Any, token: str) -> None:
         """Send a token to a device's number.
 

@@ -13,11 +13,11 @@ from django.db import models, router, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_variables
 from django_otp.models import CooldownMixin, SideChannelDevice, ThrottlingMixin
 
 from negin_sms.choices import Status
 from negin_sms.contrib.codes import EXPIRES_IN, CodeNotSent, code_text, send_code
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
@@ -77,7 +77,7 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
         self._deliver()
         return _("on its way by SMS; if it does not arrive, ask for another")
 
-    @sensitive_variables()
+    @private
     def verify_token(self, token: Any) -> bool:
         """Return whether this is the code, once; Persian digits do as well."""
         with self._locked():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django import VERSION
 from django.core import mail
 from django.utils import timezone
 
@@ -25,11 +26,15 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*MAILERS"),
 ]
 
+ADDRESS = "admin@example.com"
+# Django 6.0 has addresses where 5.2 has pairs.
+ADMINS: list[Any] = [ADDRESS] if VERSION >= (6,) else [("Admin", ADDRESS)]
+
 
 @pytest.fixture(autouse=True)
 def alive(settings) -> None:
     """Have all run, and somebody to tell."""
-    settings.ADMINS = ["admin@example.com"]
+    settings.ADMINS = ADMINS
     now = timezone.now()
     AccountState.objects.create(
         account="default", dispatcher_seen_at=now, poller_seen_at=now

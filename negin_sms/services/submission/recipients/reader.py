@@ -15,9 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.characters import latin_digits, visible
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 
 from .tables import (
@@ -52,7 +52,7 @@ class _Heading(NamedTuple):
     delimiter: str
 
 
-@sensitive_variables()
+@private
 def read_sheet(text: str) -> Sheet:
     """Read a list or a table; lines without a word are skipped.
 
@@ -68,7 +68,7 @@ def read_sheet(text: str) -> Sheet:
     return _read_list(lines, first)
 
 
-@sensitive_variables()
+@private
 def read_records(records: Sequence[Record]) -> Sheet:
     """Read the rows of a workbook: a table, or a list where no row names columns."""
     widest = max((sum(map(bool, cells)) for _line, cells in records), default=0)
@@ -151,7 +151,7 @@ def _list_rows(lines: Sequence[str], first: int) -> Iterator[Row]:
                 yield Row(at, mobile)
 
 
-@sensitive_variables()
+@private
 def _records(
     lines: Sequence[str], first: int, delimiter: str
 ) -> Iterator[tuple[int, list[str]]]:

@@ -12,8 +12,8 @@ import zipfile
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 
 from .encodings import decode
@@ -34,7 +34,7 @@ _WORKBOOK = "xl/workbook.xml"
 _SAVE_AGAIN = gettext_lazy("Open it in the spreadsheet and save it as .xlsx or as CSV.")
 
 
-@sensitive_variables()
+@private
 def read_upload(data: bytes) -> Sheet:
     """Return the recipients of a file, with what was guessed in ``remarks``.
 
