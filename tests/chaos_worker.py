@@ -198,13 +198,14 @@ def no_commit_before_post() -> None:
     take, record = producer.Producer._take_on, results.record
 
     def take_without_commit(self: Any, *args: Any) -> int:
-        if connection.get_autocommit():
-            connection.set_autocommit(False)
+        if connection.get_autocommit():  # SQLite begins only when it is told to
+            connection.set_autocommit(False, True)
         return take(self, *args)
 
     def record_and_commit(results_: Any, *, using: str) -> int:
         unwritten = record(results_, using=using)
         connection.commit()
+        connection.set_autocommit(True)
         return unwritten
 
     producer.Producer._take_on = take_without_commit
