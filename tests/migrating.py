@@ -33,7 +33,8 @@ FITTING: dict[str, dict[str, Any]] = {
         "line": "9830003300",
         "line2": "",
         "template": None,
-    }
+    },
+    "optout": {"account": ""},
 }
 
 Rows = dict[str, list[dict[str, Any]]]

@@ -92,6 +92,8 @@ class Account:
     mobile_caps: tuple[tuple[int, int], ...] = _key((), readers.caps)
     account_caps: tuple[tuple[int, int], ...] = _key((), readers.caps)
     quiet_hours: tuple[time, time] | None = _key(None, readers.hours)
+    opt_outs: bool = _key(True, readers.flag)
+    opt_out_days: int = _key(30, readers.count)  # for what the gateway says
     # Pairs of (name, number) for ``template="otp"``.
     service_texts: tuple[tuple[str, int], ...] = _key((), readers.service_texts)
     # Pairs of (a finding's code, from where on it is one).

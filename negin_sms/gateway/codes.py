@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 SUCCESS = -1
+OPTED_OUT = 27
 # In the vendor's SOAP family a per-recipient "id" up to here is an error code.
 LARGEST_SUSPECT_ID = 1000
 # Wrong on one endpoint, wrong on the other.
@@ -66,7 +67,7 @@ CODES: dict[int, Code] = {
     # Belongs to states; on a send nobody knows what it says.
     24: Code(_UNSURE, _("The gateway does not know the message id.")),
     25: Code(_REFUSED, _("The gateway refuses the type of service.")),
-    27: Code(_REFUSED, _("The recipient has opted out or is on a blacklist.")),
+    OPTED_OUT: Code(_REFUSED, _("The recipient has opted out or is on a blacklist.")),
     # 5 s was seen; one integration spaces its sends by 350 ms.
     409: Code(_PATIENCE, _("The requests follow each other too fast.")),
     # List lengths, empty or too many recipients.

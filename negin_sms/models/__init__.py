@@ -10,6 +10,7 @@ from .cap_count import CapCount
 from .daily_counts import CountedDay, DailyCount
 from .delivery_state import DeliveryState
 from .message import Message
+from .opt_out import OptOut
 from .sms_template import SmsTemplate
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "DailyCount",
     "DeliveryState",
     "Message",
+    "OptOut",
     "SmsTemplate",
 ]

@@ -25,6 +25,12 @@ from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
 from negin_sms.services.outbox.claims import expire_claims
 from negin_sms.services.outbox.gate import why_waiting
 from negin_sms.services.outbox.gate_rules import Verdict
+from negin_sms.services.outbox.opt_outs import (
+    OptOutImport,
+    import_opt_outs,
+    opt_in,
+    opt_out,
+)
 from negin_sms.services.outbox.waiting import cancel, confirm_batch, queue_messages
 from negin_sms.services.statistics.report import DeliveryStatistics, delivery_statistics
 from negin_sms.services.submission.batches import purge_drafts
@@ -45,6 +51,7 @@ __all__ = [
     "DispatchReport",
     "Finding",
     "HoldReport",
+    "OptOutImport",
     "Overview",
     "PollReport",
     "PurgeReport",
@@ -63,6 +70,9 @@ __all__ = [
     "expire_claims",
     "health",
     "hold_queue",
+    "import_opt_outs",
+    "opt_in",
+    "opt_out",
     "overview",
     "pause_account",
     "poll_states",

@@ -81,6 +81,8 @@ def test_defaults_are_those_of_the_design(read):
         "mobile_caps": (),
         "account_caps": (),
         "quiet_hours": None,
+        "opt_outs": True,
+        "opt_out_days": 30,
         "service_texts": (),
         "thresholds": tuple(THRESHOLDS.items()),
     }
@@ -248,7 +250,8 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     assert text.startswith('NEGIN_SMS["default"]["PASSWROD"] is not a known key.')
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
                          "REDACT_AFTER, DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
-                         "ACCOUNT_CAPS, QUIET_HOURS, SERVICE_TEXTS, THRESHOLDS.")  # fmt: skip
+                         "ACCOUNT_CAPS, QUIET_HOURS, OPT_OUTS, OPT_OUT_DAYS, "
+                         "SERVICE_TEXTS, THRESHOLDS.")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])

@@ -25,7 +25,7 @@ from negin_sms import services
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.exceptions import NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import outbox
-from negin_sms.models import Message
+from negin_sms.models import Message, OptOut
 from negin_sms.services import dispatch_queue
 from negin_sms.services.operations.health import findings
 from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read
@@ -178,6 +178,12 @@ def test_guide_to_idempotency_has_every_status(status, error):
     told_of = f"``{error.__name__}``" if error else "that row"
     (line,) = re.findall(rf"^.*``{status}``.*$", read("howto/idempotency"), re.M)
     assert told_of in line
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_opt_outs_works():
+    assert run("howto/opt-outs")["services"]
+    assert OptOut.objects.filter(until__isnull=False).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

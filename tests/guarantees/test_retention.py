@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.models import CapCount, Message
+from negin_sms.models import CapCount, Message, OptOut
 from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients.reader import read_sheet
 from tests.factories import MessageFactory
@@ -43,6 +43,8 @@ def fill(group: str) -> None:
     draft_batch(TEXT, [read_sheet(MOBILE)], sensitive=True, group=group)
     period = {"seconds": 60, "began_at": long_ago, "messages": 1}
     CapCount.objects.create(account="default", mobile=MOBILE, **period)
+    ended = {"since": long_ago, "until": long_ago, "reason": "canary"}
+    OptOut.objects.create(mobile=MOBILE, account="default", **ended)
 
 
 def found() -> Iterator[tuple[str, str]]:
@@ -63,7 +65,7 @@ def redact() -> None:
 
 def test_no_table_has_what_was_redacted():
     fill(group=f"canary {MOBILE}")
-    assert {name for name, _column in found()} == {"message", "capcount"}
+    assert {name for name, _column in found()} == {"message", "capcount", "optout"}
     redact()
     assert set(found()) <= STAYS
 

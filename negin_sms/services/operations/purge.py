@@ -26,7 +26,7 @@ from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.database import refuse_transaction, write_alias
-from negin_sms.services.outbox import caps
+from negin_sms.services.outbox import caps, opt_outs
 from negin_sms.services.statistics import daily_counts
 from negin_sms.services.submission import batches
 
@@ -73,11 +73,11 @@ def purge_messages(
     """Delete the messages whose sending ended so long ago; return what was done.
 
     With ``redact`` they keep their row, without number, text, group, source, detail;
-    from three days on, without their idempotency key. ``drafts`` deletes
-    drafts of that age as well. ``dry_run`` only counts. A set ``stop`` ends it after
-    the batch under way, ``progress`` is called with the messages of each. Raise
-    NeginSmsError inside a transaction, and for deleting what is younger than three
-    days: the counts of such days are not final.
+    from three days on, without their idempotency key. Opt-outs that ended so long ago
+    are deleted. ``drafts`` deletes drafts of that age as well. ``dry_run`` only counts.
+    A set ``stop`` ends it after the batch under way, ``progress`` is called with the
+    messages of each. Raise NeginSmsError inside a transaction, and for deleting what is
+    younger than three days: the counts of such days are not final.
     """
     using = write_alias()
     if not redact and older_than < _YOUNGEST:
@@ -104,6 +104,8 @@ def purge_messages(
     purged = batches.purge_drafts(older_than) if drafts else 0
     purge.run()
     _forget_caps(using)
+    # What lasts stays, however old its messages are.
+    opt_outs.forget_ended(border, using)
     return purge.report(messages=purge.messages, drafts=purged)
 
 

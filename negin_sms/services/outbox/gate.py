@@ -22,7 +22,7 @@ from negin_sms.querysets import database_now, from_now
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
 
-from . import caps, gate_rules, transitions
+from . import caps, gate_rules, opt_outs, transitions
 from .gate_rules import RULES, Passage, Verdict
 
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
@@ -69,9 +69,13 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
     except InvalidMessage as error:
         return (Verdict(str(error.reason)),)
     using = write_alias()
-    places = {message.pk: message.counted_for}
     passage = Passage(
-        account, using, database_now(using), is_leaving=False, places=places
+        account,
+        using,
+        database_now(using),
+        is_leaving=False,
+        places={message.pk: message.counted_for},
+        opt_outs=opt_outs.find([message], account, using),
     )
     rules = [rule for rule in RULES if rule is not gate_rules.check_receivers]
     found = (rule(message, passage) for rule in (_check_due, *rules))
@@ -114,12 +118,16 @@ def room(account: conf.Account, most: int, using: str) -> int:
 def _passage(
     messages: Sequence[Message], account: conf.Account, using: str, *, may_wait: bool
 ) -> Passage:
+    stopped = opt_outs.find(messages, account, using)
     if not (account.mobile_caps or account.account_caps or account.quiet_hours):
-        return Passage(account, using, timezone.now(), may_wait=may_wait)
+        now = timezone.now()
+        return Passage(account, using, now, may_wait=may_wait, opt_outs=stopped)
     rows = Message.objects.using(using).filter(pk__in=[m.pk for m in messages])
     places = dict(rows.values_list("pk", "counted_for"))
     now = database_now(using)
-    return Passage(account, using, now, may_wait=may_wait, places=places)
+    return Passage(
+        account, using, now, may_wait=may_wait, places=places, opt_outs=stopped
+    )
 
 
 def _ask(message: Message, passage: Passage) -> Verdict | None:

@@ -27,7 +27,7 @@ from negin_sms.exceptions import (
     Vetoed,
 )
 from negin_sms.gateway.cleaning import clean
-from negin_sms.models import AccountState, Message
+from negin_sms.models import AccountState, Message, OptOut
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
 from negin_sms.retries import retry_delay
@@ -61,7 +61,7 @@ class Passage:
     """Under what a message comes to the gate.
 
     ``is_leaving`` is False for who only asks; ``may_wait`` for who wants it now or
-    not at all.
+    not at all. ``places`` and ``opt_outs`` are what is known of messages by their key.
     """
 
     account: conf.Account
@@ -70,6 +70,7 @@ class Passage:
     is_leaving: bool = True
     may_wait: bool = True
     places: dict[int, datetime | None] = field(default_factory=dict)
+    opt_outs: dict[int, OptOut] = field(default_factory=dict)
 
 
 Rule = Callable[[Message, Passage], Verdict | None]
@@ -146,6 +147,19 @@ def check_only_to(message: Message, passage: Passage) -> Verdict | None:
     if message.mobile in allowed_numbers(account.only_to, account.alias):
         return None
     return Verdict(_("Kept back: ONLY_TO does not list its number."), stops=True)
+
+
+def check_opt_outs(message: Message, passage: Passage) -> Verdict | None:
+    """Stop what its recipient opted out of, and what has no other way."""
+    found = passage.opt_outs.get(message.pk)
+    if found is None:
+        return None
+    words = {"line": found.line or found.account, "reason": found.reason}
+    if found.reason:
+        reason = _("The recipient opted out of %(line)s: %(reason)s") % words
+    else:
+        reason = _("The recipient opted out of %(line)s.") % words
+    return Verdict(reason, stops=True, error=Vetoed(reason))
 
 
 def check_caps(message: Message, passage: Passage) -> Verdict | None:
@@ -241,6 +255,7 @@ RULES: tuple[Rule, ...] = (
     check_quiet_hours,
     check_line,
     check_only_to,
+    check_opt_outs,
     check_caps,
     check_receivers,
 )

@@ -24,7 +24,7 @@ from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.statistics.daily_counts import invalidate_days
 
-from . import journal, transitions
+from . import journal, opt_outs, transitions
 from .engines import engine_for
 from .jobs import SendResult
 from .shared_ids import flag_shared_ids
@@ -52,6 +52,7 @@ def record(results: Sequence[SendResult], *, using: str) -> int:
     for result in results:
         if result.job.pk not in lost:
             journal.settled(result.job.claim, [result.job.pk])
+    opt_outs.remember(results, using)
     announce_outcomes(news.written, using)
     announce_settled(news.settled, using)
     return len(left)

@@ -90,7 +90,7 @@ def compose(
     """
     settings_of = find_account(account)
     way = _choice("scenario", scenario, Scenario.values)
-    given = {"line": _line("line", line), "line2": _line("line2", line2)}
+    given = {"line": read_line("line", line), "line2": read_line("line2", line2)}
     lines = _with_defaults(way, given, settings_of)
     number = _template(template, settings_of)
     wire.check_fields(way, **lines, template=number)
@@ -134,7 +134,7 @@ def _choice(field: str, value: Any, known: Sequence[Any]) -> Any:
     raise InvalidMessage(field, reason % {"known": ", ".join(map(str, known))})
 
 
-def _line(field: str, value: str | int | None) -> str | None:
+def read_line(field: str, value: str | int | None) -> str | None:
     """Return a line in ASCII digits, None where nobody named one."""
     if value is None:
         return None

@@ -223,7 +223,7 @@ class TestWhyWaiting:
     def test_reads_only_and_asks_no_receiver(self, receive, django_assert_num_queries):
         receive(refuse)
         row = MessageFactory()
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             assert services.why_waiting(row) == ()
         assert self.reasons(row) == []
 
