@@ -34,12 +34,13 @@ LIVE = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos", action="store_true", help="run the long chaos tests")
+    parser.addoption("--long", action="store_true", help="run what takes seconds too")
 
 
 def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Leave the long tests out unless asked for; mark those for every database.
+    """Leave out what is long unless asked for; mark what is for every database.
 
     The longest come first, so that no process is left alone with one at the end.
     """
@@ -47,8 +48,9 @@ def pytest_collection_modifyitems(
         in_browser = item.get_closest_marker("browser")
         if item.get_closest_marker("django_db") and not in_browser:
             item.add_marker(pytest.mark.database)
-        if item.get_closest_marker("chaos") and not config.getoption("--chaos"):
-            item.add_marker(pytest.mark.skip(reason="only with --chaos"))
+        for name in ("chaos", "long"):
+            if item.get_closest_marker(name) and not config.getoption(f"--{name}"):
+                item.add_marker(pytest.mark.skip(reason=f"only with --{name}"))
     items.sort(key=_seconds, reverse=True)
 
 

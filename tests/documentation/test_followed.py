@@ -120,12 +120,14 @@ def follow(project: Project, text: str) -> list[str]:
     return commands
 
 
+@pytest.mark.long
 def test_readme_leads_to_a_delivered_message(project):
     commands = follow(project, section("Installation"))
     assert commands[-1] == "python manage.py poll_sms_states"
     assert "Delivered 1." in section("Installation")
 
 
+@pytest.mark.long
 def test_tutorial_shows_what_happens(project):
     text = read("tutorial")
     by_oneself, title, really = text.partition("\nThe real gateway\n")
@@ -141,6 +143,7 @@ def test_tutorial_shows_what_happens(project):
     assert not re.search(r"negin_sms\.[EW]", checked.stderr)
 
 
+@pytest.mark.long
 def test_persian_quick_start_leads_to_a_delivered_message(project):
     settings, sqlite, _calls = blocks(read("fa/index"))
     project.add(settings + sqlite)

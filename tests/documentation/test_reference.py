@@ -163,6 +163,7 @@ def test_guide_to_templates_works(settings):
     assert dict(conf.get_account().service_texts) == {"otp": 3, "bill": 4}
 
 
+@pytest.mark.long
 def test_guide_to_testing_works(tmp_path):
     with_pytest, with_unittest = blocks(read("howto/testing"))
     (tmp_path / "test_with_pytest.py").write_text(with_pytest)

@@ -11,6 +11,7 @@ import pytest
 from tests.chaos import ROOT, fresh_database
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", ["", "Asia/Tehran", "America/Bogota"])
 def test_tables_stand_apart_from_those_of_the_site(database, tmp_path, zone):
     """Every page, every way in, and a user who is deleted."""

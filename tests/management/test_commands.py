@@ -289,6 +289,7 @@ def test_service_ends_well_on_sigterm(tmp_path, command, sign, words):
     assert out.startswith(words)
 
 
+@pytest.mark.long
 def test_demo_does_the_whole_job(tmp_path):
     database = f"sqlite:///{tmp_path}/db.sqlite3"
     process = manage("demo", DATABASE_URL=database)

@@ -35,6 +35,7 @@ def _plugin() -> list[str]:
     return [] if installed else ["-p", "negin_sms.testing.plugin"]
 
 
+@pytest.mark.long
 def test_sample_project_tests_its_messages_with_the_kit():
     assert "3 passed" in run_tests(SAMPLE)
 
@@ -44,6 +45,7 @@ def test_sample_project_s_tests_take_under_forty_lines():
     assert len(tests) < 40
 
 
+@pytest.mark.long
 def test_sample_project_would_send_without_the_kit():
     """The kit is what keeps its messages here: its accounts are the real ones."""
     said = run_tests(SAMPLE, "-o", "sms_live=true", "-k", "sign_up")

@@ -77,6 +77,7 @@ def test_one_worker_sends_in_the_order_of_the_queue(use_account):
     assert texts() == ["2", "3", "1", "0"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workers", [4, 16])
 def test_urgent_message_overtakes_ten_thousand(slow, workers):
     """T15: it goes out with the next free worker."""

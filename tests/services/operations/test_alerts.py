@@ -165,6 +165,7 @@ def finish(process: subprocess.Popen[str]) -> str:
     return err
 
 
+@pytest.mark.long
 def test_thirty_runs_of_two_processes_tell_once(database, tmp_path: Path):
     def start(script: str, *args: str) -> subprocess.Popen[str]:
         environment = {

@@ -115,6 +115,7 @@ def test_queue_many_makes_the_rows_that_queue_sms_makes():
     assert one == of_many
 
 
+@pytest.mark.long
 def test_queue_many_needs_the_memory_of_a_chunk():
     wishes = ({"mobile": MOBILE, "text": f"n {i}"} for i in range(1000))
     services.queue_many(wishes)  # what is made once is made now

@@ -110,7 +110,11 @@ def _records(sheet: Any, book: Any) -> tuple[list[Record], int]:
     rows = sheet.iter_rows(max_col=MOST_COLUMNS + 1)
     records: list[Record] = []
     unseen = characters = 0
+    before: Any = None
     for line, row in enumerate(islice(rows, _MOST_ROWS), 1):
+        if row is before:
+            continue  # openpyxl gives one tuple for all the rows that are not there
+        before = row
         cells = [clean_cell(cell_words(cell)) for cell in row]
         characters += sum(map(len, cells))
         if characters > _MOST_CHARACTERS:
