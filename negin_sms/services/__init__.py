@@ -12,6 +12,7 @@ from negin_sms.services.dispatch.send_messages import send_messages
 from negin_sms.services.dispatch.sending import send_sms
 from negin_sms.services.operations.decisions import resend, resolve
 from negin_sms.services.operations.doctor import examine
+from negin_sms.services.operations.editing import edit, reschedule
 from negin_sms.services.operations.holds import (
     HoldReport,
     ReleaseReport,
@@ -66,6 +67,7 @@ __all__ = [
     "confirm_batch",
     "delivery_statistics",
     "dispatch_queue",
+    "edit",
     "examine",
     "expire_claims",
     "health",
@@ -85,6 +87,7 @@ __all__ = [
     "refresh_states",
     "release_queue",
     "repair_from_log",
+    "reschedule",
     "resend",
     "resolve",
     "resume_account",

@@ -391,10 +391,14 @@ class Machine(RuleBasedStateMachine):
         told = script.states([one.gateway_id for one in asked])
         states.write_states(asked, told, conf.get_account(), using=USING)
 
-    @rule(does=st.sampled_from(["cancel", "release", "resend"]), index=some)
+    @rule(does=st.sampled_from(["cancel", "edit", "release", "resend"]), index=some)
     def person_acts(self, does, index) -> None:
         if does == "cancel":
             services.cancel([self.pick(index)])
+        elif does == "edit":
+            with contextlib.suppress(NeginSmsError):
+                row = self.pick(index)
+                services.edit(row, by=None, text=self.text(), send_at=None)
         elif does == "release":
             services.queue_messages([self.pick(index, status=DRAFT)])
         else:

@@ -76,7 +76,7 @@ def send_sms(
     account: str = conf.DEFAULT_ALIAS,
     idempotency_key: str | None = None,
     expires_in: float | timedelta | None = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | str | None = None,
     sensitive: bool = False,
     priority: int = Priority.NORMAL,
     source: str = "",

@@ -26,7 +26,7 @@ from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.statistics.daily_counts import invalidate_days
-from negin_sms.services.submission.compose import compose
+from negin_sms.services.submission.compose import compose, way_of
 from negin_sms.services.submission.keywords import checks_keywords
 from negin_sms.services.submission.wakers import wake
 
@@ -228,12 +228,6 @@ def _resend_one(pk: int, by: User | None, way: Mapping[str, Any], using: str) ->
 def _copy(
     old: Message, by: User | None, way: Mapping[str, Any], now: datetime
 ) -> Message:
-    old_way = {
-        "scenario": old.scenario,
-        "line": None if old.default_line else old.line,
-        "line2": None if old.default_line2 else old.line2,
-        "template": old.template,
-    }
     given = {name: value for name, value in way.items() if value is not None}
     copy = compose(
         old.mobile,
@@ -241,8 +235,7 @@ def _copy(
         now=now,
         created_by=by,
         **{name: getattr(old, name) for name in _COPIED},
-        # Another scenario has other lines.
-        **(given if "scenario" in given else old_way | given),
+        **way_of(old, given),
     )
     copy.resend_of = old
     return copy

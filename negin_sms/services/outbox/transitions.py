@@ -53,6 +53,11 @@ def queue(drafts: MessageQuerySet, **changed: Any) -> int:
     )
 
 
+def rewrite(waiting: MessageQuerySet, status: str, **wish: Any) -> int:
+    """Write another wish, and when it is due, while the status is what was seen."""
+    return waiting.filter(status=status).update(**wish)
+
+
 def claim(
     queued: MessageQuerySet, name: str, account: conf.Account, lease: float
 ) -> int:

@@ -17,9 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms import conf
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.dates import read_moment
-from negin_sms.exceptions import (
-    InvalidMessage,
-)
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway import wire
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
@@ -48,7 +46,7 @@ class MessageOptions(TypedDict, total=False):
     account: str
     idempotency_key: str | None
     expires_in: float | timedelta | None
-    expires_at: datetime | None
+    expires_at: datetime | str | None
     sensitive: bool
     source: str
     group: str
@@ -75,7 +73,7 @@ def compose(
     account: str = conf.DEFAULT_ALIAS,
     idempotency_key: str | None = None,
     expires_in: float | timedelta | None = None,
-    expires_at: datetime | None = None,
+    expires_at: datetime | str | None = None,
     sensitive: bool = False,
     source: str = "",
     group: str = "",
@@ -120,6 +118,22 @@ def compose(
         group=_short("group", group),
         created_by_id=_user_key(created_by),
     )
+
+
+def way_of(message: Message, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keywords that compose a message's way again, or the way given.
+
+    What is given stands in for the old; another scenario takes none of its lines.
+    """
+    if given.get("scenario", message.scenario) != message.scenario:
+        return dict(given)
+    old: dict[str, Any] = {
+        "scenario": message.scenario,
+        "line": None if message.default_line else message.line,
+        "line2": None if message.default_line2 else message.line2,
+        "template": message.template,
+    }
+    return {**old, **given}
 
 
 def _choice(field: str, value: Any, known: Sequence[Any]) -> Any:
@@ -170,7 +184,7 @@ def _user_key(user: User | None) -> Any:
 
 def _expiry(
     lifetime: float | timedelta | None,
-    moment: datetime | None,
+    moment: datetime | str | None,
     due_at: datetime,
     now: datetime,
     account: conf.Account,
