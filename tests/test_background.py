@@ -2,63 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
-import sys
-import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import transaction
 
-import negin_sms
-from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
-from tests.settings import NEGIN_SMS
-
-NUMBER = "09395213300"
-
-
-def queue(**fields: Any) -> Message:
-    return services.queue_sms(NUMBER, "hello", **fields)
-
-
-@pytest.fixture
-def tasks() -> Iterator[Any]:
-    """Give negin_sms.tasks, and leave no app of the test's as the current one."""
-    state = pytest.importorskip("celery._state")
-    before = state._tls.current_app
-    yield importlib.import_module("negin_sms.tasks")
-    state._tls.current_app = before
-    from kombu import pools
-
-    pools.reset()
-
-
-def let_shifts_be_over(monkeypatch) -> None:
-    over = threading.Event()
-    over.set()
-    monkeypatch.setattr(services, "stop_after", lambda: contextlib.nullcontext(over))
-
-
-def use_waker(settings, waker: str) -> None:
-    settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], "WAKER": waker}}
-
-
-def import_without(monkeypatch, name: str, *missing: str) -> Any:
-    """Import a module of ours afresh where some packages are not installed."""
-    for each in missing:
-        monkeypatch.setitem(sys.modules, each, None)
-    path = f"negin_sms.{name}"
-    monkeypatch.setattr(negin_sms, name, sys.modules.get(path), raising=False)
-    monkeypatch.delitem(sys.modules, path, raising=False)
-    try:
-        return importlib.import_module(path)
-    finally:
-        sys.modules.pop(path, None)
+from tests.task_queues import import_without, let_shifts_be_over, queue, use_waker
 
 
 def tasks_of_django() -> Any:

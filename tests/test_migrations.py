@@ -117,6 +117,7 @@ def test_every_table_and_column_holds_something():
     assert empty == {"line2", "template", "created_by_id", "resend_of_id"}
 
 
+@pytest.mark.long
 class TestCareless:
     """The tests above can fail: here they meet what should never be released."""
 

@@ -180,6 +180,7 @@ class TestCompose:
         draft(admin_client, account="bulk")
         assert Message.objects.get().account == "bulk"
 
+    @pytest.mark.long
     def test_five_thousand_recipients(self, admin_client):
         numbers = "\n".join(f"0939{at:07}" for at in range(5000))
         group = draft(admin_client, recipients=numbers)

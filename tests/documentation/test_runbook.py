@@ -113,6 +113,7 @@ def told_by(command: str) -> dict[str, str]:
     return {each["code"]: each["text"] for each in found}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("code", TRIALS)
 def test_alarm_is_seen_everywhere_and_its_page_ends_it(code, admin_client, settings):
     settings.ADMINS = []

@@ -31,7 +31,7 @@ from negin_sms.services.operations.redaction import rows_to_redact
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 from tests.factories import MOBILE
 
-pytestmark = pytest.mark.database
+pytestmark = [pytest.mark.database, pytest.mark.long]
 
 NOW = timezone.now()
 SETTLED = 5000

@@ -18,7 +18,7 @@ def test_news_reach_all_but_the_one_who_opted_out(sms_outbox):
     rows = announce(["09395213300", "09395213301", "09395213302"], "We have moved.")
     report = dispatch_queue()
     assert (report.accepted, report.rejected) == (2, 1)
-    assert [sms.mobile[-1] for sms in sms_outbox] == ["0", "2"]
+    assert {sms.mobile[-1] for sms in sms_outbox} == {"0", "2"}
     rows[1].refresh_from_db()
     assert (rows[1].status, rows[1].code) == ("rejected", 27)
 

@@ -8,6 +8,8 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
 SAMPLE = Path(__file__).parents[1] / "sample"
 
 

@@ -86,6 +86,7 @@ class TestDrafts:
         drafted = draft("0939", leave_out=True)
         assert (drafted.group, len(drafted.refused)) == ("", 1)
 
+    @pytest.mark.long
     def test_five_thousand_cost_few_queries(self):
         with CaptureQueriesContext(
             connection,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
-import socket
 import subprocess
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,12 +17,13 @@ from django.test import TestCase, override_settings
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.models import Message
 from tests.badgateway import BadGateway, wait_until
 from tests.chaos import PATIENCE, Chaos, database_urls, fresh_database, reap
 from tests.settings import NEGIN_SMS
+from tests.task_queues import NUMBER, broker, queue, tasks
 
-NUMBER = "09395213300"
+__all__ = ["broker", "tasks"]  # fixtures
+
 WOKEN: list[str] = []
 
 # The wakers do not depend on the database: one server shows them, or SQLite.
@@ -58,10 +56,6 @@ def woken(settings) -> list[str]:
     settings.NEGIN_SMS = NOTED
     WOKEN.clear()
     return WOKEN
-
-
-def queue(**fields: Any) -> Message:
-    return services.queue_sms(NUMBER, "hello", **fields)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -188,26 +182,6 @@ class TestShift:
 # --- Celery ------------------------------------------------------------------------
 
 
-def celery_app(broker: str, **conf: Any) -> Any:
-    celery = pytest.importorskip("celery")
-    app = celery.Celery("tests", broker=broker)
-    app.conf.update(conf)
-    app.set_current()
-    return app
-
-
-@pytest.fixture
-def tasks() -> Iterator[Any]:
-    """Give negin_sms.tasks, and leave no app of the test's as the current one."""
-    state = pytest.importorskip("celery._state")
-    before = state._tls.current_app
-    yield importlib.import_module("negin_sms.tasks")
-    state._tls.current_app = before
-    from kombu import pools
-
-    pools.reset()
-
-
 # --- Django Tasks ------------------------------------------------------------------
 
 
@@ -215,10 +189,6 @@ def tasks() -> Iterator[Any]:
 
 COUNT = 300
 SLOWLY = 0.25  # s; what is left then takes far longer than to look at the rows
-BROKERS = {
-    "redis": ("redis://127.0.0.1:6379/13", 6379),
-    "amqp": ("amqp://guest:guest@127.0.0.1:5672//", 5672),
-}
 
 
 @pytest.fixture
@@ -233,37 +203,6 @@ def server(tmp_path) -> Iterator[str]:
     with fresh_database(SERVER, tmp_path) as url:
         yield url
         reap()
-
-
-@pytest.fixture(params=BROKERS)
-def broker(request) -> Iterator[dict[str, str]]:
-    """Give the environment of a broker's users; leave nothing in the broker."""
-    pytest.importorskip("celery")
-    url, port = BROKERS[request.param]
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        pytest.skip(f"no broker answers at 127.0.0.1:{port} ({request.param})")
-    name = f"negin_sms_{uuid.uuid4().hex[:12]}"
-    yield {"CHAOS_BROKER": url, "CHAOS_QUEUE": name}
-    reap()
-    clean_up(url, name)
-
-
-def clean_up(url: str, name: str) -> None:
-    if url.startswith("redis"):
-        import redis
-
-        with redis.Redis.from_url(url) as client:
-            for key in client.scan_iter(f"{name}.*"):
-                client.delete(key)
-        return
-    from kombu import Connection
-
-    with Connection(url) as connection:
-        channel: Any = connection.default_channel
-        channel.queue_delete(name)
-        channel.exchange_delete(name)
 
 
 def start_celery(chaos: Chaos, **env: str) -> subprocess.Popen[str]:

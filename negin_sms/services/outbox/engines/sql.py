@@ -9,6 +9,7 @@ value travels as a parameter.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -35,7 +36,7 @@ _KNOWN = {"account", "status", "claim", *_WANTED}
 TABLE, STATES = Message._meta.db_table, AccountState._meta.db_table
 
 
-class SqlEngine(OrmEngine):
+class SqlEngine(OrmEngine, ABC):
     """The two statements; a subclass has its database's words for their parts."""
 
     asks_health = True
@@ -108,17 +109,17 @@ class SqlEngine(OrmEngine):
         """Return a length of time as ``later`` takes it."""
         return seconds
 
+    @abstractmethod
     def later(self, interval: str) -> str:
         """Return the database's time after an interval, given in SQL."""
-        raise NotImplementedError
 
     def told_interval(self) -> str:
         """Return the interval until the first poll of a row of ``told``."""
         return "told.poll_in"
 
+    @abstractmethod
     def taken_sql(self, due: str, priorities: Sequence[int]) -> str:
         """Return what selects the ids to take; ``due`` wants a priority for ``{}``."""
-        raise NotImplementedError
 
     def claim_sql(self, priorities: Sequence[int], if_healthy: bool) -> str:
         """Return the claim: one priority after the other, each in its index's order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -13,35 +12,10 @@ from negin_sms.choices import Priority
 from negin_sms.models import AccountState
 from tests.factories import MessageFactory
 
+from .looking import ago, codes, find, seen
+
 pytestmark = pytest.mark.django_db
 LONG = timedelta(minutes=9)
-
-
-def ago(**kwargs: float):
-    return timezone.now() - timedelta(**kwargs)
-
-
-@pytest.fixture(autouse=True)
-def alive() -> None:
-    """Have a dispatcher and a poller that came by just now."""
-    seen(timedelta())
-
-
-def seen(long_ago: timedelta, **fields: Any) -> None:
-    at = timezone.now() - long_ago
-    AccountState.objects.update_or_create(
-        account="default",
-        defaults={"dispatcher_seen_at": at, "poller_seen_at": at, **fields},
-    )
-
-
-def codes() -> list[str]:
-    return [finding.code for finding in services.health()]
-
-
-def find(code: str) -> services.Finding:
-    (finding,) = (each for each in services.health() if each.code == code)
-    return finding
 
 
 class TestWhatKeepsMessagesBack:

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
-
 import pytest
-from django.utils import timezone
 
-from negin_sms import services
 from negin_sms.conf.thresholds import THRESHOLDS
-from negin_sms.models import AccountState
 from negin_sms.services.operations.health import judgement as module
 from tests.factories import MessageFactory
 
+from .looking import codes, find
+
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def alive() -> None:
-    """Have a dispatcher and a poller that came by just now."""
-    seen(timedelta())
-
-
-def seen(long_ago: timedelta, **fields: Any) -> None:
-    at = timezone.now() - long_ago
-    AccountState.objects.update_or_create(
-        account="default",
-        defaults={"dispatcher_seen_at": at, "poller_seen_at": at, **fields},
-    )
-
-
-def codes() -> list[str]:
-    return [finding.code for finding in services.health()]
-
-
-def find(code: str) -> services.Finding:
-    (finding,) = (each for each in services.health() if each.code == code)
-    return finding
 
 
 class TestThresholds:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -17,42 +16,17 @@ from negin_sms import services
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.gateway.sandbox import Sandbox
-from negin_sms.models import AccountState, Message
+from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services.operations.health import judgement as module
 from negin_sms.services.operations.health import overview
 from tests.factories import MessageFactory
 
+from .looking import ago, codes, find, seen
+
 pytestmark = pytest.mark.django_db
 
 LONG = timedelta(minutes=9)
-
-
-def ago(**kwargs: float):
-    return timezone.now() - timedelta(**kwargs)
-
-
-@pytest.fixture(autouse=True)
-def alive() -> None:
-    """Have a dispatcher and a poller that came by just now."""
-    seen(timedelta())
-
-
-def seen(long_ago: timedelta, **fields: Any) -> None:
-    at = timezone.now() - long_ago
-    AccountState.objects.update_or_create(
-        account="default",
-        defaults={"dispatcher_seen_at": at, "poller_seen_at": at, **fields},
-    )
-
-
-def codes() -> list[str]:
-    return [finding.code for finding in services.health()]
-
-
-def find(code: str) -> services.Finding:
-    (finding,) = (each for each in services.health() if each.code == code)
-    return finding
 
 
 def run(name: str, *args: object) -> tuple[str, int]:

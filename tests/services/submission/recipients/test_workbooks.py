@@ -13,6 +13,8 @@ import pytest
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.services.submission.recipients import workbooks
+from negin_sms.services.submission.recipients.cells import cell_words
+from negin_sms.services.submission.recipients.tables import MOST_COLUMNS
 from negin_sms.services.submission.recipients.workbooks import read_workbook
 
 HEADING = ("نام", "موبایل")
@@ -166,12 +168,12 @@ class TestBombs:
 
 
 def test_row_far_below_costs_nothing(monkeypatch):
-    words = Mock(wraps=workbooks.cell_words)
+    words = Mock(wraps=cell_words)
     monkeypatch.setattr(workbooks, "cell_words", words)
     far = b'<row r="1048576"><c r="A1048576"/></row></sheetData>'
     data = replaced(make([HEADING, SARA]), FIRST, b"</sheetData>", far)
     assert len(read_workbook(data).rows) == 1
-    assert words.call_count < 5 * workbooks.MOST_COLUMNS
+    assert words.call_count < 5 * MOST_COLUMNS
 
 
 def test_cell_far_to_the_right_costs_nothing():
