@@ -206,7 +206,7 @@ class NeginGateway:
             watchdog.watch(exchange)
             yield
         finally:
-            watchdog.release(exchange)
+            watchdog.forget(exchange)
             exchange.close()
             connections.end()
 

@@ -125,7 +125,7 @@ class Watchdog:
             if exchange.deadline < self._wakes_at:
                 self._changed.notify()
 
-    def release(self, exchange: Exchange) -> None:
+    def forget(self, exchange: Exchange) -> None:
         """Stop watching."""
         with self._changed:
             self._watched.discard(exchange)

@@ -192,7 +192,7 @@ class Message(models.Model):
             models.Index(fields=["flag", "id"], name="negin_sms_flag"),
             # What did not arrive is rare among what did.
             models.Index(fields=["state", "id"], name="negin_sms_state"),
-            # A batch is shown, and released, as a whole.
+            # A batch is shown, and confirmed, as a whole.
             models.Index(fields=["group", "id"], name="negin_sms_group"),
         ]
 

@@ -143,12 +143,12 @@ class TestWatchdog:
 
     def test_leaves_alone_what_was_released(self):
         watchdog = Watchdog()
-        released, held = exchange(0.05), exchange(0.1)
-        watchdog.watch(released)
+        forgotten, held = exchange(0.05), exchange(0.1)
+        watchdog.watch(forgotten)
         watchdog.watch(held)
-        watchdog.release(released)
+        watchdog.forget(forgotten)
         wait_until(lambda: held.expired, 2)
-        assert not released.expired
+        assert not forgotten.expired
 
     def test_one_thread_for_all(self):
         watchdog = Watchdog()

@@ -10,7 +10,7 @@ import pytest
 from negin_sms import services
 from negin_sms.conf import Account
 from negin_sms.exceptions import Effect, NotSent
-from negin_sms.gateway import loopback_only, probe
+from negin_sms.gateway import loopback_only, reachability
 from negin_sms.gateway.client import NeginGateway
 from negin_sms.gateway.wire import SendRequest
 from negin_sms.models import AccountState
@@ -53,10 +53,10 @@ def test_refusal_can_be_lifted_by_those_who_really_send():
         gateway(FAR).send(REQUEST)
 
 
-def test_probe_connects_to_nobody_else():
-    way = probe.look(Account(alias="default", base_url=FAR))
+def test_look_connects_to_nobody_else():
+    way = reachability.look(Account(alias="default", base_url=FAR))
     assert (way.failed, way.cause) == (
-        probe.Step.CONNECTION,
+        reachability.Step.CONNECTION,
         "test run: only this machine is reached",
     )
 

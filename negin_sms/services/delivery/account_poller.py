@@ -100,7 +100,7 @@ class AccountPoller:
         try:
             while left > 0 and (asked := self._read(left, by=now, since=since)):
                 left -= len(asked)
-                self.submit(asked)
+                self.hand_out(asked)
                 while self.is_under_way and not stop.is_set():
                     self._persist(between)
                     self.take(self.wait())
@@ -114,7 +114,7 @@ class AccountPoller:
     def run(self, asked: Sequence[PollTarget]) -> None:
         """Ask about these messages."""
         try:
-            self.submit(asked)
+            self.hand_out(asked)
             while self.is_under_way:
                 self.take(self.wait())
         finally:
@@ -125,7 +125,7 @@ class AccountPoller:
         """Return whether answers are to come."""
         return bool(self._in_flight or self._chunks) and not self._failed
 
-    def submit(self, asked: Sequence[PollTarget]) -> None:
+    def hand_out(self, asked: Sequence[PollTarget]) -> None:
         """Ask about these messages, in chunks, a few at a time."""
         self._chunks.add(asked)
         self._feed()

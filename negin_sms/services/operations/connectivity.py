@@ -1,4 +1,4 @@
-"""The way to the gateway, as the doctor tells of it: name, connection, TLS, clock."""
+"""The route to the gateway, as the doctor tells of it: name, connection, TLS, clock."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.gateway import probe
+from negin_sms.gateway import reachability
 
 from .health.findings import Finding, critical, note, warning
 from .health.judgement import clock_finding
@@ -19,43 +19,43 @@ _CLOCK_TOLERANCE = 10.0  # seconds; an answer's time is told in whole ones
 
 
 def examine(account: conf.Account) -> Generator[Finding, None, bool]:
-    """Go the way to an account's gateway; return whether it is open.
+    """Go the route to an account's gateway; return whether it is open.
 
     Raise InvalidConfiguration for a CA_FILE that cannot be read.
     """
-    way = probe.look(account)
-    yield from _findings(way, account)
-    return way.failed in (None, probe.Step.ANSWER)
+    route = reachability.look(account)
+    yield from _findings(route, account)
+    return route.failed in (None, reachability.Step.ANSWER)
 
 
-def _findings(way: probe.Way, account: conf.Account) -> Iterator[Finding]:
+def _findings(route: reachability.Route, account: conf.Account) -> Iterator[Finding]:
     alias = account.alias
-    if way.unseen:
+    if route.unseen:
         words = _("The proxy %(host)s hides what is behind it; not looked at.")
-        yield note("connection", words % {"host": way.peer}, alias)
+        yield note("connection", words % {"host": route.peer}, alias)
         return
-    yield _name(way, alias)
-    if way.failed is not probe.Step.NAME:
-        yield _connection(way, alias)
-        if way.failed is not probe.Step.CONNECTION and account.is_encrypted:
-            yield _tls(way, account)
-    if way.failed in (None, probe.Step.ANSWER):
-        yield _gateway_clock(way, alias)
+    yield _name(route, alias)
+    if route.failed is not reachability.Step.NAME:
+        yield _connection(route, alias)
+        if route.failed is not reachability.Step.CONNECTION and account.is_encrypted:
+            yield _tls(route, account)
+    if route.failed in (None, reachability.Step.ANSWER):
+        yield _gateway_clock(route, alias)
 
 
-def _name(way: probe.Way, alias: str) -> Finding:
-    if way.failed is probe.Step.NAME:
+def _name(route: reachability.Route, alias: str) -> Finding:
+    if route.failed is reachability.Step.NAME:
         words = _("The name %(host)s cannot be resolved (%(cause)s).")
         advice = _("Check BASE_URL, or the proxy, and this machine's name servers.")
-        values = {"host": way.peer, "cause": way.cause}
+        values = {"host": route.peer, "cause": route.cause}
         return critical("name", words % values, advice, alias)
-    values = {"host": way.peer, "addresses": ", ".join(way.addresses)}
+    values = {"host": route.peer, "addresses": ", ".join(route.addresses)}
     return note("name", _("%(host)s is %(addresses)s.") % values, alias)
 
 
-def _connection(way: probe.Way, alias: str) -> Finding:
-    values = {"place": f"{way.peer}:{way.port}", "cause": way.cause}
-    if way.failed is probe.Step.CONNECTION:
+def _connection(route: reachability.Route, alias: str) -> Finding:
+    values = {"place": f"{route.peer}:{route.port}", "cause": route.cause}
+    if route.failed is reachability.Step.CONNECTION:
         words = _("No connection to %(place)s (%(cause)s).")
         advice = _(
             "Check BASE_URL, the firewall, and whether the gateway allows this "
@@ -65,17 +65,17 @@ def _connection(way: probe.Way, alias: str) -> Finding:
     return note("connection", _("%(place)s can be reached.") % values, alias)
 
 
-def _tls(way: probe.Way, account: conf.Account) -> Finding:
+def _tls(route: reachability.Route, account: conf.Account) -> Finding:
     alias = account.alias
-    if way.failed is probe.Step.TLS:
+    if route.failed is reachability.Step.TLS:
         words = _("No secure connection to %(host)s (%(cause)s).")
-        values = {"host": account.host, "cause": way.cause}
-        return critical("tls", words % values, _tls_advice(way.verify_code), alias)
-    if way.ends_at is None:
+        values = {"host": account.host, "cause": route.cause}
+        return critical("tls", words % values, _tls_advice(route.verify_code), alias)
+    if route.ends_at is None:
         return note("tls", _("The connection is secure."), alias)
-    left = way.ends_at - timezone.now()
+    left = route.ends_at - timezone.now()
     words = _("%(version)s; the certificate is valid for %(days)d more days.")
-    words %= {"version": way.tls_version, "days": left.days}
+    words %= {"version": route.tls_version, "days": left.days}
     if left > _RENEW_BEFORE:
         return note("tls", words, alias)
     advice = _(
@@ -105,11 +105,11 @@ _OUT_OF_TIME = (9, 10)  # not valid yet, expired
 _OTHER_NAME = (62, 64)  # of a host name, of an address
 
 
-def _gateway_clock(way: probe.Way, alias: str) -> Finding:
-    if way.ahead is None:
+def _gateway_clock(route: reachability.Route, alias: str) -> Finding:
+    if route.ahead is None:
         return note("gateway_clock", _("The gateway does not tell the time."), alias)
     whose = _("the gateway's")
-    if abs(way.ahead) >= _CLOCK_TOLERANCE:
-        return clock_finding("gateway_clock", whose, way.ahead, alias)
+    if abs(route.ahead) >= _CLOCK_TOLERANCE:
+        return clock_finding("gateway_clock", whose, route.ahead, alias)
     words = _("This machine's clock agrees with %(whose)s.") % {"whose": whose}
     return note("gateway_clock", words, alias)

@@ -75,7 +75,7 @@ def _account(account: conf.Account) -> Iterator[Finding]:
 
 def _way(account: conf.Account) -> Generator[Finding, None, bool]:
     """Look at the way to the gateway; return whether it is open."""
-    # Only who looks needs requests (the probe goes the client's way), which takes
+    # Only who looks needs requests (a look goes the client's way), which takes
     # longer to load than all of the app.
     from . import connectivity
 

@@ -1,7 +1,7 @@
-"""Looking at the way to a gateway, step by step: nothing is sent over it.
+"""Looking at the route to a gateway, step by step: nothing is sent over it.
 
 The client says of a failed request what it means for the message; this says how far
-the way is open, for whoever has to mend it. One connection, by the account's own
+the route is open, for whoever has to mend it. One connection, by the account's own
 proxy, trust and time limits, and one HEAD request without credentials, for the time
 that servers put on their answers.
 """
@@ -36,7 +36,7 @@ _PORTS = {"http": 80, "https": 443}
 
 
 class Step(enum.Enum):
-    """A step on the way, in their order."""
+    """A step on the route, in their order."""
 
     NAME = "name"
     CONNECTION = "connection"
@@ -45,8 +45,8 @@ class Step(enum.Enum):
 
 
 @dataclass(slots=True, kw_only=True)
-class Way:
-    """How far the way is open: the first step that ``failed``, and what was seen.
+class Route:
+    """How far the route is open: the first step that ``failed``, and what was seen.
 
     ``peer`` is the host that is connected to, a proxy where ``by_proxy``; ``unseen``
     is all behind one that speaks anything but plain http. ``cause``
@@ -68,41 +68,41 @@ class Way:
     verify_code: int = 0
 
 
-def look(account: Account) -> Way:
-    """Go the way to an account's gateway and return what was seen of it.
+def look(account: Account) -> Route:
+    """Go the route to an account's gateway and return what was seen of it.
 
     Raise InvalidConfiguration for a CA_FILE that cannot be read.
     """
     walk = _Walk(account, proxy_of(account), trust_of(account))
-    if walk.way.unseen:
-        return walk.way
+    if walk.route.unseen:
+        return walk.route
     with contextlib.closing(walk):
         try:
             walk.go()
         # UnicodeError: a host name that no name server could be asked for.
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            walk.way.failed = walk.step
-            walk.way.cause = _words(error)
-            walk.way.verify_code = getattr(error, "verify_code", 0)
-    return walk.way
+            walk.route.failed = walk.step
+            walk.route.cause = _words(error)
+            walk.route.verify_code = getattr(error, "verify_code", 0)
+    return walk.route
 
 
 class _Walk:
-    """The connection on its way, under the client's watchdog."""
+    """The connection on its route, under the client's watchdog."""
 
     def __init__(self, account: Account, proxy: str, trust: ssl.SSLContext) -> None:
         self._account, self._trust = account, trust
         self._gateway = urlsplit(account.base_url)
         self._proxy = urlsplit(proxy if "//" in proxy else f"//{proxy}")
         peer = self._proxy if proxy else self._gateway
-        self.way = Way(
+        self.route = Route(
             peer=peer.hostname or "",
             port=_port(peer),
             by_proxy=bool(proxy),
             unseen=bool(proxy) and self._proxy.scheme not in ("", "http"),
         )
         self._http = http.client.HTTPConnection(
-            self.way.peer, self.way.port, timeout=account.connect_timeout
+            self.route.peer, self.route.port, timeout=account.connect_timeout
         )
         # http.client prints what it sends when its class-wide debuglevel is raised.
         self._http.set_debuglevel(0)
@@ -124,23 +124,23 @@ class _Walk:
             take()
 
     def close(self) -> None:
-        client.watchdog.release(self._exchange)
+        client.watchdog.forget(self._exchange)
         self._exchange.close()
         self._http.close()
 
     def _resolve(self) -> None:
         client.watchdog.watch(self._exchange)
         found = socket.getaddrinfo(
-            self.way.peer, self.way.port, type=socket.SOCK_STREAM
+            self.route.peer, self.route.port, type=socket.SOCK_STREAM
         )
-        self.way.addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
+        self.route.addresses = tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
     def _connect(self) -> None:
         if self._proxy.hostname and self._account.is_encrypted:
             self._http.set_tunnel(
                 self._account.host, _port(self._gateway), self._proxy_headers()
             )
-        if not loopback_only.allows(self.way.addresses):
+        if not loopback_only.allows(self.route.addresses):
             raise OSError(errno.EACCES, "test run: only this machine is reached")
         self._http.connect()
         self._http.sock.settimeout(self._account.read_timeout)
@@ -159,10 +159,10 @@ class _Walk:
         host = self._account.host
         secure = self._trust.wrap_socket(self._http.sock, server_hostname=host)
         self._http.sock = secure
-        self.way.tls_version = secure.version() or ""
+        self.route.tls_version = secure.version() or ""
         certificate = secure.getpeercert() or {}
         ends_at = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
-        self.way.ends_at = datetime.fromtimestamp(ends_at, UTC)
+        self.route.ends_at = datetime.fromtimestamp(ends_at, UTC)
 
     def _ask(self) -> None:
         direct = self._account.is_encrypted or not self._proxy.hostname
@@ -176,7 +176,7 @@ class _Walk:
         with contextlib.suppress(ValueError):
             told = email.utils.parsedate_to_datetime(date).timestamp()
             # It was told somewhere between, and in whole seconds.
-            self.way.ahead = (before + time.time()) / 2 - (told + 0.5)
+            self.route.ahead = (before + time.time()) / 2 - (told + 0.5)
 
     def _proxy_headers(self) -> dict[str, str]:
         if not self._proxy.username:

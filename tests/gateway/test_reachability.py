@@ -1,4 +1,4 @@
-"""Looking at the way to a gateway: how far it is open, and nothing is sent."""
+"""Looking at the route to a gateway: how far it is open, and nothing is sent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from negin_sms.conf import Account
-from negin_sms.gateway import probe
-from negin_sms.gateway.probe import Step
+from negin_sms.gateway import reachability
+from negin_sms.gateway.reachability import Step
 from tests.badgateway import BadGateway, write_ca
 
 
@@ -17,7 +17,7 @@ def ca_file(tmp_path: Path) -> str:
     return write_ca(tmp_path / "ca.pem")
 
 
-def look(url: str, ca_file: str | None = None) -> probe.Way:
+def look(url: str, ca_file: str | None = None) -> reachability.Route:
     account = Account(
         alias="default",
         username="user",
@@ -28,16 +28,16 @@ def look(url: str, ca_file: str | None = None) -> probe.Way:
         read_timeout=1.0,
         deadline=2.0,
     )
-    return probe.look(account)
+    return reachability.look(account)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_open_way(scheme: str, ca_file: str):
     with BadGateway(scheme=scheme) as server:
-        way = look(server.url, ca_file=ca_file)
+        route = look(server.url, ca_file=ca_file)
         assert all(b"canary" not in entry.raw for entry in server.journal)
-    assert (way.failed, way.addresses) == (None, ("127.0.0.1",))
-    assert bool(way.tls_version) == (scheme == "https")
+    assert (route.failed, route.addresses) == (None, ("127.0.0.1",))
+    assert bool(route.tls_version) == (scheme == "https")
 
 
 def test_name_that_nobody_knows():
@@ -53,8 +53,8 @@ def test_nobody_there(mode: str):
 @pytest.mark.parametrize("certificate", ["expired", "self_signed", "other_name"])
 def test_certificate_that_is_not_accepted(certificate: str, ca_file: str):
     with BadGateway(scheme="https", certificate=certificate) as server:
-        way = look(server.url, ca_file=ca_file)
-    assert (way.failed, way.verify_code > 0) == (Step.TLS, True)
+        route = look(server.url, ca_file=ca_file)
+    assert (route.failed, route.verify_code > 0) == (Step.TLS, True)
 
 
 @pytest.mark.parametrize("mode", ["no_answer", "close_after_body", "garbage_bytes"])
