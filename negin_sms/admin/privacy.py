@@ -24,17 +24,19 @@ from negin_sms.models import Message
 from .displays import message_text, status_badge
 from .lookups import ListedLookups
 from .pages import PagesMixin
+from .private_search import PrivateSearch, searched
 from .private_views import PrivateViews
-from .searches import PrivateSearch, searched
-from .searching import search_condition
+from .search_terms import NEWEST, search_condition
 
 
 class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
     """The rights to see, the search, and the page that reveals a text."""
 
     search_fields = ["mobile", "gateway_id"]
-    search_help_text = gettext_lazy("A gateway id.")
-    number_search_help_text = gettext_lazy("A number in any spelling, or a gateway id.")
+    search_help_text = gettext_lazy(
+        "Its number, its gateway id, its batch, or the last four digits of the phone "
+        "number. Whole numbers and texts are searched by those who may see them."
+    )
 
     def get_urls(self) -> list[Any]:
         """Add the page that reveals a text."""
@@ -89,7 +91,7 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
     ) -> tuple[QuerySet[Message], bool]:
-        """Search by number or gateway id, on their indexes; never in texts."""
+        """Search by what an operator has at hand, as far as they may see it."""
         term = searched(request, search_term)
         if term is None:
             self.warn(request, _("This search is over; search again."))
@@ -97,7 +99,7 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
         if not term.strip():
             return queryset, False
         numbers = self.has_view_sensitive_permission(request)
-        condition = search_condition(term, numbers=numbers)
+        condition = search_condition(term, queryset, numbers=numbers)
         found = queryset.none() if condition is None else queryset.filter(condition)
         return found, False
 
@@ -105,7 +107,11 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
         """Say what can be searched for."""
         changelist: Any = super().get_changelist_instance(request)
         if self.has_view_sensitive_permission(request):
-            changelist.search_help_text = self.number_search_help_text
+            changelist.search_help_text = _(
+                "Its number, its gateway id, its batch, a phone number in any "
+                "spelling, its last four to seven digits, or words of the text; the "
+                "last two among the newest %(count)s messages."
+            ) % {"count": f"{NEWEST:,}"}
         return changelist
 
 

@@ -363,8 +363,8 @@ class TestList:
         response = admin_client.get(LIST, {"q": term})
         assert list(response.context["cl"].queryset) == [wanted]
 
-    @pytest.mark.parametrize("term", ["Hello", "'; --", "5213300", "%", "0939521330١2"])
-    def test_finds_nothing_by_text_or_by_the_middle(self, admin_client, term):
+    @pytest.mark.parametrize("term", ["'; --", "521330", "%", "0939521330١2"])
+    def test_finds_nothing_by_the_middle(self, admin_client, term):
         make(status=Status.ACCEPTED, gateway_id="50017")
         response = admin_client.get(LIST, {"q": term})
         assert not response.context["cl"].queryset.exists()

@@ -75,7 +75,7 @@ class TestWithoutTheRight:
         make(status=Status.ACCEPTED)
         response = client.get(LIST, {"q": term})
         assert not response.context["cl"].queryset.exists()
-        assert "A gateway id." in response.text
+        assert "Whole numbers and texts" in response.text
 
     def test_gateway_id_is_searched(self):
         message = make(status=Status.ACCEPTED, gateway_id="50017")
@@ -157,7 +157,7 @@ class TestWithTheRight:
         assert "search again" in told(found)
 
     def test_search_says_that_it_takes_numbers(self, client):
-        assert "A number in any spelling" in page(client, LIST)
+        assert "a phone number in any spelling" in page(client, LIST)
 
 
 class TestReveal:

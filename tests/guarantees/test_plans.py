@@ -22,7 +22,7 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.admin.filters import _STATES
 from negin_sms.admin.paging import FEW
-from negin_sms.admin.searching import search_condition
+from negin_sms.admin.search_terms import search_condition
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
@@ -227,7 +227,7 @@ class ListTests(LargeTable):
         for term in ("09395210077", "10077"):
             found = (
                 ALL()
-                .filter(search_condition(term, numbers=True))
+                .filter(search_condition(term, ALL(), numbers=True))
                 .order_by("-id")[: FEW + 1]
             )
             with self.subTest(term):

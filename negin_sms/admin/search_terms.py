@@ -1,0 +1,96 @@
+"""What a search term may mean: all that an operator may have at hand of a message.
+
+What has an index is found in the whole table: the message's own number, its gateway
+id, its batch, a phone number or how it begins. How a number ends and what a text holds
+have none; those are looked for among the newest messages only, so that a search costs
+the same in a small table and in a large one.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import reduce
+from operator import or_
+
+from django.db.models import Q, QuerySet
+
+from negin_sms.characters import latin_digits, persian_letters, visible
+from negin_sms.models import Message
+from negin_sms.phones import search_digits
+
+NEWEST = 50_000
+MOST = 1_000  # of those, so many are shown
+_DIGITS_OF_A_NUMBER = 10
+_MOST_DIGITS_OF_A_KEY = 18
+_SEEN_DIGITS = 4  # at a masked number's end, which is all that some may see
+_LAST_DIGITS = re.compile(r"\d{4,7}")
+_MASKED = re.compile(r"0(\d{3})[^\w\s]{1,6}(\d{4})")
+_FEWEST_LETTERS = 2
+
+
+def search_condition(term: str, rows: QuerySet[Message], *, numbers: bool) -> Q | None:
+    """Return the condition for a search term, or None where it can match nothing.
+
+    Phone numbers match in any spelling. Without ``numbers``, the right to see them and
+    the texts, neither is searched, but for the last four digits, which all may see.
+    """
+    term = visible(term).strip()
+    if not term:
+        return None
+    found = [Q(group=term)]
+    if digits := search_digits(term):
+        found += _by_keys(term)
+        found += [_number(digits)] if numbers else []
+    if wanted := _without_index(term, numbers=numbers):
+        found.append(Q(pk__in=_among_newest(rows, wanted)))
+    return reduce(or_, found)
+
+
+def _by_keys(term: str) -> list[Q]:
+    """Return the conditions for a message's number and for its gateway id."""
+    # They are searched as they are written, without taking prefixes off.
+    written = "".join(str(unicodedata.decimal(c)) for c in term if c.isdecimal())
+    keys = [Q(pk=int(written))] if len(written) <= _MOST_DIGITS_OF_A_KEY else []
+    return [*keys, _starts_with("gateway_id", written)]
+
+
+def _number(digits: str) -> Q:
+    if len(digits) >= _DIGITS_OF_A_NUMBER:
+        return Q(mobile=f"+98{digits}")
+    return _starts_with("mobile", f"+98{digits}")
+
+
+def _without_index(term: str, *, numbers: bool) -> Q | None:
+    """Return what must be read to be found: a number's end, or words of a text."""
+    written = latin_digits(term)
+    if masked := _MASKED.fullmatch(written):
+        begin, end = masked.groups()
+        return Q(mobile__startswith=f"+98{begin}", mobile__endswith=end)
+    if _LAST_DIGITS.fullmatch(written):
+        if numbers or len(written) == _SEEN_DIGITS:
+            return Q(mobile__endswith=written)
+        return None
+    if numbers and len(term) >= _FEWEST_LETTERS and not search_digits(term):
+        words = Q(text__icontains=term) | Q(text__icontains=persian_letters(term))
+        return Q(sensitive=False) & words
+    return None
+
+
+def _among_newest(rows: QuerySet[Message], wanted: Q) -> list[int]:
+    keys = rows.order_by("-pk").values_list("pk", flat=True)
+    newest = Message.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+    return list(keys.filter(wanted, pk__gt=newest - NEWEST)[:MOST])
+
+
+def _starts_with(field: str, prefix: str) -> Q:
+    """Return ``startswith`` as a range of digits.
+
+    LIKE uses no index on SQLite and MariaDB; a range of digits sorts alike under
+    every collation.
+    """
+    condition = Q(**{f"{field}__gte": prefix})
+    head = prefix.rstrip("9")
+    if not head or not head[-1].isdecimal():
+        return condition  # nothing of digits sorts behind
+    return condition & Q(**{f"{field}__lt": head[:-1] + str(int(head[-1]) + 1)})

@@ -1,0 +1,77 @@
+"""What a search finds, for those with the right to see numbers and for others."""
+
+from __future__ import annotations
+
+import pytest
+
+from negin_sms.admin import search_terms
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from tests.admin.test_messages import LIST, log_in, make
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def wanted() -> Message:
+    """One message to find, and one beside it that no term means."""
+    make(pk=81_111, mobile="+989129999999", status=Status.ACCEPTED, gateway_id="99")
+    return make(
+        pk=81_234,
+        text="نوبت شما: یکشنبه",
+        group="nowruz-2",
+        status=Status.ACCEPTED,
+        gateway_id="50017",
+    )
+
+
+def found(client, term: str) -> list[Message]:
+    return list(client.get(LIST, {"q": term}).context["cl"].queryset)
+
+
+# What the mask shows, or nobody hides.
+OPEN = ["81234", "۸۱۲۳۴", "50017", "500", "3300", "۳۳۰۰", "0939•••3300", "0939***3300"]
+OPEN += ["nowruz-2", "\u200fnowruz-2 "]
+HIDDEN = ["09395213300", "+98 939 521", "5213300", "13300", "یکشنبه", "نوبت شما"]
+
+
+@pytest.mark.parametrize("term", [*OPEN, *HIDDEN, "يكشنبه"])
+def test_who_may_see_all_finds_by_all(admin_client, wanted, term):
+    assert found(admin_client, term) == [wanted]
+
+
+@pytest.mark.parametrize("term", OPEN)
+def test_others_find_by_what_they_see(wanted, term):
+    assert found(log_in("view"), term) == [wanted]
+
+
+@pytest.mark.parametrize("term", HIDDEN)
+def test_others_find_nothing_by_what_they_do_not_see(wanted, term):
+    client = log_in("view")
+    assert found(client, term) == []
+    assert "by those who may see them" in client.get(LIST).text
+
+
+def test_text_of_a_sensitive_message_is_never_searched(admin_client):
+    make(text="code 4321", sensitive=True)
+    assert found(admin_client, "code") == []
+
+
+@pytest.mark.parametrize("term", ["", " ", "\u200c", "x", "4321", "%", "0939•••3301"])
+def test_nothing_else_is_found(admin_client, wanted, term):
+    assert wanted not in found(admin_client, term) or not term.strip(" \u200c")
+
+
+def test_what_has_no_index_is_read_of_the_newest_only(admin_client, monkeypatch):
+    old, *new = (make(text=f"hello {n}", pk=n) for n in (1, 11, 12, 13))
+    monkeypatch.setattr(search_terms, "NEWEST", 10)
+    assert found(admin_client, "hello") == new[::-1]
+    assert old in found(admin_client, "1")
+    monkeypatch.setattr(search_terms, "MOST", 2)
+    assert found(admin_client, "hello") == new[:0:-1]
+
+
+def test_filters_hold_for_what_is_found(admin_client, wanted):
+    make(text="نوبت شما", status=Status.QUEUED)
+    response = admin_client.get(LIST, {"q": "نوبت", "status": "accepted"})
+    assert list(response.context["cl"].queryset) == [wanted]
