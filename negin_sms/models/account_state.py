@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from .user_keys import user_key
 
 
 class AccountState(models.Model):
@@ -19,17 +20,7 @@ class AccountState(models.Model):
         help_text=_("Empty while paused: until somebody resumes it."),
     )
     reason = models.CharField(_("reason"), max_length=500, blank=True)
-    paused_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("paused by"),
-        null=True,
-        blank=True,
-        # As Message.created_by.
-        on_delete=models.DO_NOTHING,
-        related_name="+",
-        db_constraint=False,
-        db_index=False,
-    )
+    paused_by = user_key(_("paused by"))
     failures = models.PositiveIntegerField(
         _("failures in a row"),
         default=0,

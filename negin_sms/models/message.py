@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -22,6 +21,8 @@ from negin_sms.choices import (
 from negin_sms.deletion import unlink
 from negin_sms.phones import mask_mobile
 from negin_sms.querysets import MessageQuerySet
+
+from .user_keys import user_key
 
 
 def _scenario_rule() -> Q:
@@ -88,17 +89,7 @@ class Message(models.Model):
     parts = models.PositiveSmallIntegerField(_("parts"), default=1)
     source = models.CharField(_("source"), max_length=64, blank=True)
     group = models.CharField(_("group"), max_length=64, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("created by"),
-        null=True,
-        blank=True,
-        # Users may live in another database: a key, never joined.
-        on_delete=models.DO_NOTHING,
-        related_name="+",
-        db_constraint=False,
-        db_index=False,
-    )
+    created_by = user_key(_("created by"))
     created_at = models.DateTimeField(_("created at"))
     resend_of = models.OneToOneField(
         "self",

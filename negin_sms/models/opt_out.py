@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.phones import mask_mobile
+
+from .user_keys import user_key
 
 
 class OptOut(models.Model):
@@ -32,17 +33,7 @@ class OptOut(models.Model):
         blank=True,
         help_text=_("Empty: until somebody ends it."),
     )
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        verbose_name=_("entered by"),
-        null=True,
-        blank=True,
-        # As Message.created_by.
-        on_delete=models.DO_NOTHING,
-        related_name="+",
-        db_constraint=False,
-        db_index=False,
-    )
+    created_by = user_key(_("entered by"))
 
     class Meta:
         verbose_name = _("opt-out")
