@@ -8,9 +8,10 @@ from unfold.sites import UnfoldAdminSite
 from negin_sms.admin import (
     AccountStateAdminMixin,
     MessageAdminMixin,
+    OptOutAdminMixin,
     SmsTemplateAdminMixin,
 )
-from negin_sms.models import AccountState, Message, SmsTemplate
+from negin_sms.models import AccountState, Message, OptOut, SmsTemplate
 
 
 class ThemedMessageAdmin(MessageAdminMixin, ModelAdmin):
@@ -21,6 +22,10 @@ class ThemedAccountStateAdmin(AccountStateAdminMixin, ModelAdmin):
     pass
 
 
+class ThemedOptOutAdmin(OptOutAdminMixin, ModelAdmin):
+    pass
+
+
 class ThemedSmsTemplateAdmin(SmsTemplateAdminMixin, ModelAdmin):
     pass
 
@@ -28,6 +33,7 @@ class ThemedSmsTemplateAdmin(SmsTemplateAdminMixin, ModelAdmin):
 site = UnfoldAdminSite()
 site.register(Message, ThemedMessageAdmin)
 site.register(AccountState, ThemedAccountStateAdmin)
+site.register(OptOut, ThemedOptOutAdmin)
 site.register(SmsTemplate, ThemedSmsTemplateAdmin)
 site.register(get_user_model(), ModelAdmin)
 urlpatterns = [path("admin/", site.urls)]

@@ -4,15 +4,16 @@
 shown of a row, ``privacy`` who sees it. A new button is one MessageAction in
 ``operations``, a permission of its name, and a row in that module's table; ``views``
 does the rest. ``review`` is the page of the uncertain messages,
-``text_templates`` the texts that staff keep.
+``text_templates`` the texts that staff keep, ``opt_outs`` who wants no messages.
 
 Every part is a mixin without ``ModelAdmin``: a project with a themed admin puts
-MessageAdminMixin, AccountStateAdminMixin and SmsTemplateAdminMixin before the class
-of its theme.
+MessageAdminMixin, AccountStateAdminMixin, SmsTemplateAdminMixin and OptOutAdminMixin
+before the class of its theme.
 """
 
 from .accounts import AccountStateAdmin, AccountStateAdminMixin
 from .messages import MessageAdmin, MessageAdminMixin
+from .opt_outs import OptOutAdmin, OptOutAdminMixin
 from .text_templates import SmsTemplateAdmin, SmsTemplateAdminMixin
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "AccountStateAdminMixin",
     "MessageAdmin",
     "MessageAdminMixin",
+    "OptOutAdmin",
+    "OptOutAdminMixin",
     "SmsTemplateAdmin",
     "SmsTemplateAdminMixin",
 ]

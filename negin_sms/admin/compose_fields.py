@@ -6,23 +6,17 @@ import secrets
 
 from django import forms
 from django.contrib.admin import widgets
-from django.core.validators import MaxLengthValidator
-from django.utils.text import capfirst, format_lazy
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import Priority, Scenario
 from negin_sms.models import SmsTemplate
-from negin_sms.services.submission.recipients.tables import (
-    MOST_COLUMNS,
-    MOST_RECIPIENTS,
-)
-from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT
 
 from .date_fields import MomentField
+from .recipient_fields import NOT_ENDLESS, NUMBERS, RecipientFields
 from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
 
 _LTR = {"dir": "ltr"}
-_NUMBERS = _LTR | {"rows": 8, "spellcheck": "false", "autocomplete": "off"}
 _HOUR = 3600
 LIFETIMES = [
     ("", _("As the account's settings say")),
@@ -35,58 +29,21 @@ LIFETIMES = [
 ]
 # The rest of the group is its own token.
 _LONGEST_NAME = 50
-_LIMITS = {
-    "recipients": MOST_RECIPIENTS,
-    "columns": MOST_COLUMNS,
-    "kilobytes": LARGEST_INPUT // 1000,
-}
-# Not max_length, which browsers obey by cutting off what is pasted.
-_NOT_ENDLESS = [MaxLengthValidator(LARGEST_INPUT)]
 
 
 def _new_token() -> str:
     return secrets.token_hex(8)
 
 
-class ComposeFields(forms.Form):
+class ComposeFields(RecipientFields):
     """Recipients, a text, and how and when to send it."""
 
-    class Media:
-        js = ["negin_sms/busy.js"]
-
-    recipients = forms.CharField(
-        label=_("Recipients"),
-        required=False,
-        strip=False,
-        validators=_NOT_ENDLESS,
-        widget=widgets.AdminTextareaWidget(attrs=_NUMBERS),
-        help_text=format_lazy(
-            _(
-                "Mobile numbers in any spelling: one a line, a column of a "
-                "spreadsheet, or with commas between them. Or a table, whose first "
-                "line names its columns. At most {recipients} at a time."
-            ),
-            **_LIMITS,
-        ),
-    )
-    file = forms.FileField(
-        label=_("Or a file"),
-        required=False,
-        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv,.txt,text/csv,text/plain"}),
-        help_text=format_lazy(
-            _(
-                "A workbook (.xlsx) or CSV, one line of which names the columns. At "
-                "most {recipients} rows, {columns} columns and {kilobytes} kB."
-            ),
-            **_LIMITS,
-        ),
-    )
     kept = forms.CharField(
         label=_("Recipients that are fine"),
         required=False,
         strip=False,
-        validators=_NOT_ENDLESS,
-        widget=widgets.AdminTextareaWidget(attrs=_NUMBERS | {"readonly": True}),
+        validators=NOT_ENDLESS,
+        widget=widgets.AdminTextareaWidget(attrs=NUMBERS | {"readonly": True}),
     )
     text_template = forms.ModelChoiceField(
         SmsTemplate.objects.order_by("name", "language"),

@@ -15,9 +15,8 @@ from negin_sms import conf
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message, SmsTemplate
 from negin_sms.services.submission.drafting import Drafted, draft_batch
-from negin_sms.services.submission.recipients.reader import read_sheet, write_sheet
+from negin_sms.services.submission.recipients.reader import write_sheet
 from negin_sms.services.submission.recipients.tables import Sheet
-from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT, read_upload
 from negin_sms.services.submission.reopening import reopen
 
 from .compose_fields import LIFETIMES, ComposeFields
@@ -64,23 +63,9 @@ class ComposeForm(ComposeFields):
             ),
         ]
 
-    def clean_recipients(self) -> Sheet:
-        """Return what was pasted, read."""
-        return self._read(self.cleaned_data["recipients"])
-
     def clean_kept(self) -> Sheet:
         """Return the recipients of an earlier look; they are judged again."""
-        return self._read(self.cleaned_data["kept"])
-
-    def clean_file(self) -> Sheet:
-        """Return the rows of the file."""
-        upload = self.cleaned_data["file"]
-        if upload is None:
-            return Sheet()
-        try:
-            return read_upload(upload.read(LARGEST_INPUT + 1))
-        except InvalidMessage as error:
-            raise forms.ValidationError(str(error.reason)) from None
+        return self.read(self.cleaned_data["kept"])
 
     def clean_text(self) -> str:
         """Return what was typed, with its own line ends, or the template's text."""
@@ -170,10 +155,3 @@ class ComposeForm(ComposeFields):
             pasted = Sheet(pasted.rows, pasted.columns)
             kept = Sheet(kept.rows, kept.columns, remarks)
         return [kept, pasted, cleaned["file"]]
-
-    @sensitive_variables()
-    def _read(self, text: str) -> Sheet:
-        try:
-            return read_sheet(text)
-        except InvalidMessage as error:
-            raise forms.ValidationError(str(error.reason)) from None

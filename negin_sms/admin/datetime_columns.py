@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.html import format_html
 
 from negin_sms.dates import exact_words, moment_words
-from negin_sms.models import AccountState, DeliveryState, Message
+from negin_sms.models import AccountState, DeliveryState, Message, OptOut
 
 
 def moment(
@@ -65,3 +65,10 @@ class AccountMoments:
     shown_dispatcher_seen_at = moment(AccountState, "dispatcher_seen_at")
     shown_poller_seen_at = moment(AccountState, "poller_seen_at")
     shown_poll_after = moment(AccountState, "poll_after")
+
+
+class OptOutMoments:
+    """Those of an opt-out."""
+
+    shown_since = moment(OptOut, "since")
+    shown_until = moment(OptOut, "until")

@@ -6,13 +6,16 @@ import unicodedata
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from negin_sms import conf
-from negin_sms.choices import Priority
+from negin_sms.choices import Priority, Scenario
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet
 from negin_sms.quiet_hours import never_leaves, quiet_until
 from negin_sms.segments import costly_characters
+from negin_sms.services.outbox.opt_outs import opted_out
 
 _MOST_NAMED = 12
 
@@ -36,6 +39,27 @@ def quiet_warnings(message: Message) -> list[str]:
             "before them is not sent."
         )
     return [words % {"moment": moment_words(end)}]
+
+
+def opt_out_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
+    """Return a warning of those whom a single message does not reach."""
+    known = {account.alias: account for account in conf.get_accounts()}
+    account = known.get(first.account)
+    count = opted_out(drafts, account).count() if account else 0
+    if account is None or not count:
+        return []
+    words = ngettext(
+        "%(count)s recipient has opted out, and is left out when this is sent. These "
+        "scenarios reach them: %(scenarios)s",
+        "%(count)s recipients have opted out, and are left out when this is sent. These "
+        "scenarios reach them: %(scenarios)s",
+        count,
+    )
+    ways = [way for way in Scenario if way != Scenario.SINGLE]
+    if not account.line2:
+        ways.remove(Scenario.SECOND_LINE)
+    scenarios = " · ".join(str(way.label) for way in ways)
+    return [words % {"count": count, "scenarios": scenarios}]
 
 
 def length_warnings(texts: Iterable[str]) -> list[str]:

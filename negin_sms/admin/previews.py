@@ -32,7 +32,7 @@ from negin_sms.services.submission.batches import Batch
 
 from .action_views import ActionViewsMixin
 from .displays import hidden_text, lines_of, ltr, message_text
-from .preview_warnings import length_warnings, quiet_warnings
+from .preview_warnings import length_warnings, opt_out_warnings, quiet_warnings
 
 _LONGEST_OBJECT_REPR = 200
 
@@ -156,7 +156,12 @@ class PreviewMixin(ActionViewsMixin):
 
     def _warnings(self, request: HttpRequest, batch: Batch) -> list[str]:
         readable = [m.text for m in batch.samples if self.may_read_text(request, m)]
-        return quiet_warnings(batch.samples[0]) + length_warnings(readable)
+        first, drafts = batch.samples[0], batches.drafts_of(batch.group)
+        return [
+            *opt_out_warnings(drafts, first),
+            *quiet_warnings(first),
+            *length_warnings(readable),
+        ]
 
     def _discard_url(self, request: HttpRequest, group: str) -> str:
         url = _with_group(self.page_url("discard"), group)

@@ -55,6 +55,12 @@ def _by_keys(term: str) -> list[Q]:
     return [*keys, _starts_with("gateway_id", written)]
 
 
+def number_condition(term: str) -> Q | None:
+    """Return the condition for a phone number alone, or None where there is none."""
+    digits = search_digits(term)
+    return _number(digits) if digits else None
+
+
 def _number(digits: str) -> Q:
     if len(digits) >= _DIGITS_OF_A_NUMBER:
         return Q(mobile=f"+98{digits}")

@@ -29,6 +29,7 @@ THRESHOLDS: Mapping[str, float | None] = {
     "rejected": 0.2,  # of those of the last hour, and at least 5
     "expired": 0.2,
     "flagged": 1.0,
+    "opt_outs": 50.0,  # within the last day
     "account_gone": 1.0,
     "long_lease": MINUTE,
     "drafts_forgotten": 7 * DAY,

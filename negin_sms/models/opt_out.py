@@ -38,7 +38,8 @@ class OptOut(models.Model):
     class Meta:
         verbose_name = _("opt-out")
         verbose_name_plural = _("opt-outs")
-        permissions = [("import_optout", _("Can import opt-outs"))]
+        # They are ended and purged: one that is gone would be sent to again.
+        default_permissions = ("view", "add", "change")
         constraints = [
             models.UniqueConstraint(
                 fields=["mobile", "line", "account"], name="negin_sms_opt_out"

@@ -6,8 +6,8 @@ import pytest
 from django.contrib.admin import site
 
 from negin_sms.choices import Status
-from negin_sms.models import AccountState, Message, SmsTemplate
-from tests.admin.test_messages import make, make_user
+from negin_sms.models import AccountState, Message, OptOut, SmsTemplate
+from tests.admin.test_messages import NUMBER, make, make_user
 from tests.oracles import orders, tellers
 
 pytestmark = pytest.mark.django_db
@@ -16,6 +16,7 @@ FILTERS = {
     Message: {"status", "state", "scenario", "account", "flag", "sensitive", "group"},
     AccountState: set(),
     SmsTemplate: {"language"},
+    OptOut: {"account", "line"},
 }
 
 
@@ -33,6 +34,9 @@ def _rows():
     make(status=Status.QUEUED, group="a", mobile="+989000000001")
     for account in ("default", "bulk"):
         AccountState.objects.create(account=account, reason=account)
+        OptOut.objects.create(
+            mobile=NUMBER, account=account, since=f"2026-01-0{len(account) - 2}T00:00Z"
+        )
     for name, text in (("one", "b"), ("two", "a")):
         SmsTemplate.objects.create(name=name, text=text, language="en")
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from negin_sms import services
 from negin_sms.admin.preview_warnings import length_warnings, quiet_warnings
 from negin_sms.choices import Priority, Status
 from negin_sms.models import Message
@@ -75,6 +76,26 @@ def test_preview_says_both(admin_client, quiet):
     html = admin_client.post(COMPOSE, wish, follow=True).text
     assert "It may never leave" in html
     assert "U+200F" in html
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("fields", "warned"),
+    [({}, True), ({"scenario": "service_line"}, False), ({"sensitive": "on"}, False)],
+)
+def test_preview_says_who_opted_out_and_what_reaches_them(admin_client, fields, warned):
+    services.opt_out("09395213300", line="9830003300")
+    wish = {
+        "recipients": "09395213300\n09390000000",
+        "text": "Hello",
+        "scenario": "single",
+        "account": "default",
+        "priority": str(Priority.NORMAL.value),
+    }
+    page = admin_client.post(COMPOSE, wish | fields, follow=True)
+    words = "".join(page.context["warnings"])
+    assert words.startswith("1 recipient has opted out") is warned
+    assert ("Line, then Chelcheleh" in words) is warned
 
 
 @pytest.mark.django_db

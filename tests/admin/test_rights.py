@@ -21,23 +21,26 @@ from django.utils import timezone
 
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
-from negin_sms.models import AccountState, DeliveryState, Message, SmsTemplate
+from negin_sms.models import AccountState, DeliveryState, Message, OptOut, SmsTemplate
 from negin_sms.services.submission.batches import drafts_of
 from negin_sms.services.submission.seen import digest
 from tests.admin.test_messages import NUMBER, WISH, make
 
 pytestmark = pytest.mark.django_db
 
-Row = Message | AccountState | SmsTemplate
+Row = Message | AccountState | OptOut | SmsTemplate
 
 ROLES: dict[str, set[str] | None] = {
     "anonymous": None,
     "staff": set(),
-    "viewer": {"view_message", "view_accountstate", "view_smstemplate"},
+    "viewer": {
+        *("view_message", "view_accountstate", "view_smstemplate", "view_optout"),
+    },
     "operator": {
         *("view_message", "view_accountstate", "add_message", "change_message"),
         *("send_message", "refresh_message", "cancel_message", "resend_message"),
         *("resolve_message", "view_smstemplate", "change_smstemplate"),
+        *("view_optout", "add_optout"),
     },
     "superuser": {
         permission + "_message"
@@ -47,8 +50,10 @@ ROLES: dict[str, set[str] | None] = {
         )
     }
     | {"view_accountstate", "pause_accountstate"}
+    | {f"{name}_optout" for name in ("view", "add", "change")}
     | {f"{name}_smstemplate" for name in ("view", "add", "change", "delete")},
 }
+OTHER = "+989390000000"
 NOBODY = "nobody"  # refused to all
 TEMPLATE = {"name": "thanks", "language": "en", "text": "Thank you!"}
 
@@ -93,6 +98,11 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "smstemplate_change": ("view_smstemplate", "change_smstemplate", TEMPLATE),
     "smstemplate_delete": ("delete_smstemplate", "delete_smstemplate", {"post": "yes"}),
     "smstemplate_history": ("view_smstemplate", "", {}),
+    "optout_changelist": ("view_optout", "", {}),
+    "optout_add": ("add_optout", "add_optout", {"recipients": NUMBER}),
+    "optout_change": ("view_optout", "change_optout", {"reason": "other"}),
+    "optout_delete": (NOBODY, NOBODY, {"post": "yes"}),
+    "optout_history": ("view_optout", "", {}),
 }
 ACTIONS = ("send", "refresh", "cancel", "resend", "resolve")
 for _name in ACTIONS:
@@ -115,7 +125,7 @@ STATUS = {
     "message_resolve": Status.UNCERTAIN,
     "message_reveal": Status.ACCEPTED,
 }
-MODELS = (Message, AccountState, SmsTemplate)
+MODELS = (Message, AccountState, SmsTemplate, OptOut)
 CASES = [(role, page) for role in ROLES for page in PAGES]
 
 
@@ -152,6 +162,8 @@ def target(page: str) -> Row:
         return AccountState.objects.create(account="default")
     if page.startswith("smstemplate"):
         return SmsTemplate.objects.create(name="code", language="fa", text="{code}")
+    if page.startswith("optout"):
+        return OptOut.objects.create(mobile=OTHER, account="default", since=NOW)
     name = page.removesuffix("_selected")
     status = STATUS.get(name, Status.DRAFT)
     accepted = status == Status.ACCEPTED
@@ -274,6 +286,15 @@ def test_forged_bulk_deletion_takes_templates_from_those_with_the_right_only(
     client.post(address(f"{name}_changelist", row), data)
     may_delete = role == "superuser" and model is SmsTemplate
     assert model.objects.filter(pk=row.pk).exists() is not may_delete
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_forged_end_of_opt_outs_needs_the_right(role):
+    row = target("optout_changelist")
+    data = {"action": "end_selected", "_selected_action": row.pk}
+    log_in(role).post(address("optout_changelist", row), data)
+    may_end = "change_optout" in (ROLES[role] or ())
+    assert OptOut.objects.filter(until__isnull=False).exists() is may_end
 
 
 @pytest.mark.parametrize("action", [*ACTIONS, "reveal"])

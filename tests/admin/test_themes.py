@@ -9,7 +9,7 @@ from django.contrib.admin import helpers
 from django.utils import timezone
 
 from negin_sms.choices import Status
-from negin_sms.models import AccountState, Message
+from negin_sms.models import AccountState, Message, OptOut
 from tests.admin.test_messages import LIST, NUMBER, act, change_url, confirm, make, page
 
 pytest.importorskip("unfold", reason="django-unfold needs Python 3.12")
@@ -127,3 +127,16 @@ def test_text_templates_are_kept_in_the_theme(admin_client):
     html = page(admin_client, base)
     assert "unfold" in html
     assert "{name}" in html
+
+
+def test_opt_outs_are_entered_and_ended_in_the_theme(admin_client):
+    base = "/admin/negin_sms/optout/"
+    assert "unfold" in page(admin_client, f"{base}add/")
+    admin_client.post(f"{base}add/", {"recipients": "09395213300", "line": "98"})
+    row = OptOut.objects.get()
+    assert "0939•••3300" in page(admin_client, base)
+    assert "unfold" in page(admin_client, f"{base}{row.pk}/change/")
+    data = {"action": "end_selected", "_selected_action": row.pk}
+    admin_client.post(base, data)
+    row.refresh_from_db()
+    assert row.until

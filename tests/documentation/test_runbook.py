@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.models import AccountState, Message
+from negin_sms.models import AccountState, Message, OptOut
 from negin_sms.services.operations import alerts
 from tests.factories import MessageFactory
 from tests.pages import read
@@ -67,6 +67,12 @@ def hold() -> None:
     services.hold_queue(reason="restored")
 
 
+def opt_out_many() -> None:
+    MessageFactory(accepted=True, poll_at=None)
+    for n in range(50):
+        services.opt_out(f"0939000{n:04}")
+
+
 def resolve() -> None:
     keys = map(str, Message.objects.values_list("pk", flat=True))
     typed("uncertain", "resolve_sms_message", *keys, "rejected", "--why=not there")
@@ -97,6 +103,13 @@ TRIALS: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
     "account_gone": (
         make(account="old"),
         lambda: services.cancel(Message.objects.all()),
+    ),
+    "opt_outs": (
+        opt_out_many,
+        lambda: [
+            services.opt_in(row.mobile, account="default")
+            for row in OptOut.objects.all()
+        ],
     ),
     "drafts_forgotten": (
         make(status=Status.DRAFT, due_at=PAST - timedelta(days=8)),

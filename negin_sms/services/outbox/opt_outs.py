@@ -30,7 +30,7 @@ from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.accounts import User, find_account
 from negin_sms.services.database import write_alias
 from negin_sms.services.submission.compose import read_line
-from negin_sms.services.submission.drafting import Refusal
+from negin_sms.services.submission.drafting import Refusal, refuse_amount
 from negin_sms.services.submission.recipients.tables import Row
 
 from .jobs import SendResult
@@ -75,10 +75,15 @@ def opt_in(
     number or a line that is none.
     """
     using = write_alias()
-    rows = _of([normalize_mobile(mobile)], using).filter(_lasts())
+    rows = _of([normalize_mobile(mobile)], using)
     if line is not None or account is not None:
         rows = rows.filter(**_scope(line, account))
-    return rows.update(until=DbNow())
+    return end(rows)
+
+
+def end(rows: QuerySet[OptOut]) -> int:
+    """End these opt-outs now; return how many held."""
+    return rows.filter(lasts()).update(until=DbNow())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +96,7 @@ class OptOutImport:
 
 @private
 def import_opt_outs(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     *,
     line: str | None = None,
     account: str | None = None,
@@ -99,7 +104,11 @@ def import_opt_outs(
     until: datetime | str | None = None,
     by: User | None = None,
 ) -> OptOutImport:
-    """Enter the numbers of a table as ``opt_out`` does; leave out what is none."""
+    """Enter the numbers of a table as ``opt_out`` does; leave out what is none.
+
+    Raise InvalidMessage for what concerns all, "recipients" for none or too many.
+    """
+    refuse_amount(len(rows))
     using = write_alias()
     scope, now = _scope(line, account), database_now(using)
     end = _end(until, now)
@@ -145,7 +154,7 @@ def find(
         return {}
     asked = [message for message in messages if message.pk in lines]
     scope = Q(line__in=set(lines.values()) - {""}) | Q(account=account.alias)
-    rows = _of({m.mobile for m in asked}, using).filter(_lasts(), scope)
+    rows = _of({m.mobile for m in asked}, using).filter(lasts(), scope)
     known = {(row.mobile, row.line): row for row in rows}
     found = {
         m.pk: known.get((m.mobile, lines[m.pk])) or known.get((m.mobile, ""))
@@ -171,12 +180,22 @@ def opted_out(messages: MessageQuerySet, account: conf.Account) -> MessageQueryS
     # A line that nobody named is empty until the claim.
     own = Case(When(default_line=True, then=Value(account.line)), default=F("line"))
     scope = Q(line=OuterRef("leaves_by"), account="") | Q(account=account.alias)
-    rows = OptOut.objects.filter(_lasts(), scope, mobile=OuterRef("mobile"))
+    rows = OptOut.objects.filter(lasts(), scope, mobile=OuterRef("mobile"))
     return (
         single.exclude(priority=Priority.URGENT)
         .alias(leaves_by=own)
         .filter(Exists(rows))
     )
+
+
+def lately_opted_out(
+    account: conf.Account, since: datetime, using: str
+) -> QuerySet[OptOut]:
+    """Return what holds and was entered since then of an account and its own lines."""
+    lines = {account.line, account.line2} - {""}
+    scope = Q(line__in=lines) | Q(account=account.alias)
+    rows = OptOut.objects.using(using).filter(lasts(), scope, since__gte=since)
+    return rows.order_by("-since", "-id")
 
 
 def forget_ended(before: datetime, using: str) -> int:
@@ -196,7 +215,8 @@ def _of(mobiles: Iterable[str], using: str) -> QuerySet[OptOut]:
     return OptOut.objects.using(using).filter(mobile__in=list(mobiles))
 
 
-def _lasts() -> Q:
+def lasts() -> Q:
+    """Return the condition of what holds now."""
     return Q(until__isnull=True) | Q(until__gt=DbNow())
 
 

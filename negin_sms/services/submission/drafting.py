@@ -85,7 +85,7 @@ def draft_batch(
     using = write_alias()
     given = tuple(sheets)
     rows = [row for sheet in given for row in sheet.rows]
-    _refuse_amount(len(rows))
+    refuse_amount(len(rows))
     template = parse(text)
     columns = _columns(template, given)
     group = fields["group"] = _new_group(fields.get("group", ""))
@@ -213,7 +213,8 @@ def longest_text(account: conf.Account) -> int:
     return account.max_parts * _LONGEST_PART
 
 
-def _refuse_amount(count: int) -> None:
+def refuse_amount(count: int) -> None:
+    """Raise InvalidMessage("recipients") for none, and for too many."""
     if not count:
         raise InvalidMessage("recipients", _("Give at least one mobile number."))
     if count > MOST_RECIPIENTS:

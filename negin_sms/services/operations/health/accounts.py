@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from negin_sms.services.outbox.journal.files import NoJournal, find_folder
 
@@ -186,6 +187,18 @@ def _states_refused(case: Case, limit: float) -> Finding | None:
     )
 
 
+def _opt_outs(case: Case, limit: float) -> Finding | None:
+    count = case.stands.opt_outs
+    text = ngettext(
+        "%(count)s recipient opted out within the last day.",
+        "%(count)s recipients opted out within the last day.",
+        count,
+    )
+    advice = _("See who, and what they were sent; a wrong import can be ended there.")
+    found = case.counted("opt_outs", text, advice, count=count)
+    return found if count >= max(1, limit) else None
+
+
 RULES: dict[str, Rule] = {
     "switched_off": _switched_off,
     "paused": _paused,
@@ -196,6 +209,7 @@ RULES: dict[str, Rule] = {
     "no_poller": _no_poller,
     "reports_late": _reports_late,
     "states_refused": _states_refused,
+    "opt_outs": _opt_outs,
 }
 # A person who is about to queue messages wants to know of these.
 BLOCKING = frozenset({"switched_off", "paused", "other_gateway", "no_dispatcher"})

@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import DateTimeField, F, IntegerField, Subquery, Value
+from django.db.models import DateTimeField, F, IntegerField, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -24,11 +24,12 @@ from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.quiet_hours import quiet_until
 from negin_sms.services.database import write_alias
 from negin_sms.services.gateway_binding import gateway_of
+from negin_sms.services.outbox.opt_outs import lately_opted_out
 
 from .findings import CAP
 
 LATELY = timedelta(hours=1)
-_FLAGGED_LATELY = timedelta(days=1)
+_LAST_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class AccountOverview:
 
     ``due`` may leave now, ``queued`` will. ``uncertain`` leaves out what was sent
     again. ``accepted``, ``rejected`` and ``expired`` are of the last hour, ``flagged``
-    of the last day. ``pk`` is that of the AccountState, None before there is one.
+    and ``opt_outs`` of the last day. ``pk`` is that of the AccountState, None before
+    there is one.
     """
 
     account: str
@@ -56,6 +58,7 @@ class AccountOverview:
     rejected: int
     expired: int
     flagged: int
+    opt_outs: int
     states_due: int
     oldest_state_due_at: datetime | None
     paused_at: datetime | None
@@ -150,8 +153,9 @@ def _questions(
     yield "states_due", _count(asked)
     yield "oldest_state_due_at", _first(asked, "poll_at")
     for flag in Flag.values:
-        flagged = mixed.filter(flag=flag, finished_at__gte=now - _FLAGGED_LATELY)
+        flagged = mixed.filter(flag=flag, finished_at__gte=now - _LAST_DAY)
         yield f"flagged_{flag}", _count(flagged.order_by("-id"))
+    yield "opt_outs", _count(lately_opted_out(account, now - _LAST_DAY, using))
     awake = _awake(account, now)
     for priority in Priority.values:
         queue = rows.filter(priority=priority).order_by("-due_at", "-id")
@@ -167,7 +171,7 @@ def _questions(
             yield f"oldest_{priority}", _first(due, "due_at")
 
 
-def _count(few: MessageQuerySet) -> Subquery:
+def _count(few: QuerySet[Any]) -> Subquery:
     # In the order of an index: else PostgreSQL, which takes rows to lie anywhere,
     # reads all of the table to find those few that were written last.
     return _Count(few.values("pk")[: CAP + 1])
@@ -234,7 +238,10 @@ def _alone(answers: dict[str, Any]) -> dict[str, Any]:
     return counts | {name: answers.get(name) for name in _MOMENTS}
 
 
-_COUNTS = ("drafts", "queued", "sending", "uncertain", "expired", "states_due")
+_COUNTS = (
+    *("drafts", "queued", "sending", "uncertain", "expired", "states_due"),
+    "opt_outs",
+)
 _MOMENTS = ("longest_lease_until", "uncertain_since", "oldest_state_due_at")
 
 

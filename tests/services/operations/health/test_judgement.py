@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -16,7 +17,7 @@ from negin_sms import services
 from negin_sms.choices import Flag, Priority, Status
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.gateway.sandbox import Sandbox
-from negin_sms.models import Message
+from negin_sms.models import Message, OptOut
 from negin_sms.querysets import database_now
 from negin_sms.services.operations.health import judgement as module
 from negin_sms.services.operations.health import overview
@@ -122,6 +123,22 @@ class TestMessages:
         MessageFactory(**fields)
         assert codes() == [code]
         assert find(code).count == many
+
+    def test_who_opted_out_lately_is_counted(self):
+        """Of this account and its own lines; what is over is no news."""
+        now, line = timezone.now(), "9830003300"
+        made: list[dict[str, Any]] = [
+            *({"line": line}, {"account": "default"}, {"line": line}),
+            *({"line": "98"}, {"account": "other"}),
+            *({"line": line, "until": now}, {"line": line, "since": ago(days=2)}),
+        ]
+        for n, fields in enumerate(made):
+            OptOut.objects.create(mobile=f"+98939000000{n}", **{"since": now} | fields)
+        MessageFactory(accepted=True, poll_at=None)
+        assert codes() == []
+        (finding,) = services.health(thresholds={"opt_outs": 3})
+        assert (finding.code, finding.count) == ("opt_outs", 3)
+        assert services.health(thresholds={"opt_outs": 4}) == ()
 
     def test_what_is_held_is_found(self):
         MessageFactory()

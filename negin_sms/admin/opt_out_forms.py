@@ -1,0 +1,100 @@
+"""What is asked of opt-outs: numbers and what they opted out of, or a change of one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.debug import sensitive_variables
+
+from negin_sms import conf
+from negin_sms.exceptions import InvalidMessage
+from negin_sms.models import OptOut
+from negin_sms.services import OptOutImport, import_opt_outs
+from negin_sms.services.submission.recipients.reader import write_sheet
+
+from .date_fields import MomentField
+from .recipient_fields import RecipientFields
+
+
+class OptOutForm(forms.ModelForm):
+    """What may be changed of an opt-out."""
+
+    until = MomentField(
+        label=capfirst(_("until")),
+        required=False,
+        help_text=_("Empty: until somebody ends it."),
+    )
+
+    class Meta:
+        model = OptOut
+        fields = ["reason", "until"]
+
+
+class EnterForm(RecipientFields):
+    """Numbers, and what they opted out of."""
+
+    line = forms.CharField(
+        label=capfirst(_("line")),
+        required=False,
+        max_length=20,
+        widget=AdminTextInputWidget(attrs={"dir": "ltr"}),
+        help_text=_("Empty: all lines of the account."),
+    )
+    account = forms.ChoiceField(label=capfirst(_("account")), required=False)
+    reason = forms.CharField(
+        label=capfirst(_("reason")),
+        required=False,
+        max_length=200,
+        widget=AdminTextInputWidget,
+        help_text=_("It is kept with each message that is not sent."),
+    )
+    until = MomentField(
+        label=capfirst(_("until")),
+        required=False,
+        help_text=_("Empty: until somebody ends it."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        aliases = [account.alias for account in conf.get_accounts()]
+        account = self.fields["account"]
+        if isinstance(account, forms.ChoiceField):
+            account.choices = [(alias, alias) for alias in aliases]
+
+    @property
+    def remarks(self) -> list[str]:
+        """Return what was guessed of the table."""
+        sheets = (self.cleaned_data["recipients"], self.cleaned_data["file"])
+        return [remark for sheet in sheets for remark in sheet.remarks]
+
+    @sensitive_variables()
+    def enter(self, *, by: Any) -> OptOutImport | None:
+        """Enter them; None, with the error in its place, where that fails."""
+        cleaned = self.cleaned_data
+        rows = [*cleaned["recipients"].rows, *(cleaned["file"].rows)]
+        line = cleaned["line"]
+        try:
+            return import_opt_outs(
+                rows,
+                line=line or None,
+                account=None if line else cleaned["account"] or None,
+                reason=cleaned["reason"],
+                until=cleaned["until"],
+                by=by,
+            )
+        except InvalidMessage as error:
+            field = error.field if error.field in self.fields else None
+            self.add_error(field, str(error.reason))
+            return None
+
+    @sensitive_variables()
+    def to_correct(self, report: OptOutImport) -> EnterForm:
+        """Return the form with only the refused rows left to edit."""
+        posted: Any = self.data  # a QueryDict, which is read-only
+        data = posted.copy()
+        data["recipients"] = write_sheet([refusal.row for refusal in report.refused])
+        return EnterForm(data)

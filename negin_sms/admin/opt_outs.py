@@ -1,0 +1,223 @@
+"""Opt-outs: found by number, entered one or many at a time, ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib import messages as notices
+from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.decorators import method_decorator
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django.views.decorators.debug import sensitive_post_parameters
+
+from negin_sms.error_reports import private_view
+from negin_sms.models import OptOut
+from negin_sms.services import OptOutImport
+from negin_sms.services.outbox.opt_outs import end, lasts
+
+from .datetime_columns import OptOutMoments
+from .displays import ltr, user_name
+from .lookups import ListedLookups
+from .opt_out_forms import EnterForm, OptOutForm
+from .pages import PagesMixin, speak_persian
+from .paging import FEW, CappedPaginator
+from .private_search import PrivateSearch, searched
+from .private_views import PrivateViews
+from .search_terms import number_condition
+
+_LISTED = 200
+
+
+class LastingFilter(admin.SimpleListFilter):
+    """Those that hold, or those that are over."""
+
+    title = gettext_lazy("opt-out")
+    parameter_name = "lasts"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the two."""
+        return [("yes", gettext_lazy("Holds")), ("no", gettext_lazy("Is over"))]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[OptOut]
+    ) -> QuerySet[OptOut]:
+        """Return those of the choice, and all of any other."""
+        conditions: dict[str | None, Q] = {"yes": lasts(), "no": ~lasts()}
+        return queryset.filter(conditions.get(self.value(), Q()))
+
+
+class OptOutAdminMixin(
+    ListedLookups, PrivateSearch, PrivateViews, OptOutMoments, PagesMixin
+):
+    """The list of who opted out, and the page that enters one number or many.
+
+    For any ``ModelAdmin``, as MessageAdminMixin is.
+    """
+
+    form = OptOutForm
+    list_display = [
+        *("masked_mobile", "line", "account", "reason", "shown_since", "shown_until"),
+    ]
+    list_filter = [LastingFilter, "account", "line"]
+    search_fields = ["mobile"]
+    number_search_help_text = gettext_lazy("A number in any spelling.")
+    ordering = ["-since", "-pk"]
+    readonly_fields = [
+        *("masked_mobile", "full_mobile", "line", "account", "shown_since", "enterer"),
+    ]
+    actions = ["end_selected"]
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    list_per_page = 50
+    list_max_show_all = FEW
+    paginator = CappedPaginator
+
+    class Media:
+        css = {"all": ["negin_sms/admin.css"]}
+        js = ["negin_sms/search.js"]
+
+    def get_urls(self) -> list[Any]:
+        """Let every page speak in the digits of its language."""
+        return speak_persian(super().get_urls())
+
+    def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
+        """Show the whole number to those with the right to see it."""
+        number = "full_mobile" if self._reads_numbers(request) else "masked_mobile"
+        return [
+            *(number, "line", "account", "reason"),
+            *("until", "shown_since", "enterer"),
+        ]
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Refuse: they are ended, and purged when they are over."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: OptOut, *args: Any) -> None:
+        """Write what may be changed, and nothing else."""
+        obj.save(update_fields=["reason", "until"])
+
+    @private_view
+    @method_decorator(sensitive_post_parameters("recipients"))
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Ask on GET; on POST enter what is a number, and show what is none."""
+        if not self._may_enter(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._enter_page(request, EnterForm())
+        form = EnterForm(request.POST, request.FILES)
+        report = form.enter(by=request.user) if form.is_valid() else None
+        if report is None:
+            return self._enter_page(request, form)
+        for remark in form.remarks:
+            self.message_user(request, remark, notices.INFO)
+        self._tell(request, report)
+        if report.refused:
+            return self._enter_page(request, form.to_correct(report), report)
+        return HttpResponseRedirect(self.page_url("changelist"))
+
+    @admin.action(
+        permissions=["change"], description=gettext_lazy("End these opt-outs")
+    )
+    def end_selected(self, request: HttpRequest, queryset: QuerySet[OptOut]) -> None:
+        """End those that hold, and write it into their history."""
+        by: Any = request.user.pk
+        held = list(queryset.filter(lasts()))
+        ended = end(OptOut.objects.filter(pk__in=[row.pk for row in held]))
+        LogEntry.objects.log_actions(by, held, CHANGE, _("It was ended."))
+        words = ngettext(
+            "%(count)s opt-out was ended.", "%(count)s opt-outs were ended.", ended
+        )
+        self.message_user(request, words % {"count": ended}, notices.SUCCESS)
+
+    @admin.display(description=gettext_lazy("mobile"))
+    def masked_mobile(self, row: OptOut) -> SafeString:
+        """Return the number as everybody may see it."""
+        return ltr(row.masked_mobile)
+
+    @admin.display(description=gettext_lazy("mobile"))
+    def full_mobile(self, row: OptOut) -> SafeString:
+        """Return the whole number."""
+        return ltr(row.mobile)
+
+    @admin.display(description=gettext_lazy("entered by"))
+    def enterer(self, row: OptOut) -> str:
+        """Return who entered it, if a person did."""
+        key = row.created_by_id
+        return str(self.get_empty_value_display()) if key is None else user_name(key)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[OptOut], search_term: str
+    ) -> tuple[QuerySet[OptOut], bool]:
+        """Search by number, for those with the right to see it."""
+        term = searched(request, search_term)
+        if term is None:
+            self.warn(request, _("This search is over; search again."))
+            return queryset.none(), False
+        if not term.strip():
+            return queryset, False
+        if not self._reads_numbers(request):
+            self.warn(request, _("To search by number takes the right to see numbers."))
+            return queryset.none(), False
+        condition = number_condition(term)
+        found = queryset.none() if condition is None else queryset.filter(condition)
+        return found, False
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Say what can be searched for."""
+        changelist: Any = super().get_changelist_instance(request)
+        if self._reads_numbers(request):
+            changelist.search_help_text = self.number_search_help_text
+        return changelist
+
+    def _reads_numbers(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.view_sensitive_message")
+
+    def _may_enter(self, request: HttpRequest) -> bool:
+        may = self.has_add_permission(request)
+        return may and self.has_view_or_change_permission(request)
+
+    def _enter_page(
+        self, request: HttpRequest, form: EnterForm, report: OptOutImport | None = None
+    ) -> HttpResponse:
+        refused = report.refused if report else ()
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _("Enter opt-outs"),
+            "form": form,
+            "media": self.media + form.media,
+            "listed": refused[:_LISTED],
+            "unlisted": len(refused[_LISTED:]),
+        }
+        return TemplateResponse(request, "admin/negin_sms/optout/enter.html", context)
+
+    def _tell(self, request: HttpRequest, report: OptOutImport) -> None:
+        if not report.entered:
+            return
+        words = ngettext(
+            "%(count)s opt-out was entered.",
+            "%(count)s opt-outs were entered.",
+            report.entered,
+        ) % {"count": report.entered}
+        self.message_user(request, words, notices.SUCCESS)
+        by: Any = request.user.pk
+        LogEntry.objects.create(
+            user_id=by,
+            content_type=ContentType.objects.get_for_model(self.model),
+            object_repr=str(self.opts.verbose_name_plural),
+            action_flag=ADDITION,
+            change_message=words,
+        )
+
+
+@admin.register(OptOut)
+class OptOutAdmin(OptOutAdminMixin, admin.ModelAdmin):
+    """Opt-outs in Django's own admin."""

@@ -1,0 +1,146 @@
+"""The page of opt-outs: entered by hand or from a file, found by number, ended."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from negin_sms import services
+from negin_sms.models import OptOut
+from tests.admin.test_messages import make_user
+from tests.factories import MOBILE, OTHER_MOBILE
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/negin_sms/optout/"
+ENTER = f"{LIST}add/"
+LINE = "9830003300"
+DIGITS = "9395213300"
+
+
+def log_in(*rights: str, sensitive: bool = False) -> Client:
+    user = make_user(*(["view_sensitive"] if sensitive else []))
+    names = [f"{right}_optout" for right in rights]
+    user.user_permissions.add(*Permission.objects.filter(codename__in=names))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+def shown(page) -> list[OptOut]:
+    return list(page.context["cl"].result_list)
+
+
+class TestEnter:
+    def test_by_hand(self, admin_client, admin_user):
+        wish = {"recipients": "0939 521 3300", "line": LINE, "reason": "wrote to us"}
+        page = admin_client.post(ENTER, wish, follow=True)
+        row = OptOut.objects.get()
+        assert (row.mobile, row.line, row.account) == (MOBILE, LINE, "")
+        assert (row.reason, row.until, row.created_by) == (
+            "wrote to us",
+            None,
+            admin_user,
+        )
+        assert "1 opt-out was entered" in page.text
+
+    def test_of_an_account_until_a_date(self, admin_client):
+        wish = {"recipients": "09395213300", "account": "default"}
+        admin_client.post(ENTER, wish | {"until": "1418/10/12"})
+        row = OptOut.objects.get()
+        assert (row.line, row.account) == ("", "default")
+        assert row.until
+        assert row.until.year == 2040
+
+    def test_from_a_file(self, admin_client):
+        people = b"name,mobile\nSara,09395213300\nAli,09390000000\n"
+        file = SimpleUploadedFile("people.csv", people, "text/csv")
+        admin_client.post(ENTER, {"file": file, "line": LINE})
+        assert OptOut.objects.count() == 2
+
+    def test_what_is_no_number_comes_back_and_the_rest_is_entered(self, admin_client):
+        wish = {"recipients": "09395213300\n0211234", "line": LINE}
+        page = admin_client.post(ENTER, wish)
+        assert OptOut.objects.get().mobile == MOBILE
+        assert "the others were entered" in page.text
+        assert page.context["form"]["recipients"].value() == "0211234\n"
+
+    @pytest.mark.parametrize(
+        "wish", [{"recipients": "x"}, {"line": "one"}, {"until": "tomorrow"}, {}]
+    )
+    def test_what_is_wrong_is_said(self, admin_client, wish):
+        numbers = {} if not wish else {"recipients": "09395213300"}
+        page = admin_client.post(ENTER, numbers | wish)
+        assert "errorlist" in page.text or page.context["listed"]
+        assert not OptOut.objects.exists()
+
+    def test_is_in_the_journal_without_a_number(self, admin_client):
+        admin_client.post(ENTER, {"recipients": "09395213300", "line": LINE})
+        (entry,) = LogEntry.objects.all()
+        assert entry.change_message == "1 opt-out was entered."
+        assert DIGITS[3:] not in f"{entry.object_repr}"
+
+
+class TestNumbers:
+    @pytest.fixture(autouse=True)
+    def _row(self):
+        self.row = services.opt_out(MOBILE, line=LINE)
+
+    @pytest.mark.parametrize("sensitive", [False, True])
+    def test_is_whole_for_those_with_the_right_only(self, sensitive):
+        client = log_in("view", "change", sensitive=sensitive)
+        pages = [LIST, f"{LIST}{self.row.pk}/change/", f"{LIST}{self.row.pk}/history/"]
+        html = "".join(client.get(page).text for page in pages)
+        assert (DIGITS in html) is sensitive
+        assert "0939•••3300" in html
+
+    @pytest.mark.parametrize("term", ["09395213300", "+98 939 521 3300", "۰۹۳۹۵۲۱"])
+    def test_is_found_in_any_spelling_and_stands_in_no_address(self, term):
+        services.opt_out(OTHER_MOBILE)
+        client = log_in("view", sensitive=True)
+        page = client.post(LIST, {"q": term}, follow=True)
+        ((address, _status),) = page.redirect_chain
+        assert re.fullmatch(rf"{LIST}\?q=~[0-9a-f]{{8}}", unquote(address))
+        assert shown(page) == [self.row]
+
+    def test_is_not_found_without_the_right(self):
+        client = log_in("view")
+        page = client.post(LIST, {"q": MOBILE}, follow=True)
+        assert shown(page) == []
+        assert "takes the right to see numbers" in page.text
+
+    def test_filter_tells_what_holds(self):
+        client = log_in("view")
+        over = services.opt_out(OTHER_MOBILE)
+        services.opt_in(OTHER_MOBILE)
+        assert shown(client.get(f"{LIST}?lasts=yes")) == [self.row]
+        assert shown(client.get(f"{LIST}?lasts=no")) == [over]
+
+
+class TestEnd:
+    def test_of_those_that_are_chosen(self):
+        rows = [
+            services.opt_out(mobile, line=LINE) for mobile in (MOBILE, OTHER_MOBILE)
+        ]
+        client = log_in("view", "change")
+        data = {"action": "end_selected", "_selected_action": rows[0].pk}
+        page = client.post(LIST, data, follow=True)
+        assert "1 opt-out was ended" in page.text
+        assert OptOut.objects.get(until=None) == rows[1]
+        assert "It was ended" in client.get(f"{LIST}{rows[0].pk}/history/").text
+
+    def test_by_its_date(self):
+        row = services.opt_out(MOBILE, line=LINE)
+        client = log_in("view", "change")
+        wish = {"reason": "came back", "until": timezone.localtime().isoformat()}
+        client.post(f"{LIST}{row.pk}/change/", wish)
+        row.refresh_from_db()
+        assert row.until
+        assert (row.reason, row.mobile, row.line) == ("came back", MOBILE, LINE)
