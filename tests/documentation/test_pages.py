@@ -154,6 +154,28 @@ def test_guide_to_idempotency_queues_once():
     assert Message.objects.count() == 2
 
 
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_reminders_follows_the_visit():
+    guide = run("howto/reminders")
+    begins_at = timezone.now() + timedelta(days=9)
+    visit = SimpleNamespace(pk=7, mobile="09395213300", begins_at=begins_at)
+    first = guide["remind"](visit)
+    morning = timezone.localtime(first.due_at)
+    assert (morning.hour, morning.minute) == (9, 30)
+    assert first.expires_at == begins_at - guide["TOO_LATE"]
+    visit.begins_at += timedelta(days=2)
+    second = guide["remind"](visit)
+    first.refresh_from_db()
+    assert first.status == "cancelled"
+    guide["put_off"](visit, 3, None)
+    second.refresh_from_db()
+    assert second.due_at - first.due_at == timedelta(days=5)
+    assert second.expires_at - second.due_at == first.expires_at - first.due_at
+    assert guide["forget"](visit).done == 1
+    visit.begins_at = timezone.now() + timedelta(minutes=50)
+    assert guide["remind"](visit) is None
+
+
 # What a key returns; the statuses that are new rows are in the table's last line.
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
