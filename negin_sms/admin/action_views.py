@@ -22,6 +22,7 @@ from .actions import (
     CANCEL,
     NOW,
     REFRESH,
+    RELEASE,
     RESEND,
     RESOLVE,
     SEEN,
@@ -73,23 +74,27 @@ class ActionViewsMixin(ConfirmationMixin):
 
     def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may send what they see."""
-        return self._may(request, SEND, obj)
+        return self._may(request, SEND.name, obj)
 
     def has_refresh_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may ask for the state of what they see."""
-        return self._may(request, REFRESH, obj)
+        return self._may(request, REFRESH.name, obj)
 
     def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may cancel what they see."""
-        return self._may(request, CANCEL, obj)
+        return self._may(request, CANCEL.name, obj)
+
+    def has_release_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Return whether the user may let what is held leave."""
+        return self._may(request, RELEASE.name, obj)
 
     def has_resend_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may send what they see once more."""
-        return self._may(request, RESEND, obj)
+        return self._may(request, RESEND.name, obj)
 
     def has_resolve_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may decide what an uncertain message was."""
-        return self._may(request, RESOLVE, obj)
+        return self._may(request, RESOLVE.name, obj)
 
     def action_view(
         self, request: HttpRequest, action: MessageAction, object_id: int
@@ -170,8 +175,8 @@ class ActionViewsMixin(ConfirmationMixin):
             for route, view, suffix in views
         ]
 
-    def _may(self, request: HttpRequest, action: MessageAction, obj: Any) -> bool:
-        codename = get_permission_codename(action.name, self.opts)
+    def _may(self, request: HttpRequest, name: str, obj: Any) -> bool:
+        codename = get_permission_codename(name, self.opts)
         granted = request.user.has_perm(f"{self.opts.app_label}.{codename}")
         return granted and self.has_view_or_change_permission(request, obj)
 

@@ -54,6 +54,17 @@ def cancelled_words(done: Sequence[Message]) -> str:
     return words % {"count": len(done)}
 
 
+def released_words(done: Sequence[Message]) -> str:
+    """Say when what was held leaves."""
+    words = ngettext(
+        "%(count)s message was released: it leaves at its time, or as soon as it can.",
+        "%(count)s messages were released: they leave at their times, or as soon as "
+        "they can.",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
 def resent_words(done: Sequence[Message]) -> str:
     """Say what was queued as a new message."""
     words = ngettext(

@@ -23,6 +23,7 @@ from negin_sms.services import (
     cancel,
     queue_messages,
     refresh_states,
+    release,
     resend,
     resolve,
     send_messages,
@@ -35,6 +36,7 @@ from .action_words import (
     accepted_words,
     cancelled_words,
     queued_words,
+    released_words,
     resent_words,
     resolved_words,
     scheduled_words,
@@ -147,6 +149,17 @@ def _cancel(order: Order) -> Outcome:
     )
 
 
+def _release(order: Order) -> Outcome:
+    """Let held messages leave, as they were shown."""
+    report = release(order.messages, seen=order.decision[SEEN])
+    return tell(
+        order.messages,
+        report.skipped,
+        released_words,
+        lambda _row: _("Not released"),
+    )
+
+
 def _resend(order: Order) -> Outcome:
     """Queue a new message for each; write it into the history of both."""
     report = resend(order.messages, by=order.by)
@@ -226,6 +239,19 @@ CANCEL = MessageAction(
     run=_cancel,
     advice=lambda _chosen: _("A cancelled message cannot be queued any more."),
 )
+RELEASE = MessageAction(
+    name="release",
+    label=gettext_lazy("Release"),
+    list_label=gettext_lazy("Release selected messages"),
+    question=gettext_lazy("Let it leave?"),
+    limit=10_000,
+    fits=lambda message: message.is_held,
+    run=_release,
+    advice=lambda _chosen: _(
+        "What was held after a restore or a failover may have been sent already: it "
+        "may arrive twice. Look in the gateway's panel first."
+    ),
+)
 RESEND = MessageAction(
     name="resend",
     label=gettext_lazy("Send again"),
@@ -249,4 +275,4 @@ RESOLVE = MessageAction(
     ),
     form=ResolveForm,
 )
-ACTIONS = (SEND, REFRESH, CANCEL, RESOLVE, RESEND)
+ACTIONS = (SEND, REFRESH, CANCEL, RELEASE, RESOLVE, RESEND)

@@ -16,7 +16,7 @@ from negin_sms.models import Message
 from negin_sms.services.database import write_alias
 from negin_sms.services.submission.seen import digest
 
-from .actions import AT_ONCE, SEND, MessageAction, is_scheduled
+from .actions import AT_ONCE, RELEASE, SEND, MessageAction, is_scheduled
 from .displays import (
     gateway_answer,
     hidden_text,
@@ -62,6 +62,7 @@ class ConfirmationMixin(PrivacyMixin):
             "unfit": sum(not action.fits(message) for message in chosen),
             "advice": action.advice(chosen),
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
+            "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen) if action is SEND else {}),
         }
         return self.draw(request, "confirmation.html", context)
@@ -111,18 +112,21 @@ class ConfirmationMixin(PrivacyMixin):
 
 def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
     """Return what the question of sending shows and posts besides."""
-    keys = [message.pk for message in chosen]
-    rows = Message.objects.using(write_alias()).filter(pk__in=keys)
     waiting = [message for message in chosen if is_scheduled(message)]
     alone = waiting[0] if len(chosen) == 1 and waiting else None
     return {
-        "seen": digest(rows),
         "waiting": len(waiting),
         "schedules": alone.send_at if alone else None,
         "warnings": quiet_warnings(alone) if alone else [],
         "is_scheduled": alone is not None and alone.status == Status.QUEUED,
         **({"title": _("Schedule it?")} if alone else {}),
     }
+
+
+def _digest(action: MessageAction, chosen: Sequence[Message]) -> str:
+    keys = [message.pk for message in chosen]
+    rows = Message.objects.using(write_alias()).filter(pk__in=keys)
+    return digest(rows.held() if action is RELEASE else rows)
 
 
 def _moment(moment: datetime | None) -> str:

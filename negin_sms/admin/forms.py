@@ -154,6 +154,49 @@ class DraftForm(forms.ModelForm):
         return lifetime
 
 
+class WishForm(forms.ModelForm):
+    """What a message that waits is to be; ``services.edit`` judges and writes it."""
+
+    def clean(self) -> dict[str, Any]:
+        """Leave the rest to the service."""
+        return self.cleaned_data
+
+    def wish(self) -> dict[str, Any]:
+        """Return the keywords for ``edit``; an empty line is the account's own."""
+        own = {"line", "line2"}
+        return {k: (v or None) if k in own else v for k, v in self.cleaned_data.items()}
+
+    def _post_clean(self) -> None:
+        pass  # the row stays as it was read, so that what is changed can be told
+
+
+class EditForm(WishForm, DraftForm):
+    """All but when it leaves, and through which account."""
+
+    account = None  # type: ignore[assignment]
+    send_at = None  # type: ignore[assignment]
+
+    class Meta(DraftForm.Meta):
+        fields = [
+            *("mobile", "text", "scenario", "line", "line2", "template"),
+            *("priority", "sensitive", "group"),
+        ]
+
+
+class RescheduleForm(WishForm):
+    """When it leaves."""
+
+    send_at = MomentField(
+        label=capfirst(_("send at")),
+        required=False,
+        help_text=_("Empty: as soon as it can. How long it may wait then stays."),
+    )
+
+    class Meta:
+        model = Message
+        fields = ["send_at"]
+
+
 class ResolveForm(forms.Form):
     """What a person found out about uncertain messages."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,15 +21,24 @@ from negin_sms.services.outbox.opt_outs import opted_out
 _MOST_NAMED = 12
 
 
-def quiet_warnings(message: Message) -> list[str]:
-    """Return a warning where a message expires within its account's quiet hours."""
+def quiet_warnings(
+    message: Message,
+    *,
+    due_at: datetime | None = None,
+    expires_at: datetime | None = None,
+) -> list[str]:
+    """Return a warning where a message expires within its account's quiet hours.
+
+    The moments are those of another time that it is to be given.
+    """
+    begins_at, ends_at = due_at or message.due_at, expires_at or message.expires_at
     # Of an account that is gone the obstacles tell.
     known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
     hours = known.get(message.account)
-    end = quiet_until(message.expires_at, hours)
+    end = quiet_until(ends_at, hours)
     if end is None or message.priority != Priority.LOW:
         return []
-    if never_leaves(message.due_at, message.expires_at, hours):
+    if never_leaves(begins_at, ends_at, hours):
         words = _(
             "It may never leave: quiet hours last until %(moment)s, and it expires "
             "before that."

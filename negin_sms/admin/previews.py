@@ -30,14 +30,14 @@ from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
-from .action_views import ActionViewsMixin
 from .displays import hidden_text, lines_of, ltr, message_text
+from .editing import EditingMixin
 from .preview_warnings import length_warnings, opt_out_warnings, quiet_warnings
 
 _LONGEST_OBJECT_REPR = 200
 
 
-class PreviewMixin(ActionViewsMixin):
+class PreviewMixin(EditingMixin):
     """The pages of a batch of drafts, and of all that nobody confirmed yet."""
 
     def get_urls(self) -> list[Any]:

@@ -17,6 +17,7 @@ from negin_sms.services.operations.holds import (
     HoldReport,
     ReleaseReport,
     hold_queue,
+    release,
     release_queue,
 )
 from negin_sms.services.operations.purge import PurgeReport, purge_messages
@@ -85,6 +86,7 @@ __all__ = [
     "queue_sms",
     "redact_sensitive_texts",
     "refresh_states",
+    "release",
     "release_queue",
     "repair_from_log",
     "reschedule",

@@ -27,8 +27,18 @@ from tests.admin.test_messages import (
 pytestmark = pytest.mark.django_db
 
 TEXT = "code 4321"
-RIGHTS = ("view", "add", "change", "send", "refresh", "cancel", "resend", "resolve")
-QUESTIONS = ("send", "refresh", "cancel", "resend", "resolve")
+RIGHTS = (
+    "view",
+    "add",
+    "change",
+    "send",
+    "refresh",
+    "cancel",
+    "release",
+    "resend",
+    "resolve",
+)
+QUESTIONS = ("send", "refresh", "cancel", "release", "resend", "resolve")
 
 
 def pages_of(message: Message) -> list[str]:

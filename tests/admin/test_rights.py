@@ -22,6 +22,7 @@ from django.utils import timezone
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, DeliveryState, Message, OptOut, SmsTemplate
+from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.batches import drafts_of
 from negin_sms.services.submission.seen import digest
 from tests.admin.test_messages import NUMBER, WISH, make
@@ -41,12 +42,14 @@ ROLES: dict[str, set[str] | None] = {
         *("send_message", "refresh_message", "cancel_message", "resend_message"),
         *("resolve_message", "view_smstemplate", "change_smstemplate"),
         *("view_optout", "add_optout"),
+        "release_message",
     },
     "superuser": {
         permission + "_message"
         for permission in (
             *("view", "add", "change", "delete", "send", "refresh", "cancel"),
-            *("resend", "resolve", "export", "view_sensitive"),
+            *("resend", "resolve", "export", "view_sensitive", "release"),
+            *("edit", "reschedule", "ignore_caps"),
         )
     }
     | {"view_accountstate", "pause_accountstate"}
@@ -77,6 +80,13 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "message_send": ("send_message", "send_message", {}),
     "message_refresh": ("refresh_message", "refresh_message", {}),
     "message_cancel": ("cancel_message", "cancel_message", {}),
+    "message_edit": ("edit_message", "edit_message", WISH | {"text": "Another"}),
+    "message_reschedule": (
+        "reschedule_message",
+        "reschedule_message",
+        {"send_at": "2099-01-01 10:00", "sure": "1"},
+    ),
+    "message_release": ("release_message", "release_message", {}),
     "message_resend": ("resend_message", "resend_message", {}),
     "message_resolve": (
         "resolve_message",
@@ -104,7 +114,7 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "optout_delete": (NOBODY, NOBODY, {"post": "yes"}),
     "optout_history": ("view_optout", "", {}),
 }
-ACTIONS = ("send", "refresh", "cancel", "resend", "resolve")
+ACTIONS = ("send", "refresh", "cancel", "release", "resend", "resolve")
 for _name in ACTIONS:
     _right, _post, _data = PAGES[f"message_{_name}"]
     PAGES[f"message_{_name}_selected"] = (_right, _post, _data)
@@ -121,6 +131,7 @@ ALONE: tuple[str, ...] = (
 # The status of the message that an action would do something to.
 STATUS = {
     "message_refresh": Status.ACCEPTED,
+    "message_release": Status.HELD,
     "message_resend": Status.UNCERTAIN,
     "message_resolve": Status.UNCERTAIN,
     "message_reveal": Status.ACCEPTED,
@@ -172,7 +183,7 @@ def target(page: str) -> Row:
         sensitive=name == "message_reveal",
         group="batch",
         gateway_id="5001" if accepted else "",
-        finished_at=None if status == Status.DRAFT else timezone.now(),
+        finished_at=None if status in WAITING else timezone.now(),
     )
 
 
@@ -187,8 +198,12 @@ def address(page: str, row: Row) -> str:
 def wish(page: str) -> dict[str, Any]:
     """Return what the POST says; what somebody saw depends on the rows."""
     _get, _right, data = PAGES[page]
-    if page.startswith(("message_confirm", "message_send")):
+    if page.startswith(
+        ("message_confirm", "message_send", "message_edit", "message_reschedule")
+    ):
         return data | {"seen": digest(drafts_of("batch"))}
+    if page.startswith("message_release"):
+        return data | {"seen": digest(Message.objects.held())}
     return data
 
 
@@ -297,7 +312,7 @@ def test_forged_end_of_opt_outs_needs_the_right(role):
     assert OptOut.objects.filter(until__isnull=False).exists() is may_end
 
 
-@pytest.mark.parametrize("action", [*ACTIONS, "reveal"])
+@pytest.mark.parametrize("action", [*ACTIONS, "reveal", "edit", "reschedule"])
 def test_rights_are_asked_again_for_each_row(action, monkeypatch):
     """A project may hide single messages from some of its staff."""
     ours = site.get_model_admin(Message)
@@ -315,7 +330,7 @@ def test_rights_are_asked_again_for_each_row(action, monkeypatch):
     both = data | {"ids": f"{rows[0].pk},{rows[1].pk}"}
     page = f"message_{action}"
     assert client.post(address(page, rows[1]), data).status_code == 403
-    if action != "reveal":
+    if action in ACTIONS:
         url = address(f"{page}_selected", rows[1])
         assert client.post(url, both).status_code == 403
     assert client.get(address(page, rows[1])).status_code == 403

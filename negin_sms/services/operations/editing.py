@@ -121,7 +121,7 @@ def _rewrite(
         row = rows.select_for_update().first()
         if row is None or row.status not in transitions.WAITING:
             raise _too_late(message.pk, row)
-        changes = _changes(row, given, database_now(using))
+        changes = changes_of(row, given, database_now(using))
         if changes:
             if seen is not None:
                 refuse_changed(rows, seen)
@@ -134,7 +134,8 @@ def _rewrite(
     return message
 
 
-def _changes(row: Message, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+@private
+def changes_of(row: Message, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Return the columns, with their new values, that the keywords change."""
     wish = compose(now=now, **_options(row, given, now))
     names = {name for key in given for name in _COLUMNS.get(key, (key,))}

@@ -9,6 +9,7 @@ hand. What is queued after the hold leaves as ever.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -16,12 +17,16 @@ from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.error_reports import private
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.waiting import lock_statuses, report_on
+from negin_sms.services.reports import ActionReport
+from negin_sms.services.submission.seen import refuse_changed
 from negin_sms.services.submission.wakers import wake
 
 logger = logging.getLogger("negin_sms")
@@ -89,6 +94,40 @@ def release_queue(
         wake(alias, using)
     logger.warning("%d held SMS were released", released)
     return ReleaseReport(released=released, expired=expired)
+
+
+@private
+def release(messages: Iterable[Message], *, seen: str | None = None) -> ActionReport:
+    """Let these held messages leave, each at its send_at, or now; skip the others.
+
+    Those that have expired are skipped too. Raise InvalidMessage("seen") where what is
+    held of them is not what ``seen`` was the digest of.
+    """
+    using = write_alias()
+    keys = [message.pk for message in messages]
+    rows = Message.objects.using(using).filter(pk__in=keys)
+    with transaction.atomic(using=using):
+        before = lock_statuses(rows, using)
+        if seen is not None:
+            refuse_changed(rows.held(), seen)
+        held = rows.filter(pk__in=[pk for pk in keys if before.get(pk) == Status.HELD])
+        aliases = set(held.values_list("account", flat=True))
+        transitions.release(held)
+        expired = set(held.held().values_list("pk", flat=True))
+        _decide_server_change(aliases, using)
+    for alias in aliases.intersection(each.alias for each in conf.get_accounts()):
+        wake(alias, using)
+    report = report_on([k for k in keys if k not in expired], before, (Status.HELD,))
+    late = tuple((pk, _("It has expired.")) for pk in keys if pk in expired)
+    return ActionReport(report.done, report.skipped + late)
+
+
+def _decide_server_change(aliases: Iterable[str], using: str) -> None:
+    """Forget that another server answered where nothing is held for its sake now."""
+    held = Message.objects.using(using).held().filter(account__in=aliases)
+    left = set(held.order_by().values_list("account", flat=True).distinct())
+    states = AccountState.objects.using(using).filter(account__in={*aliases} - left)
+    states.update(server_changed_at=None)
 
 
 def _of_account(account: str | None, using: str) -> MessageQuerySet:

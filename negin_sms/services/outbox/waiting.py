@@ -34,14 +34,14 @@ def queue_messages(
     keys = [message.pk for message in messages]
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
-        before = _statuses(rows, using)
+        before = lock_statuses(rows, using)
         if seen is not None:
             refuse_changed(rows, seen)
         drafts = [pk for pk, status in before.items() if status == Status.DRAFT]
         transitions.queue(rows.filter(pk__in=drafts))
     for alias in set(rows.values_list("account", flat=True)):
         wake(alias, using)
-    return _report(keys, before, (Status.DRAFT,))
+    return report_on(keys, before, (Status.DRAFT,))
 
 
 @private
@@ -78,13 +78,13 @@ def cancel(messages: Iterable[Message]) -> ActionReport:
     keys = [message.pk for message in messages]
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
-        before = _statuses(rows, using)
+        before = lock_statuses(rows, using)
         reserved = rows.filter(status=Status.QUEUED, counted_for__isnull=False)
         places = list(reserved.only("account", "mobile", "counted_for"))
         transitions.cancel(rows, _("Cancelled."))
         if places:
             caps.give_up_places(places, database_now(using), using)
-    return _report(keys, before, transitions.WAITING)
+    return report_on(keys, before, transitions.WAITING)
 
 
 def give_up(message: Message, using: str) -> bool:
@@ -94,13 +94,14 @@ def give_up(message: Message, using: str) -> bool:
     return bool(transitions.cancel(row, reason))
 
 
-def _statuses(rows: MessageQuerySet, using: str) -> dict[int, str]:
+def lock_statuses(rows: MessageQuerySet, using: str) -> dict[int, str]:
+    """Return the status of each row, which it keeps until the transaction ends."""
     if connections[using].features.has_select_for_update:
         rows = rows.select_for_update()
     return dict(rows.order_by("pk").values_list("pk", "status"))
 
 
-def _report(
+def report_on(
     keys: Sequence[int], before: Mapping[int, str], wanted: Iterable[str]
 ) -> ActionReport:
     """Say which of the messages had one of the wanted statuses."""

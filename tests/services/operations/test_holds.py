@@ -12,10 +12,12 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.exceptions import InvalidConfiguration, NeginSmsError
+from negin_sms.exceptions import InvalidConfiguration, InvalidMessage, NeginSmsError
 from negin_sms.gateway.memory import outbox
-from negin_sms.models import Message
+from negin_sms.models import AccountState, Message
+from negin_sms.services.submission.seen import digest
 from tests.factories import MessageFactory
+from tests.services.submission.test_wakers import WOKEN
 
 pytestmark = pytest.mark.django_db
 
@@ -191,3 +193,51 @@ class TestCommand:
         with pytest.raises(CommandError, match=words) as caught:
             run(*arguments)
         assert caught.value.returncode == 2
+
+
+class TestReleaseOfSingleOnes:
+    def test_chosen_ones_leave_and_the_others_stay(self):
+        rows = [MessageFactory(), MessageFactory(), MessageFactory(accepted=True)]
+        hold()
+        report = services.release([rows[0], rows[2]])
+        assert (report.done, [pk for pk, _why in report.skipped]) == (1, [rows[2].pk])
+        statuses = Message.objects.order_by("pk").values_list("status", flat=True)
+        assert list(statuses) == [Status.QUEUED, Status.HELD, Status.ACCEPTED]
+        rows[0].refresh_from_db()
+        assert rows[0].detail == ""
+        assert services.release([rows[0]]).done == 0
+
+    def test_what_has_expired_is_left_to_expire(self):
+        row = MessageFactory(expires_at=timezone.now() - HOUR, status=Status.HELD)
+        report = services.release([row])
+        assert (report.done, report.skipped) == (0, ((row.pk, "It has expired."),))
+        row.refresh_from_db()
+        assert row.status == Status.HELD
+
+    def test_what_was_seen_is_compared(self):
+        rows = [MessageFactory(status=Status.HELD) for _ in range(2)]
+        seen = digest(Message.objects.held())
+        services.edit(rows[1], by=None, text="another")
+        with pytest.raises(InvalidMessage) as caught:
+            services.release(rows, seen=seen)
+        assert (caught.value.field, Message.objects.held().count()) == ("seen", 2)
+        assert services.release(rows, seen=digest(Message.objects.held())).done == 2
+        assert services.release(rows, seen=seen).done == 0  # pressed twice
+
+    def test_change_of_server_is_decided_with_the_last_of_its_account(self):
+        rows = [MessageFactory(status=Status.HELD) for _ in range(2)]
+        AccountState.objects.create(
+            account="default", server_changed_at=timezone.now() - HOUR
+        )
+        services.release(rows[:1])
+        assert AccountState.objects.get().server_changed_at is not None
+        services.release(rows[1:])
+        assert AccountState.objects.get().server_changed_at is None
+
+    def test_dispatcher_is_woken(self, use_account, django_capture_on_commit_callbacks):
+        use_account(WAKER="tests.services.submission.test_wakers.note_waking")
+        WOKEN.clear()
+        row = MessageFactory(status=Status.HELD)
+        with django_capture_on_commit_callbacks(execute=True):
+            services.release([row])
+        assert WOKEN == ["default"]

@@ -179,7 +179,9 @@ def _held(case: Case, limit: float) -> Finding | None:
         "%(count)s messages are held, and leave only when somebody releases them.",
         count,
     )
-    advice = _("Look at them, then cancel or release: hold_sms_queue --release.")
+    advice = _(
+        "Look at them, then cancel or release (or all: hold_sms_queue --release)."
+    )
     found = case.counted("held", text, advice, count=count)
     return found if count >= max(1, limit) else None
 
@@ -198,7 +200,7 @@ def _server_changed(case: Case, limit: float) -> Finding | None:
         text % {"time": moment_words(since, "Y-m-d H:i")},
         _(
             "Compare those of just before that time with the gateway's panel, cancel "
-            "what was sent, release the others: hold_sms_queue --release."
+            "what was sent, release the others (or all: hold_sms_queue --release)."
         ),
         count=count,
         since=since,

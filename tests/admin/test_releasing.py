@@ -1,0 +1,88 @@
+"""Held messages are released by who may, one or many, as they were shown."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.admin.models import LogEntry
+
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from tests.admin.test_messages import (
+    LIST,
+    act,
+    change_url,
+    confirm,
+    log_in,
+    make,
+    page,
+    told,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def hold(count: int) -> list[Message]:
+    rows = [make(status=Status.QUEUED) for _ in range(count)]
+    services.hold_queue(reason="restored")
+    return rows
+
+
+def statuses() -> list[str]:
+    return list(Message.objects.order_by("pk").values_list("status", flat=True))
+
+
+def test_chosen_ones_leave_and_it_is_written_down(admin_client):
+    rows = hold(2)
+    question = act(admin_client, "release_selected", rows[:1])
+    assert "it may arrive twice" in question.text
+    response = confirm(admin_client, question)
+    assert "1 message was released" in told(response)
+    assert statuses() == [Status.QUEUED, Status.HELD]
+    entry = LogEntry.objects.get()
+    assert (entry.object_id, "Release" in entry.change_message) == (
+        str(rows[0].pk),
+        True,
+    )
+
+
+def test_button_stands_on_the_page_of_a_held_message_only():
+    client = log_in("view", "release")
+    (held,) = hold(1)
+    waiting = make(status=Status.QUEUED)
+    assert "/release/" in page(client, change_url(held))
+    assert "/release/" not in page(client, change_url(waiting))
+
+
+def test_button_is_for_those_with_the_right():
+    (held,) = hold(1)
+    assert "/release/" not in page(log_in("view", "send"), change_url(held))
+
+
+def test_what_was_edited_meanwhile_is_shown_again(admin_client):
+    (row,) = hold(1)
+    question = admin_client.get(f"{LIST}{row.pk}/release/")
+    services.edit(row, by=None, text="Another text")
+    response = confirm(admin_client, question)
+    assert "Somebody changed these messages meanwhile" in told(response)
+    assert "Another text" in response.text
+    confirm(admin_client, response)
+    assert statuses() == [Status.QUEUED]
+
+
+def test_among_others_only_the_held_ones_count(admin_client):
+    rows = [*hold(1), make(status=Status.QUEUED)]
+    question = act(admin_client, "release_selected", rows)
+    assert "1 message will be skipped" in question.text
+    response = confirm(admin_client, question)
+    assert "1 message was released" in told(response)
+    assert "Not released" in told(response)
+
+
+def test_pressed_twice_it_is_released_once(admin_client):
+    (row,) = hold(1)
+    question = admin_client.get(f"{LIST}{row.pk}/release/")
+    confirm(admin_client, question)
+    response = confirm(admin_client, question)
+    assert "Its status does not allow it" in told(response)
+    assert statuses() == [Status.QUEUED]
