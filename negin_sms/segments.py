@@ -60,7 +60,7 @@ def measure(text: str) -> Length:
 
     An empty text has no parts.
     """
-    encoding = UNICODE if _NOT_GSM.search(text) else GSM
+    encoding = UNICODE if needs_unicode(text) else GSM
     units = len(text) + len(_DOUBLE[encoding].findall(text))
     single, several = _LIMITS[encoding]
     if units <= single:
@@ -68,6 +68,11 @@ def measure(text: str) -> Length:
     if units == len(text):
         return Length(encoding, units, math.ceil(units / several))
     return Length(encoding, units, _fill(text, encoding, several))
+
+
+def needs_unicode(text: str) -> bool:
+    """Return whether any character makes a text UCS-2."""
+    return _NOT_GSM.search(text) is not None
 
 
 def unicode_characters(text: str) -> list[str]:

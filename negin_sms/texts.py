@@ -151,3 +151,14 @@ def read_text(value: object) -> str:
     if is_blank(text):
         raise InvalidMessage("text", _("The text is empty."))
     return text
+
+
+def with_footer(text: str, footer: str) -> str:
+    """Return the text with a footer on a line of its own, once.
+
+    It is there already where the text ends with the same words, by whichever keyboard
+    and with whatever marks between them.
+    """
+    if fold_name(text).endswith(fold_name(footer)):
+        return text
+    return f"{text.rstrip()}\n{footer}"

@@ -12,6 +12,7 @@ from negin_sms.segments import (
     Length,
     costly_characters,
     measure,
+    needs_unicode,
     unicode_characters,
 )
 
@@ -156,3 +157,10 @@ def test_units_of_unicode_are_those_of_utf16(text):
 )
 def test_what_makes_a_text_longer_than_it_looks_is_named(text, costly):
     assert costly_characters(text) == costly
+
+
+@pytest.mark.parametrize(
+    ("text", "needs"), [("", False), ("[a] 5 €", False), ("ç", True), ("سلام", True)]
+)
+def test_alphabet_is_told(text, needs):
+    assert needs_unicode(text) is needs

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.texts import fill, names, read_text
+from negin_sms.texts import fill, names, read_text, with_footer
 
 VALUES = {"name": "Sara", "Code": 12, "نام خانوادگی": "محمدی"}
 
@@ -137,3 +137,25 @@ def test_what_is_no_text_is_named(value):
         read_text(value)
     assert caught.value.field == "text"
     assert str(caught.value.reason).endswith(f"of type {type(value).__name__}.")
+
+
+class TestFooter:
+    @pytest.mark.parametrize(
+        ("text", "whole"),
+        [
+            ("سلام", "سلام\nلغو۱۱"),
+            ("سلام\n\n", "سلام\nلغو۱۱"),
+            ("لغو۱۱ برای لغو", "لغو۱۱ برای لغو\nلغو۱۱"),
+        ],
+    )
+    def test_stands_on_a_line_of_its_own(self, text, whole):
+        assert with_footer(text, "لغو۱۱") == whole
+
+    @pytest.mark.parametrize(
+        "end", ["لغو۱۱", "لغو11", "لغو۱۱\u200f ", "ل\u200eغو١١\n", "\u2067لغو۱۱\u2069"]
+    )
+    def test_never_stands_there_twice(self, end):
+        text = f"سلام\n{end}"
+        assert with_footer(text, "لغو۱۱") == text
+        once = with_footer("Hello", "STOP 11")
+        assert with_footer(once, "Stop  11") == once

@@ -65,6 +65,11 @@ class ComposeFields(RecipientFields):
         required=False,
         help_text=_("Once this is sent, its text is not shown here any more."),
     )
+    footer = forms.BooleanField(
+        label=_("Append the footer"),
+        required=False,
+        widget=forms.CheckboxInput(attrs={"data-negin-sms-footer": True}),
+    )
     scenario = forms.ChoiceField(
         label=capfirst(_("scenario")),
         choices=Scenario.choices,

@@ -20,6 +20,7 @@ from negin_sms.services.submission.recipients.tables import Sheet
 from negin_sms.services.submission.reopening import reopen
 
 from .compose_fields import LIFETIMES, ComposeFields
+from .widgets import CountedTextarea
 
 _LONGEST_LIFETIME = 9  # digits
 
@@ -41,6 +42,7 @@ class ComposeForm(ComposeFields):
         lifetime = str(self["expires_in"].value() or "")
         if lifetime.isdecimal():
             self._offer_lifetime(int(lifetime[:_LONGEST_LIFETIME]))
+        self._count_as(conf.get_accounts())
         if SmsTemplate.objects.exists():
             self.fields["text"].required = False
         else:
@@ -52,10 +54,14 @@ class ComposeForm(ComposeFields):
         kept = ["kept"] if self["kept"].value() else []
         account = ["account"] if len(self.aliases) > 1 else []
         chooser = ["text_template"] if "text_template" in self.fields else []
+        footer = ["footer"] if "footer" in self.fields else []
         ways = ["scenario", "line", "line2", "template", *account]
         return [
             (pgettext_lazy("to whom", "To"), {"fields": ["recipients", "file", *kept]}),
-            (capfirst(_("message")), {"fields": [*chooser, "text", "sensitive"]}),
+            (
+                capfirst(_("message")),
+                {"fields": [*chooser, "text", *footer, "sensitive"]},
+            ),
             (_("Sending"), {"fields": ways}),
             (
                 _("Time and order"),
@@ -97,6 +103,7 @@ class ComposeForm(ComposeFields):
                 expires_in=cleaned["expires_in"],
                 priority=cleaned["priority"],
                 sensitive=cleaned["sensitive"],
+                footer=cleaned.get("footer"),
                 group=cleaned["group"],
                 source="admin",
                 created_by=by,
@@ -133,6 +140,17 @@ class ComposeForm(ComposeFields):
                 **{"group": name, "replaces": first.group, "expires_in": lifetime},
             }
         )
+
+    def _count_as(self, accounts: Sequence[conf.Account]) -> None:
+        """Tell the counter of prices and footers; without footers there is no box."""
+        widget = self.fields["text"].widget
+        if isinstance(widget, CountedTextarea):
+            widget.count_as(accounts)
+        footers = dict.fromkeys(each.footer for each in accounts if each.footer)
+        if footers:
+            self.fields["footer"].help_text = " · ".join(footers)
+        else:
+            del self.fields["footer"]
 
     def _offer_lifetime(self, seconds: int) -> None:
         """Add a lifetime to the choices, which a program or the settings gave."""

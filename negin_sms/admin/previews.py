@@ -32,6 +32,7 @@ from negin_sms.services.submission.batches import Batch
 
 from .displays import hidden_text, lines_of, ltr, message_text
 from .editing import EditingMixin
+from .estimates import batch_estimate
 from .preview_warnings import length_warnings, opt_out_warnings, quiet_warnings
 
 _LONGEST_OBJECT_REPR = 200
@@ -142,6 +143,7 @@ class PreviewMixin(EditingMixin):
             "title": _("Preview"),
             "batch": batch,
             "first": first,
+            "estimate": batch_estimate(batch),
             "is_later": first.send_at is not None and first.send_at > timezone.now(),
             "facts": self._facts(first),
             "samples": [self._sample(request, each) for each in batch.samples],

@@ -20,6 +20,7 @@ from negin_sms.services.statistics.counts import Counts
 from negin_sms.services.statistics.report import DeliveryStatistics, ReportRow
 
 from .charts import PARTS, Piece, draw_bar, draw_columns
+from .estimates import report_estimate
 from .spreadsheets import Rows
 
 # What is always shown, and what only where there is any.
@@ -68,6 +69,7 @@ def draw_report(report: DeliveryStatistics, changelist: str) -> dict[str, Any]:
         name for name in _COLUMNS if name not in _RARE or getattr(report.total, name)
     ]
     days = [(_day_title(day, counts), counts) for day, counts in report.days]
+    estimate = report_estimate(report)
     draft = _Tables(report, columns, changelist, mirrored=mirrored)
     return {
         "columns": [_COLUMNS[name] for name in columns],
@@ -84,6 +86,7 @@ def draw_report(report: DeliveryStatistics, changelist: str) -> dict[str, Any]:
             (_("Delivery rate"), rate_words(report.total) or "-"),
             (_("Median time to delivery"), median_words(report.total) or "-"),
             (_("Parts"), report.total.parts),
+            *([(_("Estimate in rials, as Persian"), estimate)] if estimate else []),
             (_("Fallback taken"), report.total.fallback),
         ],
         "reasons": [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -9,6 +11,7 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from negin_sms import conf
 from negin_sms.choices import Scenario
 from negin_sms.digits import are_wanted
 from negin_sms.gateway import wire
@@ -30,11 +33,25 @@ class CountedTextarea(AdminTextareaWidget):
     """A text with its length in parts below it, counted while somebody types."""
 
     template_name = "admin/negin_sms/widgets/counted_textarea.html"
+    _accounts = ""
+
+    def count_as(self, accounts: Iterable[conf.Account]) -> None:
+        """Let the script count footers in, and say what a message costs about."""
+        known = {
+            each.alias: {
+                "line": each.line,
+                "footer": each.footer,
+                "prices": {line: [fa, en] for line, fa, en in each.prices},
+            }
+            for each in accounts
+        }
+        self._accounts = json.dumps(known)
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
-        """Say in which digits the script counts."""
+        """Say in which digits the script counts, and of which accounts."""
         context = super().get_context(name, value, attrs)
-        return context | {"digits": "fa" if are_wanted() else ""}
+        digits = "fa" if are_wanted() else ""
+        return context | {"digits": digits, "accounts": self._accounts}
 
     class Media:
         css = {"all": ["negin_sms/compose.css"]}

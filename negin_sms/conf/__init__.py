@@ -21,6 +21,7 @@ from django.core.signals import setting_changed
 from negin_sms.exceptions import InvalidConfiguration
 
 from . import readers
+from .prices import prices
 from .thresholds import THRESHOLDS, thresholds
 
 SETTING = "NEGIN_SMS"
@@ -94,6 +95,8 @@ class Account:
     quiet_hours: tuple[time, time] | None = _key(None, readers.hours)
     opt_outs: bool = _key(True, readers.flag)
     opt_out_days: int = _key(30, readers.count)  # for what the gateway says
+    footer: str = _key("", readers.footer)
+    prices: tuple[tuple[str, float, float], ...] = _key((), prices)
     # Pairs of (name, number) for ``template="otp"``.
     service_texts: tuple[tuple[str, int], ...] = _key((), readers.service_texts)
     # Pairs of (a finding's code, from where on it is one).

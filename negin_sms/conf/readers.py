@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 HOUR = 3600.0
 _LONGEST = 3660 * 24 * HOUR  # ten years; no infinity, and none of nan
 _FASTEST = 1e6
+_LONGEST_FOOTER = 70  # characters: a part of Persian
 _PERIODS = {"minute": 60, "hour": 3600, "day": 86400}
 
 
@@ -157,6 +158,16 @@ def hours(value: Any) -> tuple[time, time] | None:
     if start == end or start.tzinfo or end.tzinfo:
         raise Unfit('two times such as ("22:00", "08:00"), or None')
     return start, end
+
+
+def footer(value: Any) -> str:
+    """Take what is written below a text: one line, or nothing."""
+    words = text(value).strip()
+    if len(words) > _LONGEST_FOOTER or len(words.splitlines()) > 1:
+        raise Unfit(f"text on one line, of {_LONGEST_FOOTER} characters at the most")
+    if not words.replace("\u200c", "").isprintable():
+        raise Unfit("text without characters that nobody sees")
+    return words
 
 
 def service_texts(value: Any) -> tuple[tuple[str, int], ...]:

@@ -26,6 +26,7 @@ from negin_sms.segments import (
     measure,
     unicode_characters,
 )
+from negin_sms.texts import with_footer
 from tests.browser import assert_fits, log_in
 from tests.factories import MessageFactory
 
@@ -287,6 +288,39 @@ class TestCounter:
         page.fill("[name=text]", TEXT)
         assert count(page, "parts") == "۱"
         assert count(page, "encoding") == "UCS-2"
+
+    def test_counts_the_footer_in_and_says_what_it_costs(self, open_browser, settings):
+        prices = {"9830003300": {"fa": 1430, "en": 620}, "*": {"fa": 2000, "en": 900}}
+        own = {**settings.NEGIN_SMS["default"], "FOOTER": "لغو۱۱", "PRICES": prices}
+        settings.NEGIN_SMS = {"default": own}
+        page = open_browser(at=COMPOSE)
+        page.fill("[name=text]", "Hello")
+        assert (count(page, "characters"), count(page, "rials")) == ("5", "620")
+        page.check("[name=footer]")
+        assert (count(page, "characters"), count(page, "rials")) == ("11", "1,430")
+        page.fill("[name=text]", "Hello\nلغو١١\u200f ")
+        assert count(page, "characters") == "13"
+        page.check("[name=sensitive]")
+        page.fill("[name=text]", "س" * 71)
+        assert (count(page, "characters"), count(page, "rials")) == ("71", "2,860")
+        page.check("[name=scenario][value=service_line]")
+        assert count(page, "rials") == "4,000"
+        assert_fits(page)
+
+    def test_appends_footers_as_ours(self, page):
+        texts = [
+            "سلام",
+            "سلام\n",
+            "x لغو۱۱",
+            "لغو11",
+            "لغو١١\u200f ",
+            "ل\u200cغو۱۱",
+            "a\nb",
+        ]
+        whole = page.evaluate(
+            "texts => texts.map((text) => neginSms.withFooter(text, 'لغو۱۱'))", texts
+        )
+        assert whole == [with_footer(text, "لغو۱۱") for text in texts]
 
     def test_is_silent_of_persian_and_names_what_is_hidden_in_it(self, page):
         forcing = page.locator(".negin-sms-forcing")

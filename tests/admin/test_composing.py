@@ -646,3 +646,32 @@ def test_pages_hold_no_inline_style_or_script(admin_client):
     for response in pages:
         content = response.content.decode().partition('id="content"')[2]
         assert not re.search(r"<style|<script|\sstyle=|\son\w+=", content)
+
+
+class TestFooter:
+    @pytest.fixture(autouse=True)
+    def _footer(self, settings):
+        own = {**settings.NEGIN_SMS["default"], "FOOTER": "لغو۱۱"}
+        settings.NEGIN_SMS = {"default": own}
+
+    def test_box_appends_it_once_even_when_it_is_composed_again(self, admin_client):
+        group = draft(admin_client, text="سلام", footer="on")
+        assert Message.objects.get().text == "سلام\nلغو۱۱"
+        page = admin_client.get(f"{COMPOSE}?{urlencode({'edit': group})}")
+        assert field("text", page) == "سلام\nلغو۱۱"
+        draft(admin_client, text=field("text", page), footer="on", replaces=group)
+        assert Message.objects.get().text == "سلام\nلغو۱۱"
+
+    def test_without_the_box_there_is_none(self, admin_client):
+        draft(admin_client, text="سلام")
+        assert Message.objects.get().text == "سلام"
+
+    def test_of_a_sensitive_text_is_refused_at_its_box(self, admin_client):
+        page = compose(admin_client, footer="on", sensitive="on")
+        assert "no footer" in str(page.context["form"].errors["footer"])
+        assert not Message.objects.exists()
+
+    def test_box_is_there_only_with_a_footer(self, admin_client, settings):
+        assert 'name="footer"' in admin_client.get(COMPOSE).text
+        settings.NEGIN_SMS = {"default": settings.NEGIN_SMS["default"] | {"FOOTER": ""}}
+        assert 'name="footer"' not in admin_client.get(COMPOSE).text

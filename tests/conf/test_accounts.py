@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from negin_sms import conf
+from negin_sms.conf.prices import price_of
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.exceptions import InvalidConfiguration
 
@@ -83,6 +84,8 @@ def test_defaults_are_those_of_the_design(read):
         "quiet_hours": None,
         "opt_outs": True,
         "opt_out_days": 30,
+        "footer": "",
+        "prices": (),
         "service_texts": (),
         "thresholds": tuple(THRESHOLDS.items()),
     }
@@ -251,7 +254,7 @@ def test_unknown_key_is_refused_with_the_known_ones(complain):
     assert text.endswith("EXPIRES_IN, MAX_PARTS, STATES_BATCH_SIZE, POLL_SCHEDULE, "
                          "REDACT_AFTER, DISPATCH, ONLY_TO, WAKER, MOBILE_CAPS, "
                          "ACCOUNT_CAPS, QUIET_HOURS, OPT_OUTS, OPT_OUT_DAYS, "
-                         "SERVICE_TEXTS, THRESHOLDS.")  # fmt: skip
+                         "FOOTER, PRICES, SERVICE_TEXTS, THRESHOLDS.")  # fmt: skip
 
 
 @pytest.mark.parametrize("key", ["username", "ALIAS", "alias"])
@@ -414,3 +417,55 @@ def test_rewritten_options_hold_in_any_order_of_ending(settings):
     assert conf.get_account().line == "2"
     second.__exit__(None, None, None)
     assert conf.get_account().line == ""
+
+
+class TestPrices:
+    KNOWN = {"9830003300": {"fa": 1430, "en": 620}, "*": {"fa": 1700, "en": 800.5}}
+
+    def test_are_those_of_the_line_and_alphabet(self, read):
+        known = [read(PRICES=self.KNOWN).prices]
+        assert price_of(known, "9830003300", is_unicode=True) == 1430
+        assert price_of(known, "9830003300", is_unicode=False) == 620
+        assert price_of(known, "", is_unicode=False) == 800.5
+
+    def test_line_goes_before_what_another_account_has_for_all(self, read):
+        others = read(PRICES={"*": self.KNOWN["*"]}).prices
+        known = [others, read(PRICES={9830003300: self.KNOWN["9830003300"]}).prices]
+        assert price_of(known, "9830003300", is_unicode=True) == 1430
+        assert price_of(known, "98", is_unicode=True) == 1700
+
+    def test_none_is_known_without_a_price(self, read):
+        assert price_of([read().prices], "98", is_unicode=True) is None
+        free = {"98": {"fa": 0, "en": 0}}
+        assert price_of([read(PRICES=free).prices], "98", is_unicode=True) == 0
+
+    @pytest.mark.parametrize(
+        "prices",
+        [
+            *(1430, None, [], {"98": 1430}, {"98": {"fa": 1430}}, {"": {}}),
+            {"98": {"fa": 1430, "en": 620, "de": 1}},
+            {"98": {"fa": -1, "en": 620}},
+            {"98": {"fa": float("nan"), "en": 620}},
+            {"98": {"fa": "1430", "en": True}},
+        ],
+    )
+    def test_of_another_shape_are_refused_with_theirs(self, complain, prices):
+        assert '["PRICES"] must be a dict such as {"98' in complain(PRICES=prices)
+
+    def test_named_line_has_to_be_one(self, complain):
+        text = complain(PRICES={"mine": {"fa": 1, "en": 1}})
+        assert '["PRICES"] must be a line number' in text
+
+
+class TestFooter:
+    def test_is_one_line(self, read):
+        assert read(FOOTER=" لغو۱۱ ").footer == "لغو۱۱"
+
+    @pytest.mark.parametrize("footer", [None, 11, "a\nb", "x" * 71, "لغو۱۱\u200f"])
+    def test_of_another_shape_is_refused(self, complain, footer):
+        assert '["FOOTER"] must be text' in complain(FOOTER=footer)
+
+
+@pytest.mark.parametrize("days", [0, -1, 1.5, None, True])
+def test_days_of_an_opt_out_are_a_whole_number(complain, days):
+    assert '["OPT_OUT_DAYS"] must be a whole number' in complain(OPT_OUT_DAYS=days)

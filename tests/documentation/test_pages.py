@@ -203,9 +203,17 @@ def test_guide_to_idempotency_has_every_status(status, error):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guide_to_opt_outs_works():
-    assert run("howto/opt-outs")["services"]
+def test_guide_to_opt_outs_works(settings):
+    entering, setting, sending = blocks(read("howto/opt-outs"))
+    exec(compile(entering, "howto/opt-outs", "exec"), {})
     assert OptOut.objects.filter(until__isnull=False).count() == 2
+    names: dict[str, Any] = {}
+    exec(compile(setting, "howto/opt-outs", "exec"), names)
+    own = settings.NEGIN_SMS["default"] | names["NEGIN_SMS"]["default"]
+    settings.NEGIN_SMS = {"default": own}
+    exec(compile(sending, "howto/opt-outs", "exec"), {})
+    texts = set(Message.objects.values_list("text", flat=True))
+    assert texts == {"جشنوارهٔ پاییز شروع شد.\nلغو۱۱"}
 
 
 @pytest.mark.django_db(transaction=True)

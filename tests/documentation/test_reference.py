@@ -46,6 +46,8 @@ def test_settings_table_has_the_defaults(key):
     default: Any = {f.name: f.default for f in fields(conf.Account)}[key]
     if key.endswith("_caps") or key == "service_texts":
         assert (text, default) == ("None", ())
+    elif key == "prices":
+        assert (text, default) == ("{}", ())
     elif key == "thresholds":
         assert text == "below"
     elif key == "poll_schedule":

@@ -79,6 +79,7 @@ def send_sms(
     expires_at: datetime | str | None = None,
     sensitive: bool = False,
     priority: int = Priority.NORMAL,
+    footer: bool | None = None,
     source: str = "",
     group: str = "",
     created_by: User | None = None,
@@ -149,10 +150,7 @@ def ask(attempt: Attempt) -> SendResult | None:
 
 
 def write_down(attempt: Attempt, result: SendResult | None) -> None:
-    """Write down how that ended; raises nothing of it.
-
-    The gateway has answered: the caller gets the row, whatever fails beside it.
-    """
+    """Write down how that ended; raises nothing, as the gateway has answered."""
     if result is None:
         return
     attempt.error = result.error

@@ -17,6 +17,7 @@ from negin_sms.choices import Status
 from negin_sms.error_reports import private
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, from_now
+from negin_sms.segments import needs_unicode
 from negin_sms.services.database import write_alias
 
 from .recipients.tables import DAMAGED
@@ -32,13 +33,15 @@ _LOST = ("???", DAMAGED)
 class Batch:
     """The drafts of a group: how many, how many parts, and the first few of them.
 
-    ``seen`` is what a confirmation is good for (``seen.digest``); ``doubtful`` is how
-    many texts hold what a lost letter leaves, ``???`` or U+FFFD.
+    ``unicode_parts`` are those of texts that need Unicode. ``seen`` is what a
+    confirmation is good for (``seen.digest``); ``doubtful`` is how many texts hold what
+    a lost letter leaves, ``???`` or U+FFFD.
     """
 
     group: str
     recipients: int
     total_parts: int
+    unicode_parts: int
     fewest_parts: int
     most_parts: int
     samples: tuple[Message, ...]
@@ -69,6 +72,7 @@ def look_at(group: str) -> Batch | None:
         group=group,
         recipients=len(parts),
         total_parts=sum(parts),
+        unicode_parts=sum(each for each, text in found if needs_unicode(text)),
         fewest_parts=min(parts),
         most_parts=max(parts),
         samples=tuple(drafts.order_by("pk")[:_SAMPLES]),

@@ -24,7 +24,7 @@ from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.segments import measure
 from negin_sms.services.accounts import User, find_account
-from negin_sms.texts import read_text
+from negin_sms.texts import read_text, with_footer
 
 _PRIORITIES: Sequence[int] = Priority.values
 # Rows are kept for people to read, not for millennia.
@@ -48,6 +48,7 @@ class MessageOptions(TypedDict, total=False):
     expires_in: float | timedelta | None
     expires_at: datetime | str | None
     sensitive: bool
+    footer: bool | None
     source: str
     group: str
     created_by: User | None
@@ -75,6 +76,7 @@ def compose(
     expires_in: float | timedelta | None = None,
     expires_at: datetime | str | None = None,
     sensitive: bool = False,
+    footer: bool | None = None,
     source: str = "",
     group: str = "",
     created_by: User | None = None,
@@ -94,6 +96,8 @@ def compose(
     wire.check_fields(way, **lines, template=number)
     planned = None if send_at is None else read_moment(send_at, now=now)
     text = read_text(text)
+    if _wants_footer(footer, sensitive, settings_of):
+        text = with_footer(text, settings_of.footer)
     due_at = max(planned, now) if planned else now
     return Message(
         account=account,
@@ -134,6 +138,21 @@ def way_of(message: Message, given: Mapping[str, Any]) -> dict[str, Any]:
         "template": message.template,
     }
     return {**old, **given}
+
+
+def _wants_footer(wanted: object, sensitive: bool, account: conf.Account) -> bool:
+    """Return whether the text gets the account's footer; refuse what has none."""
+    if wanted is None or wanted is False:
+        return False
+    if wanted is not True:
+        reason = _("Give True, False or None.")
+    elif sensitive:
+        reason = _("A sensitive message has no footer: nobody opts out of codes.")
+    elif not account.footer:
+        reason = _("The account has no footer; write FOOTER into its settings.")
+    else:
+        return True
+    raise InvalidMessage("footer", reason)
 
 
 def _choice(field: str, value: Any, known: Sequence[Any]) -> Any:

@@ -46,6 +46,7 @@ def queue_sms(
     send_at: datetime | str | None = None,
     sensitive: bool = False,
     priority: int = Priority.NORMAL,
+    footer: bool | None = None,
     source: str = "",
     group: str = "",
     created_by: User | None = None,
@@ -58,7 +59,8 @@ def queue_sms(
     ``text`` give ``template_name``, the name of an SmsTemplate, its ``context`` and
     ``language``. ``line`` and ``line2`` left out are the account's own, as they are
     when it is sent; ``template`` is the vendor's number of a service-line text, or
-    its name in SERVICE_TEXTS. It is given up after ``expires_in`` (seconds or a
+    its name in SERVICE_TEXTS. ``footer=True`` appends the account's FOOTER to the text,
+    if that does not end with it. It is given up after ``expires_in`` (seconds or a
     timedelta, from when it is due) or at ``expires_at``.
 
     The same ``idempotency_key`` and the same options return the row that there is,
@@ -91,6 +93,7 @@ def queue_many(
     send_at: datetime | str | None = None,
     sensitive: bool = False,
     priority: int = Priority.NORMAL,
+    footer: bool | None = None,
     source: str = "",
     group: str = "",
     created_by: User | None = None,

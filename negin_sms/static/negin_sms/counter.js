@@ -35,15 +35,41 @@
         return FROM_RIGHT.test(first[0]) ? "rtl" : "ltr";
     }
 
-    function shown(value, digits) {
-        const isNumber = typeof value === "number" && digits;
-        return isNumber ? value.toLocaleString(digits, {useGrouping: false}) : value;
+    function shown(value, digits, useGrouping) {
+        const isNumber = typeof value === "number" && (digits || useGrouping);
+        return isNumber ? value.toLocaleString(digits || "en", {useGrouping}) : value;
     }
 
-    function show(counter, text) {
+    /* What the form says of the account and the line that the text leaves by. */
+    function wayOf(counter, form) {
+        const accounts = JSON.parse(counter.dataset.accounts || "{}");
+        const value = (name) => new FormData(form).get(name) || "";
+        const account = accounts[value("account")] || Object.values(accounts)[0];
+        if (!account) {
+            return {footer: "", prices: null};
+        }
+        const hasNone = value("scenario") === "service_line";
+        const line = hasNone ? "" : neginSms.latin(value("line").trim()) || account.line;
+        return {
+            footer: value("footer") && !value("sensitive") ? account.footer : "",
+            prices: account.prices[line] || account.prices["*"],
+        };
+    }
+
+    function show(counter, written, form) {
+        const {footer, prices} = wayOf(counter, form);
+        const text = written && footer ? neginSms.withFooter(written, footer) : written;
         const length = neginSms.measure(text);
+        counter.querySelector(".negin-sms-price").hidden = !prices;
+        if (prices) {
+            const price = prices[length.encoding === "GSM-7" ? 1 : 0];
+            length.rials = Math.round(length.parts * price);
+        }
         for (const place of counter.querySelectorAll("[data-count]")) {
-            place.textContent = shown(length[place.dataset.count], counter.dataset.digits);
+            const name = place.dataset.count;
+            place.textContent = shown(
+                length[name], counter.dataset.digits, name === "rials"
+            );
         }
         const costly = counter.querySelector(".negin-sms-forcing");
         costly.hidden = length.costly.length === 0;
@@ -57,9 +83,11 @@
             const field = document.getElementById(counter.dataset.counts);
             const update = () => {
                 field.dir = directionOf(field.value);
-                show(counter, field.value);
+                show(counter, field.value, field.form);
             };
             field.addEventListener("input", update);
+            // The account, the line and the box of the footer.
+            field.form.addEventListener("change", update);
             // The browser may fill the field again when somebody comes back.
             window.addEventListener("pageshow", update);
             update();

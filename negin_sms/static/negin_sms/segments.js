@@ -62,5 +62,24 @@
         };
     }
 
-    globalThis.neginSms = {measure};
+    /* Persian and Arabic digits as 0 to 9; their codes end alike. */
+    function latin(text) {
+        return text.replace(/[\u06F0-\u06F9\u0660-\u0669]/g, (c) => c.charCodeAt(0) & 15);
+    }
+
+    /* As texts.fold_name: how a text is read, by whichever keyboard. */
+    function fold(text) {
+        const plain = text.replace(/\u200C/g, " ").normalize("NFKC");
+        const letters = {"ي": "ی", "ى": "ی", "ك": "ک", "ۀ": "ه", "ة": "ه"};
+        return latin(plain.replace(/[\p{Cf}\p{Mn}\u0640]/gu, ""))
+            .replace(/[يىكۀة]/g, (c) => letters[c])
+            .toLowerCase().split(/\s+/).filter(Boolean).join(" ");
+    }
+
+    /* texts.with_footer once more. */
+    function withFooter(text, footer) {
+        return fold(text).endsWith(fold(footer)) ? text : text.trimEnd() + "\n" + footer;
+    }
+
+    globalThis.neginSms = {measure, latin, withFooter};
 })();

@@ -168,3 +168,34 @@ class TestIdempotency:
         from negin_sms.gateway import memory
 
         assert len(memory.outbox) == 1
+
+
+class TestFooter:
+    @pytest.fixture(autouse=True)
+    def _footer(self, settings):
+        own = {**settings.NEGIN_SMS["default"], "FOOTER": "لغو۱۱", "MAX_PARTS": 1}
+        settings.NEGIN_SMS = {"default": own, "plain": {**own, "FOOTER": ""}}
+
+    @pytest.mark.parametrize("wanted", [None, False])
+    def test_is_left_out_unless_it_is_asked_for(self, wanted):
+        assert wish("x", footer=wanted).text == "x"
+
+    def test_is_appended_and_counted(self):
+        row = wish("س" * 60, footer=True)
+        assert row.text.endswith("س\nلغو۱۱")
+        assert row.parts == 1
+        assert wish(row.text, footer=True).text == row.text
+
+    @pytest.mark.parametrize(
+        ("field", "options"),
+        [
+            ("footer", {"sensitive": True}),
+            ("footer", {"account": "plain"}),
+            ("footer", {"footer": "لغو۱۱"}),
+            ("text", {"text": "س" * 66}),
+        ],
+    )
+    def test_is_refused_where_it_cannot_be(self, field, options):
+        with pytest.raises(InvalidMessage) as caught:
+            wish(**{"text": "x", "footer": True} | options)
+        assert caught.value.field == field
