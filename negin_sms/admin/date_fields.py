@@ -14,6 +14,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +24,11 @@ from negin_sms.exceptions import InvalidMessage
 
 # Somebody at a form looks at now; programs may be late (LONG_PAST).
 _LONG_PAST = timedelta(days=1)
+# Days that have a day before and after them in every time zone.
+SANE_DAYS = [
+    MinValueValidator(date(2000, 1, 1)),
+    MaxValueValidator(date(2100, 1, 1)),
+]
 _VENDOR = "negin_sms/vendor/jalalidatepicker/jalalidatepicker.min"
 
 

@@ -18,10 +18,11 @@ from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf
 from negin_sms.choices import State
-from negin_sms.dates import moment_words
+from negin_sms.dates import both_words, moment_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
+from negin_sms.services import why_waiting
 
 from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
@@ -97,6 +98,28 @@ def gateway_answer(message: Message) -> SafeString:
     if message.detail:
         lines.append((format_html('<bdi dir="auto">{}</bdi>', message.detail),))
     return format_html_join("", "<div>{}</div>", lines)
+
+
+def reasons_to_wait(message: Message) -> SafeString:
+    """Return what keeps a message from leaving, by the rules that it will meet."""
+    if message.is_held:
+        return format_html("{}", _("It is held: a person releases or cancels it."))
+    try:
+        verdicts = why_waiting(message)
+    except InvalidConfiguration as error:
+        return format_html('<bdi dir="auto">{}</bdi>', error)
+    if not verdicts:
+        return format_html("{}", _("Nothing: it leaves with the next run."))
+    until = _("%(reason)s (until %(moment)s)")
+    lines = [
+        until % {"reason": each.reason, "moment": both_words(each.until)}
+        if each.until
+        else each.reason
+        for each in verdicts
+    ]
+    return format_html_join(
+        "", '<div><bdi dir="auto">{}</bdi></div>', ((line,) for line in lines)
+    )
 
 
 def duration(seconds: float | None) -> str:
@@ -199,6 +222,11 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return how long the gateway was waited for."""
         taken = duration(message.exchange_seconds)
         return format_html("<bdi>{}</bdi>", taken) if taken else self._nothing
+
+    @admin.display(description=_("why it waits"))
+    def why_it_waits(self, message: Message) -> SafeString:
+        """Return what keeps a queued or held message from leaving."""
+        return reasons_to_wait(message)
 
     @admin.display(description=_("flag"))
     def flag_words(self, message: Message) -> str:

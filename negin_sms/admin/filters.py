@@ -7,20 +7,23 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, State, Status
 from negin_sms.dates import day_words, read_day
 from negin_sms.models import Message
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
+
+from .date_fields import SANE_DAYS, DayField
 
 
 def _is_none_of(codes: Collection[int]) -> Q:
@@ -91,15 +94,51 @@ class AccountFilter(admin.SimpleListFilter):
         return queryset if alias is None else queryset.filter(account=alias)
 
 
+class DaysForm(forms.Form):
+    """The first and the last of some days, either left open."""
+
+    sent_from = DayField(label=_("From"), required=False, validators=SANE_DAYS)
+    sent_to = DayField(label=_("To"), required=False, validators=SANE_DAYS)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse days that are reversed."""
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("sent_from"), cleaned.get("sent_to")
+        if first and last and last < first:
+            self.add_error("sent_to", gettext("The last day is before the first."))
+        return cleaned
+
+
 class SentFilter(admin.SimpleListFilter):
     """By the days on which the sending ended, in the project's time zone.
 
     ``?sent=7`` are the last seven; ``?sent=2026-11-01..2026-11-07``, which the report
-    links to, is any range, in either calendar.
+    links to, is any range, in either calendar; so are ``sent_from`` and ``sent_to`` of
+    the form.
     """
 
     title = _("sent")
     parameter_name = "sent"
+    template = "admin/negin_sms/days_filter.html"
+    _typed = ("sent_from", "sent_to")
+
+    def __init__(
+        self, request: HttpRequest, params: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> None:
+        days = {name: params.pop(name, [""])[-1] for name in self._typed}
+        super().__init__(request, params, *args, **kwargs)
+        self.is_typed = any(days.values())
+        self.form = DaysForm(days) if self.is_typed else DaysForm()
+        self.kept: list[tuple[str, str]] = []
+
+    @classmethod
+    def is_chosen(cls, asked: QueryDict) -> bool:
+        """Return whether an address asks for days."""
+        return any(asked.get(name) for name in (cls.parameter_name, *cls._typed))
+
+    def expected_parameters(self) -> list[str | None]:
+        """Return what this filter reads of the address."""
+        return [self.parameter_name, *self._typed]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         """Return the periods that are asked for most."""
@@ -111,26 +150,42 @@ class SentFilter(admin.SimpleListFilter):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Add the range that a link has chosen, to be seen and to be undone."""
-        yield from super().choices(changelist)
-        value = self.value()
-        if value and value not in dict(self.lookup_choices):
-            chosen = {self.parameter_name: value}
-            yield {
-                "selected": True,
-                "query_string": changelist.get_query_string(chosen),
-                "display": " … ".join(map(day_words, _period(value))),
-            }
+        own = self.expected_parameters()
+        self.kept = [
+            (name, value)
+            for name, values in changelist.filter_params.items()
+            if name not in own
+            for value in values
+        ]
+        value = "" if self.is_typed else self.value() or ""
+        shown = [(key, label) for key, label in self.lookup_choices]
+        if value and value not in dict(shown):
+            shown.append((value, " … ".join(map(day_words, _period(value)))))
+        yield self._choice(
+            changelist, "", gettext("All"), not value and not self.is_typed
+        )
+        for key, label in shown:
+            yield self._choice(changelist, key, label, key == value)
+
+    def _choice(
+        self, changelist: Any, value: str, display: object, selected: bool
+    ) -> dict[str, Any]:
+        chosen = {self.parameter_name: value} if value else {}
+        others = [n for n in self.expected_parameters() if n not in chosen]
+        query = changelist.get_query_string(chosen, others)
+        return {"selected": selected, "query_string": query, "display": display}
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Message]
     ) -> QuerySet[Message]:
-        """Keep the messages whose sending ended on those days."""
+        """Keep the messages whose sending ended on those days; none of wrong ones."""
+        if self.is_typed:
+            if not self.form.is_valid():
+                return queryset.none()
+            days = self.form.cleaned_data
+            return _ended(queryset, days["sent_from"], days["sent_to"])
         value = self.value()
-        if not value:
-            return queryset
-        first, last = _period(value)
-        start, end = day_bounds(first)[0], day_bounds(last)[1]
-        return queryset.filter(finished_at__gte=start, finished_at__lt=end)
+        return _ended(queryset, *_period(value)) if value else queryset
 
 
 class GroupFilter(admin.SimpleListFilter):
@@ -150,6 +205,17 @@ class GroupFilter(admin.SimpleListFilter):
         """Keep the messages of the chosen group."""
         group = self.value()
         return queryset.filter(group=group) if group else queryset
+
+
+def _ended(
+    rows: QuerySet[Message], first: date | None, last: date | None
+) -> QuerySet[Message]:
+    """Return what ended on these days; the newest of them are found by an index."""
+    if first:
+        rows = rows.filter(finished_at__gte=day_bounds(first)[0])
+    if last:
+        rows = rows.filter(finished_at__lt=day_bounds(last)[1])
+    return rows
 
 
 def _period(value: str) -> tuple[date, date]:

@@ -155,7 +155,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
     def get_ordering(self, request: HttpRequest) -> Any:
         """Order by the index that finds the rows: old days lie deep in the table."""
         by_day = ["-finished_at", "-id"]
-        return by_day if SentFilter.parameter_name in request.GET else self.ordering
+        return by_day if SentFilter.is_chosen(request.GET) else self.ordering
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Leave the account out where there is only one: the list is wide enough."""
@@ -188,6 +188,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
             *(["action_links"] if self.shows_action_links else []),
             "full_mobile" if number else "masked_mobile",
             "shown_text" if text else "hidden_text",
+            *(["why_it_waits"] if obj.status in (Status.QUEUED, Status.HELD) else []),
         ]
         return [(None, {"fields": [*seen, *_SENT_FIELDS]}), *_SENT_FIELDSETS]
 

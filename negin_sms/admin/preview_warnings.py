@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -16,6 +17,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.quiet_hours import never_leaves, quiet_until
 from negin_sms.segments import costly_characters
+from negin_sms.services.outbox.caps import count_over
 from negin_sms.services.outbox.opt_outs import opted_out
 
 _MOST_NAMED = 12
@@ -70,6 +72,31 @@ def opt_out_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
         ways.remove(Scenario.SECOND_LINE)
     scenarios = " · ".join(str(way.label) for way in ways)
     return [words % {"count": count, "scenarios": scenarios}]
+
+
+def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
+    """Return a warning of what is over its number's cap, and over the account's."""
+    known = {account.alias: account for account in conf.get_accounts()}
+    account, now = known.get(first.account), timezone.now()
+    if account is None or first.ignores_caps:
+        return []
+    over = count_over(drafts, account, max(first.send_at or now, now))
+    numbers = ngettext(
+        "%(count)s message is over the cap of its number (MOBILE_CAPS): it waits for the "
+        "next period, or is cancelled where that is full too.",
+        "%(count)s messages are over the caps of their numbers (MOBILE_CAPS): they wait "
+        "for the next period, or are cancelled where that is full too.",
+        over.by_number,
+    )
+    accounts = ngettext(
+        "%(count)s message is over the account's cap (ACCOUNT_CAPS), and waits for the "
+        "next period.",
+        "%(count)s messages are over the account's cap (ACCOUNT_CAPS), and wait for the "
+        "next period.",
+        over.by_account,
+    )
+    told = ((over.by_number, numbers), (over.by_account, accounts))
+    return [words % {"count": count} for count, words in told if count]
 
 
 def length_warnings(texts: Iterable[str]) -> list[str]:

@@ -33,9 +33,15 @@ from negin_sms.services.submission.batches import Batch
 from .displays import hidden_text, lines_of, ltr, message_text
 from .editing import EditingMixin
 from .estimates import batch_estimate
-from .preview_warnings import length_warnings, opt_out_warnings, quiet_warnings
+from .preview_warnings import (
+    cap_warnings,
+    length_warnings,
+    opt_out_warnings,
+    quiet_warnings,
+)
 
 _LONGEST_OBJECT_REPR = 200
+_IGNORE_CAPS = "ignore_caps"  # in the form, and in the permission
 
 
 class PreviewMixin(EditingMixin):
@@ -59,6 +65,10 @@ class PreviewMixin(EditingMixin):
         """Return whether the user may write drafts, and see them then."""
         may = self.has_add_permission(request)
         return may and self.has_view_or_change_permission(request)
+
+    def has_ignore_caps_permission(self, request: HttpRequest) -> bool:
+        """Return whether the user may let a batch leave in spite of the caps."""
+        return self._may(request, _IGNORE_CAPS, None)
 
     def may_edit_batch(self, request: HttpRequest, group: str) -> bool:
         """Return whether the user may see, and so write anew, all of these drafts."""
@@ -97,13 +107,19 @@ class PreviewMixin(EditingMixin):
             raise PermissionDenied
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        group = request.POST.get("group", "")
+        ignores = _IGNORE_CAPS in request.POST
+        if ignores and not self.has_ignore_caps_permission(request):
+            raise PermissionDenied
+        group, seen = (request.POST.get(name, "") for name in ("group", "seen"))
         try:
-            queued = confirm_batch(group, seen=request.POST.get("seen", ""))
+            queued = confirm_batch(group, seen=seen, ignore_caps=ignores)
         except InvalidMessage as error:
             self.message_user(request, str(error.reason), notices.ERROR)
             return self.to_preview(group)
-        self._tell(request, CHANGE, group, _queued_words(queued) if queued else "")
+        words = _queued_words(queued) if queued else ""
+        if words and ignores:
+            words = f"{words} {_('They leave in spite of the caps.')}"
+        self._tell(request, CHANGE, group, words)
         return self.to_list(group)
 
     def discard_view(self, request: HttpRequest) -> HttpResponse:
@@ -139,6 +155,7 @@ class PreviewMixin(EditingMixin):
 
     def _preview_page(self, request: HttpRequest, batch: Batch) -> HttpResponse:
         first = batch.samples[0]
+        over_caps = cap_warnings(batches.drafts_of(batch.group), first)
         context = {
             "title": _("Preview"),
             "batch": batch,
@@ -149,7 +166,8 @@ class PreviewMixin(EditingMixin):
             "samples": [self._sample(request, each) for each in batch.samples],
             "unshown": batch.recipients - len(batch.samples),
             "obstacles": obstacles(first.account),
-            "warnings": self._warnings(request, batch),
+            "warnings": [*over_caps, *self._warnings(request, batch)],
+            "may_ignore_caps": over_caps and self.has_ignore_caps_permission(request),
             "may_confirm": self.has_send_permission(request),
             "discard_url": self._discard_url(request, batch.group),
             "edit_url": self._edit_url(request, batch.group),

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.exceptions import PermissionDenied
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
@@ -24,7 +23,7 @@ from negin_sms.services.statistics.report import (
     delivery_statistics,
 )
 
-from .date_fields import DayField
+from .date_fields import SANE_DAYS, DayField
 from .pages import PagesMixin
 from .report_tables import draw_report, file_rows
 from .spreadsheets import csv_response
@@ -32,18 +31,13 @@ from .spreadsheets import csv_response
 _DEFAULT_DAYS = 14
 _PERIODS = (1, 7, 14, 30, 90)
 _CSV = "csv"
-# Days that have a day before and after them in every time zone.
-_REPORTABLE = [
-    MinValueValidator(date(2000, 1, 1)),
-    MaxValueValidator(date(2100, 1, 1)),
-]
 
 
 class PeriodForm(forms.Form):
     """The days of a report, both included, and the account."""
 
-    first = DayField(label=gettext_lazy("From"), validators=_REPORTABLE)
-    last = DayField(label=gettext_lazy("To"), validators=_REPORTABLE)
+    first = DayField(label=gettext_lazy("From"), validators=SANE_DAYS)
+    last = DayField(label=gettext_lazy("To"), validators=SANE_DAYS)
     account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

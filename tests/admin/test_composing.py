@@ -675,3 +675,56 @@ class TestFooter:
         assert 'name="footer"' in admin_client.get(COMPOSE).text
         settings.NEGIN_SMS = {"default": settings.NEGIN_SMS["default"] | {"FOOTER": ""}}
         assert 'name="footer"' not in admin_client.get(COMPOSE).text
+
+
+class TestCaps:
+    """What is over a cap is said before it is confirmed, and may be let go."""
+
+    @pytest.fixture
+    def capped(self, use_account):
+        memory = "negin_sms.gateway.memory.MemoryGateway"
+        use_account(BACKEND=memory, MOBILE_CAPS={"day": 1}, ACCOUNT_CAPS={"day": 2})
+        services.send_sms(MOBILE, "the first today")
+        Message.objects.all().delete()  # what it counted stays
+
+    def test_preview_says_how_many_are_over_which(self, admin_client, capped):
+        group = draft(admin_client, recipients=TABLE)
+        words = words_of(preview(admin_client, group))
+        assert "1 message is over the cap of its number" in words
+        assert "1 message is over the account's cap" in words
+        assert "Send in spite of the caps" in words
+
+    def test_nothing_is_said_nor_offered_where_there_is_room(
+        self, admin_client, capped
+    ):
+        group = draft(admin_client, recipients="09395213301")
+        words = words_of(preview(admin_client, group))
+        assert "over the" not in words
+        assert "in spite of" not in words
+
+    def test_another_day_has_room(self, admin_client, capped):
+        later = (timezone.localtime() + timedelta(days=3)).strftime("%Y-%m-%d %H:%M")
+        group = draft(admin_client, recipients=TABLE, send_at=later)
+        assert "over the" not in words_of(preview(admin_client, group))
+
+    def test_box_lets_them_leave_and_it_is_written_down(self, admin_client, capped):
+        group = draft(admin_client, recipients=TABLE)
+        given = {"group": group, "seen": look_at(group).seen, "ignore_caps": "1"}
+        admin_client.post(CONFIRM, given)
+        assert services.dispatch_queue().accepted == 2
+        words = LogEntry.objects.latest("pk").change_message
+        assert "in spite of the caps" in words
+
+    def test_without_the_box_the_caps_hold(self, admin_client, capped):
+        confirm(admin_client, draft(admin_client, recipients=TABLE))
+        assert services.dispatch_queue().accepted == 1
+
+    def test_box_is_for_those_with_the_right_and_a_forged_one_refused(self, capped):
+        client = log_in("view", "add", "send")
+        group = draft(client, recipients=TABLE)
+        words = words_of(preview(client, group))
+        assert "over the cap" in words
+        assert "in spite of" not in words
+        given = {"group": group, "seen": look_at(group).seen, "ignore_caps": "1"}
+        assert client.post(CONFIRM, given).status_code == 403
+        assert Message.objects.filter(group=group, status=Status.DRAFT).count() == 2

@@ -813,3 +813,39 @@ class TestAccountStates:
 def test_addresses_have_names():
     assert reverse("admin:negin_sms_message_send", args=[7]) == f"{LIST}7/send/"
     assert reverse("admin:negin_sms_message_refresh", args=[7]) == f"{LIST}7/refresh/"
+
+
+class TestWhyItWaits:
+    def test_reason_stands_on_the_page_of_what_waits(self, admin_client):
+        row = make(status=Status.QUEUED, due_at=timezone.now() + timedelta(hours=1))
+        html = page(admin_client, change_url(row))
+        assert "Why it waits" in html
+        assert "It is not due yet. (until " in html
+
+    def test_what_only_waits_for_the_dispatcher_says_so(self, admin_client):
+        html = page(admin_client, change_url(make(status=Status.QUEUED)))
+        assert "it leaves with the next run" in html
+
+    def test_held_ones_wait_for_a_person(self, admin_client):
+        html = page(admin_client, change_url(make(status=Status.HELD)))
+        assert "a person releases or cancels it" in html
+
+    def test_others_have_no_such_line(self, admin_client):
+        assert "Why it waits" not in page(admin_client, change_url(make_accepted()))
+
+    def test_settings_that_cannot_be_read_break_no_page(
+        self, admin_client, use_account
+    ):
+        row = make(status=Status.QUEUED)
+        use_account(ONLY_TO=["nobody"])
+        assert "ONLY_TO" in page(admin_client, change_url(row))
+
+    def test_reason_is_text_and_no_markup(self, admin_client):
+        row = make(
+            status=Status.QUEUED,
+            due_at=timezone.now() + timedelta(hours=1),
+            detail="<b>bold</b>",
+        )
+        html = page(admin_client, change_url(row))
+        assert "<b>bold" not in html
+        assert "&lt;b&gt;bold" in html

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
@@ -122,6 +123,64 @@ class TestSentFilter:
         ],
     )
     def test_days_are_those_of_the_project(self, admin_client, period, found):
+        self.make_around_midnight()
+        response = admin_client.get(LIST, {"sent": period})
+        assert [row.group for row in response.context["cl"].result_list] == found
+
+    @pytest.mark.parametrize(
+        ("typed", "found"),
+        [
+            ({"sent_from": "2025-05-06", "sent_to": "2025-05-06"}, ["b", "a"]),
+            ({"sent_from": "1404/02/16", "sent_to": "۱۴۰۴/۰۲/۱۶"}, ["b", "a"]),
+            ({"sent_from": "2025-05-07", "sent_to": ""}, ["after"]),
+            ({"sent_to": "2025-05-05"}, ["before"]),
+            ({"sent_from": "", "sent_to": ""}, ["after", "a", "b", "before"]),
+        ],
+    )
+    def test_typed_days_are_read_in_either_calendar(self, admin_client, typed, found):
+        self.make_around_midnight()
+        response = admin_client.get(LIST, typed)
+        assert [row.group for row in response.context["cl"].result_list] == found
+
+    @pytest.mark.parametrize(
+        ("typed", "error"),
+        [
+            ({"sent_from": "yesterday"}, "2026-12-01"),
+            ({"sent_from": "2025-05-06", "sent_to": "2025-05-05"}, "before the first"),
+            ({"sent_to": "9999-12-31"}, "errorlist"),
+        ],
+    )
+    def test_days_that_are_none_say_so_and_find_nothing(
+        self, admin_client, typed, error
+    ):
+        make(1, accepted=True)
+        response = admin_client.get(LIST, typed)
+        assert error in response.text
+        assert not response.context["cl"].result_list
+        assert f'value="{next(iter(typed.values()))}"' in response.text
+
+    def test_form_keeps_the_other_filters_and_links_drop_the_days(self, admin_client):
+        make(1, accepted=True)
+        asked = {"sent_from": "2025-05-06", "status__exact": "accepted", "p": "1"}
+        html = admin_client.get(LIST, asked).text
+        form = html[html.index('class="negin-sms-days"') :].partition("</form>")[0]
+        hidden = re.findall(r'type="hidden" name="(\w+)" value="(\w*)"', form)
+        assert hidden == [("status__exact", "accepted")]
+        links = re.findall(r'href="\?([^"]*)"', html)
+        (week,) = (each for each in links if "sent=7" in each)
+        assert sorted(week.split("&amp;")) == ["sent=7", "status__exact=accepted"]
+        assert 'method="get"' in html
+
+    def test_calendar_comes_with_it_in_persian_only(self, admin_client):
+        make(1)
+        persian = admin_client.get(LIST, headers={"accept-language": "fa"}).text
+        assert "data-negin-sms-jalali" in persian
+        assert "calendar.js" in persian
+        english = admin_client.get(LIST).text
+        assert 'type="date"' in english
+        assert "calendar.js" not in english
+
+    def make_around_midnight(self) -> None:
         start = datetime(2025, 5, 5, 20, 30, tzinfo=UTC)  # midnight in Tehran
         for group, at in (
             ("before", start - timedelta(seconds=1)),
@@ -130,8 +189,6 @@ class TestSentFilter:
             ("after", start + timedelta(days=1)),
         ):
             MessageFactory(accepted=True, finished_at=at, group=group)
-        response = admin_client.get(LIST, {"sent": period})
-        assert [row.group for row in response.context["cl"].result_list] == found
 
     def test_last_days_include_today(self, admin_client):
         now = timezone.now()

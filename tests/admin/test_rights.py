@@ -348,3 +348,14 @@ def test_index_tells_each_what_they_may_see(role):
 
 
 NOW = timezone.now()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_forged_box_to_ignore_the_caps_needs_a_right_of_its_own(role):
+    row = target("message_confirm")
+    data = wish("message_confirm") | {"ignore_caps": "1"}
+    log_in(role).post(address("message_confirm", row), data)
+    row.refresh_from_db()
+    may_ignore = role == "superuser"
+    status = Status.QUEUED if may_ignore else Status.DRAFT
+    assert (row.ignores_caps, row.status) == (may_ignore, status)

@@ -14,13 +14,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.db import connection
-from django.test import TestCase
+from django.test import RequestFactory, TestCase
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from negin_sms import conf, services
-from negin_sms.admin.filters import _STATES
+from negin_sms.admin.filters import _STATES, SentFilter
 from negin_sms.admin.paging import FEW
 from negin_sms.admin.search_terms import search_condition
 from negin_sms.choices import Flag, Priority, Status
@@ -241,6 +242,15 @@ class ListTests(LargeTable):
         days = ALL().filter(finished_at__range=(start, start + timedelta(days=1)))
         page = days.order_by("-finished_at", "-id")[: FEW + 1]
         assert index_of(page) == {"negin_sms_finished"}
+
+    def test_days_left_open_are_found_so_too(self):
+        request = RequestFactory().get("/")
+        for asked in ({"sent_from": ["2020-01-01"]}, {"sent_to": ["2030-01-01"]}):
+            days = SentFilter(request, asked, Message, site.get_model_admin(Message))
+            found = days.queryset(request, ALL())
+            page = found.order_by("-finished_at", "-id")[: FEW + 1]
+            assert index_of(page) == {"negin_sms_finished"}
+            assert not sorts(page)
 
     def test_page_of_the_whole_list_sorts_nothing(self):
         assert not sorts(ALL().order_by("-id")[:50])

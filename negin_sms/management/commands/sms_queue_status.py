@@ -15,6 +15,7 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 
+from . import _waiting
 from ._findings import add_arguments, finish, judge
 from ._output import SmsCommand
 
@@ -34,6 +35,8 @@ class Command(SmsCommand):
         add_arguments(parser)
         listed = "print the ids and ages of uncertain messages, the oldest first"
         parser.add_argument("--list", choices=["uncertain"], help=listed)
+        one = "say why this message waits"
+        parser.add_argument("--message", type=int, metavar="ID", help=one)
         numbers = "with --list: their recipients' numbers too"
         parser.add_argument("--numbers", action="store_true", help=numbers)
 
@@ -47,6 +50,17 @@ class Command(SmsCommand):
             "accounts": [dataclasses.asdict(each) for each in accounts]
         }
         lines = [line for each in accounts for line in _lines(each)]
+        with contextlib.suppress(DatabaseError):  # a finding says it
+            more["waiting"] = [
+                found
+                for each in accounts
+                if each.queued
+                for found in _waiting.waiting(each.account)
+            ]
+            lines += _waiting.in_words(more["waiting"])
+            if options["message"] is not None:
+                more["message"], told = _waiting.of_one(options["message"])
+                lines += told
         if options["list"]:
             listed = _uncertain(options)
             more["uncertain"] = listed

@@ -14,13 +14,13 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.db import connections
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from negin_sms import conf
 from negin_sms.models import CapCount, Message
-from negin_sms.querysets import from_now
+from negin_sms.querysets import MessageQuerySet, from_now
 
 _KEPT = 2 * 24 * 3600.0
 _SWEEP = 500
@@ -67,6 +67,13 @@ class Full(NamedTuple):
                 self.most,
             )
         return words % {"most": self.most, "period": _WORDS[self.period.seconds]}
+
+
+class Over(NamedTuple):
+    """How many of some messages are over their numbers' caps, and the account's."""
+
+    by_number: int
+    by_account: int
 
 
 _WORDS = {60: _("a minute"), 3600: _("an hour"), 86400: _("a day")}
@@ -135,6 +142,25 @@ def account_room(account: conf.Account, now: datetime, using: str) -> int | None
         for period, most in _account_periods(account, now)
     ]
     return min(rooms, default=None)
+
+
+def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -> Over:
+    """Return how many of these find no place in the periods of a moment; reads only.
+
+    What is queued and has not left is not counted yet.
+    """
+    using = messages.db
+    is_full = Q()
+    for seconds, most in account.mobile_caps:
+        counts = _period(account.alias, seconds, at, "")._asdict()
+        del counts["mobile"]
+        full = CapCount.objects.using(using).filter(**counts, messages__gte=most)
+        is_full |= Q(mobile__in=full.exclude(mobile="").values("mobile"))
+    room = account_room(account, at, using)
+    return Over(
+        by_number=messages.filter(is_full).count() if is_full else 0,
+        by_account=0 if room is None else max(0, messages.count() - room),
+    )
 
 
 def forget_old(using: str) -> int:

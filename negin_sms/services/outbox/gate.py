@@ -25,6 +25,7 @@ from negin_sms.services.database import write_alias
 from . import caps, gate_rules, opt_outs, transitions
 from .gate_rules import RULES, Passage, Verdict
 
+_HEAD = 200  # messages of the queue that are looked at while its account is capped
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
 
 
@@ -112,7 +113,19 @@ def room(account: conf.Account, most: int, using: str) -> int:
     if not account.account_caps:
         return most
     free = caps.account_room(account, database_now(using), using)
-    return most if free is None else min(most, free)
+    if free is None or free >= most:
+        return most
+    return max(free, min(most, _place_of_override(account, using)))
+
+
+def _place_of_override(account: conf.Account, using: str) -> int:
+    """Return the last place in the queue's head of one that ignores caps, 0 for none.
+
+    Those before it are claimed with it, and put off.
+    """
+    due = Message.objects.using(using).due().filter(account=account.alias)
+    head = due.in_queue_order().values_list("ignores_caps", flat=True)[:_HEAD]
+    return max((at for at, ignores in enumerate(head, 1) if ignores), default=0)
 
 
 def _passage(

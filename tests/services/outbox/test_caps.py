@@ -12,7 +12,7 @@ import pytest
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from negin_sms import services
+from negin_sms import conf, services
 from negin_sms.exceptions import CapExceeded, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
@@ -243,3 +243,31 @@ def hammer(use_account) -> None:
     for thread in threads:
         thread.join()
     assert ends == {"accepted": 7, "capped": 193}
+
+
+def test_what_is_over_is_counted_by_number_and_by_account(use_account):
+    use_account(
+        BACKEND=MEMORY, MOBILE_CAPS={"hour": 3, "day": 2}, ACCOUNT_CAPS={"day": 4}
+    )
+    for number in range(2):
+        services.send_sms(MOBILE, str(number))
+    for mobile in (MOBILE, OTHER_MOBILE, "+989395213301"):
+        MessageFactory(mobile=mobile, group="batch", status="draft")
+    drafts = Message.objects.filter(group="batch")
+    account, now = conf.get_account(), timezone.now()
+    assert caps.count_over(drafts, account, now) == (1, 1)
+    assert caps.count_over(drafts, account, now + timedelta(days=1)) == (0, 0)
+    use_account(BACKEND=MEMORY)
+    assert caps.count_over(drafts, conf.get_account(), now) == (0, 0)
+
+
+def test_what_ignores_caps_leaves_although_its_account_s_is_used_up(use_account):
+    use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 1})
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(4)])
+    services.dispatch_queue()
+    MessageFactory(group="urgent", status="draft", text="over")
+    assert services.dispatch_queue().accepted == 0
+    services.confirm_batch("urgent", ignore_caps=True)
+    assert services.dispatch_queue().accepted == 1
+    assert memory.outbox[-1].text == "over"
+    assert statuses().count("queued") == 3

@@ -1,0 +1,85 @@
+"""Why messages wait: of one, or of the first few of each account's queue."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.timezone import localtime
+
+from negin_sms import services
+from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.models import Message
+
+# Each is asked by several queries, so few: those that are next.
+_LOOKED_AT = 10
+
+
+def waiting(alias: str) -> list[dict[str, Any]]:
+    """Return what keeps the first few of an account's queue, the commonest first.
+
+    ``messages`` says how many of ``of``, and ``until`` when that ends, if one knows.
+    """
+    queued = Message.objects.filter(status=Status.QUEUED, account=alias)
+    rows = list(queued.in_queue_order().defer("text")[:_LOOKED_AT])
+    found: Counter[tuple[str, str]] = Counter()
+    for row in rows:
+        found.update(reasons(row)[:1])
+    return [
+        {
+            "account": alias,
+            "reason": reason,
+            "until": until,
+            "messages": count,
+            "of": len(rows),
+        }
+        for (reason, until), count in found.most_common()
+    ]
+
+
+def reasons(message: Message) -> list[tuple[str, str]]:
+    """Return why a message waits and until when, "" where nobody knows."""
+    if message.is_held:
+        return [(message.detail or "It is held.", "")]
+    try:
+        verdicts = services.why_waiting(message)
+    except InvalidConfiguration as error:
+        return [(str(error), "")]
+    return [
+        (
+            str(each.reason),
+            localtime(each.until).isoformat(" ", "seconds") if each.until else "",
+        )
+        for each in verdicts
+    ]
+
+
+def in_words(found: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each reason."""
+    return [
+        f"{each['account']}: {each['messages']} of the first {each['of']} queued wait: "
+        f"{_with_end(each['reason'], each['until'])}"
+        for each in found
+    ]
+
+
+def of_one(pk: int) -> tuple[dict[str, Any], list[str]]:
+    """Return why one message waits, for programs and for people."""
+    message = Message.objects.filter(pk=pk).defer("text").first()
+    if message is None:
+        return {"id": pk, "status": None, "waits": []}, [f"There is no message {pk}."]
+    found = reasons(message)
+    lines = [_with_end(*each) for each in found]
+    if message.status == Status.QUEUED and not lines:
+        lines = ["Nothing keeps it: it leaves with the next run."]
+    elif not lines:
+        lines = ["It does not wait."]
+    waits = [{"reason": reason, "until": until or None} for reason, until in found]
+    told = {"id": pk, "status": message.status, "waits": waits}
+    return told, [f"Message {pk} ({message.status}): {line}" for line in lines]
+
+
+def _with_end(reason: str, until: str) -> str:
+    return f"{reason} (until {until})" if until else reason
