@@ -45,7 +45,7 @@ def workbook(columns: int, rows: int, text: str):
     return out.getvalue(), text
 
 
-def bomb(cells: int):
+def bomb(content: bytes, part: str = "sheet1.xml", before: bytes = b"</sheetData>"):
     import zipfile
 
     data, text = workbook(2, 10, "Hello")
@@ -55,12 +55,10 @@ def bomb(cells: int):
         zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new,
     ):
         for name in old.namelist():
-            content = old.read(name)
-            if name.endswith("sheet1.xml"):
-                content = content.replace(
-                    b"</sheetData>", b"<c/>" * cells + b"</sheetData>"
-                )
-            new.writestr(name, content)
+            said = old.read(name)
+            if name.endswith(part):
+                said = said.replace(before, content + before)
+            new.writestr(name, said)
     return out.getvalue(), text
 
 
@@ -93,7 +91,17 @@ INPUTS = {
         "x",
     ),
     "a workbook of 60,000 cells": lambda: workbook(6, 9_900, "{c0} {c4}"),
-    "a workbook of five million tags": lambda: bomb(5_000_000),
+    "a workbook of five million tags": lambda: bomb(b"<c/>" * 5_000_000),
+    "a workbook of 290,000 empty rows": lambda: bomb(b"<row/>" * 290_000),
+    "a workbook of 290,000 attributes": lambda: bomb(
+        b"<c " + b" ".join(b'a%x=""' % at for at in range(290_000)) + b"/>"
+    ),
+    "a workbook of 29,000 styles": lambda: bomb(
+        b"<xf/>" * 29_000, "styles.xml", b"</cellXfs>"
+    ),
+    "a workbook with a cell of 20 MB": lambda: bomb(
+        b'<row><c t="inlineStr"><is><t>="' + b"a" * 20_000_000 + b"</t></is></c></row>"
+    ),
 }
 
 

@@ -22,6 +22,8 @@ from .exceptions import InvalidMessage
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
 _NAME = re.compile(r"[^\W\d][\w ]{,63}")
+# Characters of a name that are read: the compatibility form of one may be eighteen.
+_LONGEST_NAME = 255
 _BRACES = {"{{": "{", "}}": "}"}
 # More than anybody writes; each costs its part of every message.
 MOST_PLACEHOLDERS = 100
@@ -100,7 +102,7 @@ def fold_name(name: str) -> str:
     Letter case, spacing, marks that nobody sees, vowel signs and the forms of letters
     and digits make no other name.
     """
-    plain = name.replace("\u200c", " ")
+    plain = name[:_LONGEST_NAME].replace("\u200c", " ")
     if not plain.isascii():
         # The compatibility forms are what old programs write Persian with.
         plain = visible(unicodedata.normalize("NFKC", plain))

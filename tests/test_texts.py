@@ -159,3 +159,8 @@ class TestFooter:
         assert with_footer(text, "لغو۱۱") == text
         once = with_footer("Hello", "STOP 11")
         assert with_footer(once, "Stop  11") == once
+
+
+def test_long_name_is_not_folded_to_its_end():
+    """Of one character folding makes eighteen."""
+    assert len(fold_name("\ufdfa" * 300_000)) < 10_000

@@ -22,6 +22,8 @@ def texts() -> list[tuple[str, str]]:
         ("mobile,n\n09395213300,a b\n09395213301,a c", "{n}"),
         ('mobile,n\n09395213300,"a\nb"\n09395213301,"x, ""y"""', "{n} and {n}\nend"),
         ("mobile,n\n09395213300,1\n09395213301,12", "سلام {n} تومان"),
+        ("mobile,n\n09395213300,5\n09395213301,6", "'{n} toman"),
+        ("mobile,n\n09395213300,5\n09395213301,6", '="{n}" it is'),
     ],
 )
 def test_what_is_reopened_composes_the_same_again(pasted, text):

@@ -13,6 +13,7 @@ from typing import Any
 
 from negin_sms.jalali import from_gregorian
 
+_LONGEST_FORMAT = 255  # characters, as in Excel: zeros in it are as many in the cell
 _PLAIN = re.compile(r"(?P<zeros>0+)(?P<decimals>\.0+)?(?P<percent>%)?")
 _THOUSANDS = re.compile(r"#,##0(?P<decimals>\.0+)?")
 # Excel names the calendar in front: [$-fa-IR,16], or in digits [$-2160429].
@@ -34,7 +35,7 @@ def cell_words(cell: Any) -> str:
         return value or ""
     if isinstance(value, bool):
         return str(value).upper()
-    shown = (cell.number_format or "").split(";")[0]
+    shown = (cell.number_format or "")[:_LONGEST_FORMAT].split(";")[0]
     if isinstance(value, int | float):
         return _number_words(value, _NOT_SHOWN.sub("", shown))
     if isinstance(value, timedelta):

@@ -22,6 +22,7 @@ from negin_sms.exceptions import InvalidMessage
 
 from .tables import (
     MOST_CELLS,
+    MOST_COLUMNS,
     Record,
     Row,
     Sheet,
@@ -29,6 +30,7 @@ from .tables import (
     counted,
     has_mobile,
     is_number_heading,
+    keep_cell,
     read_table,
     refuse_cells,
 )
@@ -85,10 +87,12 @@ def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
     if not columns:
         return "".join(f"{row.mobile}\n" for row in rows)
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    between = _delimiter("".join(columns)) or ","  # what the reader will take it for
+    writer = csv.writer(out, delimiter=between, lineterminator="\n")
     writer.writerow([NUMBER_COLUMN, *columns])
     for row in rows:
-        writer.writerow([row.mobile, *(row.values.get(name, "") for name in columns)])
+        cells = (row.values.get(name, "") for name in columns)
+        writer.writerow([row.mobile, *map(keep_cell, cells)])
     return out.getvalue()
 
 
@@ -125,7 +129,7 @@ def _table_heading(
         delimiter = given or _delimiter(lines[at])
         cells = lines[at].split(delimiter) if delimiter else []
         filled = sum(bool(cell.strip()) for cell in cells)
-        rank = (filled > 1 and any(map(is_number_heading, cells)), filled)
+        rank = (filled > 1 and any(map(is_number_heading, cells[:MOST_COLUMNS])), filled)
         if rank > best:
             best, heading = rank, _Heading(at, delimiter)
     return heading

@@ -34,8 +34,9 @@ _TRIED = 25  # rows that say what a column holds
 _LOOKED_AT = 30  # rows above the first number
 # A cell that a spreadsheet keeps from being calculated, or from losing its zeros.
 _KEPT_TEXT = re.compile(
-    r'=\s*"(?P<text>(?:[^"]|"")*)"|\'(?=[\d=+\-@])(?P<rest>.*)', re.S
+    r'=\s*"(?P<text>[^"]*(?:""[^"]*)*)"|\'(?=[\d=+\-@])(?P<rest>.*)', re.S
 )
+_LONGEST_CELL = 32_767  # characters, as in Excel; of more the pattern above takes long
 # What a character that an encoding lacks becomes; and what a byte that is none does.
 DAMAGED = "\ufffd"
 
@@ -108,11 +109,19 @@ def has_mobile(cells: Sequence[str]) -> bool:
 def clean_cell(cell: str) -> str:
     """Return what a person sees in a cell: ``="0042"`` and ``'0042`` are 0042."""
     text = cell.strip()
-    kept = _KEPT_TEXT.fullmatch(text)
+    kept = _KEPT_TEXT.fullmatch(text) if len(text) <= _LONGEST_CELL else None
     if kept is None:
         return text
     inner = kept["text"]
     return (kept["rest"] if inner is None else inner.replace('""', '"')).strip()
+
+
+def keep_cell(text: str) -> str:
+    """Return a cell that ``clean_cell`` reads as this text."""
+    if clean_cell(text) == text:
+        return text
+    doubled = text.replace('"', '""')
+    return f'="{doubled}"'
 
 
 def refuse_cells(left: int, more: int) -> int:
@@ -141,7 +150,7 @@ def _heading_at(rows: Sequence[Sequence[str]]) -> int:
     first = next((at for at, cells in enumerate(tried) if has_mobile(cells)), None)
     above = rows[: _LOOKED_AT if first is None else first]
     for at, cells in enumerate(above):
-        if any(is_number_heading(cell) for cell in cells):
+        if any(map(is_number_heading, cells[:MOST_COLUMNS])):
             return at
     if not above:
         raise _no_numbers()
@@ -150,10 +159,11 @@ def _heading_at(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _names(cells: Sequence[str]) -> list[str]:
-    names = [fold_name(cell) for cell in cells]
+    filled = [at for at, cell in enumerate(cells, 1) if cell]
+    names = [fold_name(cell) for cell in cells[: MOST_COLUMNS + 1]]
     while names and not names[-1]:
         names.pop()
-    if len(names) > MOST_COLUMNS:
+    if filled and filled[-1] > MOST_COLUMNS:
         reason = _("The table has too many columns; keep at most %(limit)s of them.")
         raise InvalidMessage("recipients", reason % {"limit": MOST_COLUMNS})
     if any(DAMAGED in name for name in names):

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 
+from .bombs import BROKEN
 from .encodings import decode
 from .reader import read_sheet
 from .tables import Sheet
@@ -69,7 +70,7 @@ def _refuse_other_archives(data: bytes) -> None:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = set(archive.namelist())
             kind = _mimetype(archive) if "mimetype" in members else b""
-    except zipfile.BadZipFile:
+    except BROKEN:
         raise _refusal(_("The file is damaged, or was not uploaded whole.")) from None
     if kind.startswith(b"application/vnd.oasis"):
         raise _refusal(_("This is an OpenDocument file (.ods)."))

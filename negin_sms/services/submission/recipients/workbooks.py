@@ -3,16 +3,14 @@
 Read by openpyxl, which is the extra ``xlsx``. python-calamine is fifteen times as fast
 (1 against 20 µs a cell, measured in November 2026), but tells neither the format of a
 cell nor which rows a filter hides: a code that is seen as 0042 would leave as 42, and
-who was filtered out would get the message. So the cells are few instead
-(``_MOST_TAGS``, about 60,000), counted before anything is read.
+who was filtered out would get the message. So the cells are few instead (about 60,000),
+and counted before anything is read (``bombs``).
 """
 
 from __future__ import annotations
 
 import io
 import re
-import zipfile
-from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -22,17 +20,17 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.exceptions import InvalidMessage
 
+from .bombs import MOST_TAGS, Bomb, Broken, refuse_bombs
 from .cells import cell_words
 from .reader import read_records
 from .tables import MOST_COLUMNS, Record, Sheet, clean_cell
 
-# What XML costs is its tags: four for a cell, three for a string.
-_MOST_TAGS = 300_000
-_MOST_BYTES = 30_000_000
 _MOST_ROWS = 1_048_576  # Excel's; without cells they cost nothing
+_MOST_EMPTY = 50_000  # rows that are there and hold nothing
 _MOST_CHARACTERS = 1_000_000
-_CHUNK = 65_536
-_HIDDEN = re.compile(rb"<(?:\w+:)?row\b([^>]*\bhidden=[\"'](?:1|true)[\"'][^>]*)>")
+# Neither "<" stands in a tag: what is never closed is looked through once.
+_ROW = re.compile(rb"<(?:\w{1,20}:)?row\b([^<>]*)>")
+_HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)[\"']")
 _NUMBER = re.compile(rb"\br=[\"'](\d{1,7})[\"']")
 
 
@@ -43,14 +41,14 @@ def read_workbook(data: bytes) -> Sheet:
     Hidden rows are left out, and other sheets not read; ``remarks`` say so. Raise
     InvalidMessage("file") for what cannot be read, or would cost too much.
     """
-    _refuse_bombs(data)
+    _refuse_what_costs_too_much(data)
     book = _open(data)
     try:
         visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
         read = {sheet.title: _records(sheet, book) for sheet in visible}
     except InvalidMessage:
         raise
-    except Exception:  # whatever a file can make a reader of XML say
+    except Exception:
         raise _unreadable() from None
     finally:
         book.close()
@@ -67,40 +65,40 @@ def read_workbook(data: bytes) -> Sheet:
 
 def _open(data: bytes) -> Any:
     try:
-        import openpyxl  # 0.2 s: only who has a workbook waits for it
+        from openpyxl.reader.excel import ExcelReader  # 0.2 s: only when it is needed
     except ImportError:
         reason = _(
             "Workbooks cannot be read here yet. Save the table as CSV, or have "
             "“django-negin-sms[xlsx]” installed: it brings openpyxl."
         )
         raise InvalidMessage("file", reason) from None
+
+    class Reader(ExcelReader):  # type: ignore[misc]
+        """openpyxl's own, which reads no sheet twice: a file may name one 255 times."""
+
+        def read_worksheets(self) -> None:
+            parts = [part.target for _sheet, part in self.parser.find_sheets()]
+            if len(set(parts)) < len(parts):
+                raise Broken
+            super().read_worksheets()
+
     try:
-        return openpyxl.load_workbook(
+        reader = Reader(
             io.BytesIO(data), read_only=True, data_only=True, keep_links=False
         )
-    except Exception:
+        reader.read()
+    except Exception:  # whatever a file can make a reader of XML say
         raise _unreadable() from None
+    return reader.wb
 
 
-def _refuse_bombs(data: bytes) -> None:
-    """Raise InvalidMessage("file") for an archive that is small and holds much."""
-    size = tags = 0
+def _refuse_what_costs_too_much(data: bytes) -> None:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for name in archive.namelist():
-                for chunk in _chunks(archive, name):
-                    size += len(chunk)
-                    tags += chunk.count(b"<")
-                    if size > _MOST_BYTES or tags > _MOST_TAGS:
-                        raise _too_large()
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        refuse_bombs(data)
+    except Bomb:
+        raise _too_large() from None
+    except Broken:
         raise _unreadable() from None
-
-
-def _chunks(archive: zipfile.ZipFile, name: str) -> Iterator[bytes]:
-    with archive.open(name) as member:
-        while chunk := member.read(_CHUNK):
-            yield chunk
 
 
 def _records(sheet: Any, book: Any) -> tuple[list[Record], int]:
@@ -109,16 +107,22 @@ def _records(sheet: Any, book: Any) -> tuple[list[Record], int]:
     sheet.reset_dimensions()  # what a file says of its own size need not be true
     rows = sheet.iter_rows(max_col=MOST_COLUMNS + 1)
     records: list[Record] = []
-    unseen = characters = 0
+    unseen = characters = empty = 0
     before: Any = None
     for line, row in enumerate(islice(rows, _MOST_ROWS), 1):
         if row is before:
             continue  # openpyxl gives one tuple for all the rows that are not there
         before = row
-        cells = [clean_cell(cell_words(cell)) for cell in row]
-        characters += sum(map(len, cells))
+        if len(set(map(id, row))) == 1:  # and one cell for all that are not
+            empty += 1
+            if empty > _MOST_EMPTY:
+                raise _too_large()
+            continue
+        words = ["" if cell.value is None else cell_words(cell) for cell in row]
+        characters += sum(map(len, words))
         if characters > _MOST_CHARACTERS:
             raise _too_large()
+        cells = list(map(clean_cell, words))
         if any(cells) and line in hidden:
             unseen += 1
         elif any(cells):
@@ -130,8 +134,9 @@ def _hidden_rows(sheet: Any, book: Any) -> set[int]:
     """Return the lines that a filter or a person hides, which openpyxl passes over."""
     # openpyxl keeps these two names to itself; a test holds that they are there.
     with book._archive.open(sheet._worksheet_path) as part:
-        rows = _HIDDEN.findall(part.read())
-    numbers = (_NUMBER.search(attributes) for attributes in rows)
+        rows = _ROW.findall(part.read())
+    hidden = filter(_HIDDEN.search, rows)
+    numbers = (_NUMBER.search(attributes) for attributes in hidden)
     return {int(number[1]) for number in numbers if number}
 
 
@@ -162,7 +167,7 @@ def _too_large() -> InvalidMessage:
         "The workbook holds too much; give at most about %(limit)s cells at a time, "
         "on one sheet and without pictures."
     )
-    return InvalidMessage("file", reason % {"limit": _MOST_TAGS // 5})
+    return InvalidMessage("file", reason % {"limit": MOST_TAGS // 5})
 
 
 def _unreadable() -> InvalidMessage:

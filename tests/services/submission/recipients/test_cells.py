@@ -64,3 +64,9 @@ def test_numbers_are_as_the_sheet_shows_them(value, shown, seen):
 )
 def test_moments_are_as_the_sheet_shows_them_or_plain(value, shown, seen):
     assert words(value, shown) == seen
+
+
+def test_format_has_an_end():
+    """Zeros in it are as many in the cell."""
+    assert words(1, "0" * 255) == "1".zfill(255)
+    assert words(1, "0" * 1_000_000) == "1".zfill(255)

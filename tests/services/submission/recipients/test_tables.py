@@ -12,6 +12,7 @@ from negin_sms.services.submission.recipients.tables import (
     MOST_CELLS,
     MOST_COLUMNS,
     clean_cell,
+    keep_cell,
 )
 
 # What spreadsheets, chats and web pages leave in a heading and nobody sees.
@@ -139,7 +140,28 @@ def test_cell_is_what_a_person_sees_in_it(cell, seen):
     assert clean_cell(cell) == seen
 
 
+@pytest.mark.parametrize("text", ["'0042", '="1"', "'=x", '=" "', "'+\"1\""])
+def test_kept_cell_is_read_as_it_is(text):
+    assert clean_cell(text) != text
+    assert clean_cell(keep_cell(text)) == text
+
+
 class TestBounds:
+    def test_names_of_columns_are_folded_when_they_are_few(self, monkeypatch):
+        """Of one character folding may make eighteen."""
+        folded = []
+        fold = tables.fold_name
+        monkeypatch.setattr(
+            tables, "fold_name", lambda name: folded.append(name) or fold(name)
+        )
+        line = ";".join(["\ufdfa" * 60] * 5_000)
+        assert "too many columns" in refusal(line, "09395213300;1")
+        assert len(folded) <= 4 * MOST_COLUMNS
+
+    def test_long_cell_is_not_looked_at_closely(self):
+        cell = '="' + "a" * 40_000 + '"'
+        assert clean_cell(cell) == cell
+
     def test_columns_are_few(self):
         names = ";".join(f"c{at}" for at in range(MOST_COLUMNS))
         assert "too many columns" in refusal(f"mobile;{names}", "09395213300")

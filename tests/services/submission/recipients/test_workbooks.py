@@ -128,7 +128,7 @@ def test_empty_workbook_is_refused():
 
 
 def test_where_the_library_is_missing_the_answer_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "openpyxl", None)
+    monkeypatch.setitem(sys.modules, "openpyxl.reader.excel", None)
     assert "django-negin-sms[xlsx]" in refusal(make([HEADING, SARA]))
 
 
@@ -138,33 +138,35 @@ def test_what_is_no_workbook_inside_is_refused():
     )
 
 
-class TestBombs:
-    """All of them are small files; none is taken apart before it is counted."""
+def test_part_that_is_named_twice_is_never_read(monkeypatch):
+    """A few bytes name it 255 times."""
+    book = replaced(
+        make([HEADING, SARA], [HEADING, ALI]),
+        "xl/_rels/workbook.xml.rels",
+        b"/xl/worksheets/sheet2.xml",
+        b"/xl/worksheets/sheet1.xml",
+    )
+    monkeypatch.setattr(workbooks, "_records", None)
+    assert "cannot be read" in refusal(book)
 
-    @pytest.fixture(autouse=True)
-    def _never_opened(self, monkeypatch):
-        monkeypatch.setattr(workbooks, "_open", None)
 
-    def test_many_cells(self):
-        cells = b'<c r="A1"/>' * 400_000
-        data = replaced(
-            make([HEADING]), FIRST, b"</sheetData>", cells + b"</sheetData>"
-        )
-        assert len(data) < 100_000
-        assert "too much" in refusal(data)
+def test_cells_are_counted_before_they_are_cleaned(monkeypatch):
+    monkeypatch.setattr(workbooks, "clean_cell", None)
+    assert "too much" in refusal(make([("x" * 30_000,) * 40]))
 
-    def test_much_text(self):
-        blank = b" " * 40_000_000
-        data = replaced(
-            make([HEADING]), FIRST, b"</sheetData>", b"</sheetData>" + blank
-        )
-        assert "too much" in refusal(data)
 
-    def test_much_of_anything_else(self):
-        out = io.BytesIO(make([HEADING]))
-        with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as file:
-            file.writestr("xl/media/image1.png", b"\0" * 40_000_000)
-        assert "too much" in refusal(out.getvalue())
+def test_empty_rows_are_few(monkeypatch):
+    monkeypatch.setattr(workbooks, "_MOST_EMPTY", 5)
+    few, many = (b"<row/>" * count + b"</sheetData>" for count in (5, 6))
+    data = make([HEADING, SARA])
+    assert read_workbook(replaced(data, FIRST, b"</sheetData>", few)).rows
+    assert "too much" in refusal(replaced(data, FIRST, b"</sheetData>", many))
+
+
+def test_row_that_never_ends_is_looked_through_once():
+    assert workbooks._ROW.findall(b'<row hidden="1" <row r="2" hidden="1"/>') == [
+        b' r="2" hidden="1"/'
+    ]
 
 
 def test_row_far_below_costs_nothing(monkeypatch):
