@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.texts import fill, names, read_text, with_footer
+from negin_sms.texts import fill, fold_name, names, read_text, with_footer
 
 VALUES = {"name": "Sara", "Code": 12, "نام خانوادگی": "محمدی"}
 

@@ -129,7 +129,10 @@ def _table_heading(
         delimiter = given or _delimiter(lines[at])
         cells = lines[at].split(delimiter) if delimiter else []
         filled = sum(bool(cell.strip()) for cell in cells)
-        rank = (filled > 1 and any(map(is_number_heading, cells[:MOST_COLUMNS])), filled)
+        rank = (
+            filled > 1 and any(map(is_number_heading, cells[:MOST_COLUMNS])),
+            filled,
+        )
         if rank > best:
             best, heading = rank, _Heading(at, delimiter)
     return heading
