@@ -102,7 +102,11 @@ def fold_name(name: str) -> str:
     Letter case, spacing, marks that nobody sees, vowel signs and the forms of letters
     and digits make no other name.
     """
-    plain = name[:_LONGEST_NAME].replace("\u200c", " ")
+    return _fold(name[:_LONGEST_NAME])
+
+
+def _fold(text: str) -> str:
+    plain = text.replace("\u200c", " ")
     if not plain.isascii():
         # The compatibility forms are what old programs write Persian with.
         plain = visible(unicodedata.normalize("NFKC", plain))
@@ -161,6 +165,7 @@ def with_footer(text: str, footer: str) -> str:
     It is there already where the text ends with the same words, by whichever keyboard
     and with whatever marks between them.
     """
-    if fold_name(text).endswith(fold_name(footer)):
+    end = text[-_LONGEST_NAME - 4 * len(footer) :]
+    if _fold(end).endswith(_fold(footer)):
         return text
     return f"{text.rstrip()}\n{footer}"

@@ -155,7 +155,7 @@ class TestFooter:
         "end", ["لغو۱۱", "لغو11", "لغو۱۱\u200f ", "ل\u200eغو١١\n", "\u2067لغو۱۱\u2069"]
     )
     def test_never_stands_there_twice(self, end):
-        text = f"سلام\n{end}"
+        text = f"{'سلام ' * 200}\n{end}"
         assert with_footer(text, "لغو۱۱") == text
         once = with_footer("Hello", "STOP 11")
         assert with_footer(once, "Stop  11") == once
