@@ -4,7 +4,8 @@
 shown of a row, ``privacy`` who sees it. A new button is one MessageAction in
 ``operations``, a permission of its name, and a row in that module's table; ``views``
 does the rest. ``review`` is the page of the uncertain messages,
-``text_templates`` the texts that staff keep, ``opt_outs`` who wants no messages.
+``text_templates`` the texts that staff keep, ``recipients`` the way from the project's
+own people to the compose page, ``opt_outs`` who wants no messages.
 
 Every part is a mixin without ``ModelAdmin``: a project with a themed admin puts
 MessageAdminMixin, AccountStateAdminMixin, SmsTemplateAdminMixin and OptOutAdminMixin
@@ -14,6 +15,7 @@ before the class of its theme.
 from .accounts import AccountStateAdmin, AccountStateAdminMixin
 from .messages import MessageAdmin, MessageAdminMixin
 from .opt_outs import OptOutAdmin, OptOutAdminMixin
+from .recipients import SmsRecipientsMixin
 from .text_templates import SmsTemplateAdmin, SmsTemplateAdminMixin
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "MessageAdminMixin",
     "OptOutAdmin",
     "OptOutAdminMixin",
+    "SmsRecipientsMixin",
     "SmsTemplateAdmin",
     "SmsTemplateAdminMixin",
 ]

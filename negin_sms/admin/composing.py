@@ -23,6 +23,7 @@ from negin_sms.services.submission import batches
 from negin_sms.services.submission.drafting import Drafted
 
 from .compose_form import ComposeForm
+from .pages import speak
 from .previews import PreviewMixin
 
 _LISTED = 200
@@ -70,6 +71,14 @@ class ComposingMixin(PreviewMixin):
             return self._compose_page(request, form.to_correct(drafted), drafted)
         self._tell_drafted(request, drafted)
         return self.to_preview(drafted.group)
+
+    def compose_to(self, request: HttpRequest, recipients: str) -> HttpResponse:
+        """Show the page with these recipients: a sheet as people would paste it."""
+        if not self.has_compose_permission(request):
+            raise PermissionDenied
+        form = ComposeForm(initial={"recipients": recipients})
+        page: HttpResponse = speak(self._compose_page(request, form))
+        return page
 
     def _empty_page(self, request: HttpRequest, group: str) -> HttpResponse:
         if not group:

@@ -106,12 +106,16 @@ def speak_persian(urls: list[Any]) -> list[Any]:
 def _speaking(view: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(view)
     def speaking(*args: Any, **kwargs: Any) -> Any:
-        response = view(*args, **kwargs)
-        if isinstance(response, TemplateResponse):
-            response.add_post_render_callback(_rewrite)
-        return response
+        return speak(view(*args, **kwargs))
 
     return speaking
+
+
+def speak(response: Any) -> Any:
+    """Return a page that will have the digits of the language; others as they are."""
+    if isinstance(response, TemplateResponse):
+        response.add_post_render_callback(_rewrite)
+    return response
 
 
 def _rewrite(response: HttpResponse) -> None:

@@ -19,6 +19,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from negin_sms import services
@@ -113,6 +115,19 @@ def test_guide_to_bulk_says_which_line_is_wrong(tmp_path):
     with pytest.raises(SystemExit, match="Line 3: "):
         bulk()["queue_file"](path)
     assert not Message.objects.exists()
+
+
+@pytest.mark.django_db
+def test_guide_to_own_people_opens_the_page_with_them(admin_client, monkeypatch):
+    monkeypatch.setattr(admin.site, "_registry", dict(admin.site._registry))
+    run("howto/own-people")
+    people = get_user_model().objects
+    sara = people.create_user("09395213300", first_name="Sara")
+    page = admin_client.post(
+        "/admin/auth/user/", {"action": "write_sms", "_selected_action": [sara.pk]}
+    )
+    recipients = page.context["form"]["recipients"].value()
+    assert recipients == "mobile,name\n09395213300,Sara\n"
 
 
 def bulk() -> dict[str, Any]:

@@ -300,6 +300,14 @@ def test_demo_does_the_whole_job(tmp_path):
     assert "09000000" not in out + err
 
 
+@pytest.mark.long
+def test_clinic_of_the_example_project_tests_its_messages(tmp_path):
+    database = f"sqlite:///{tmp_path / 'clinic.sqlite3'}"
+    err = manage("test", "clinic", DATABASE_URL=database).communicate(timeout=90)[1]
+    assert "Ran 5 tests" in err
+    assert "\nOK\n" in err
+
+
 def test_example_project_passes_its_checks(tmp_path):
     process = manage("check", "--fail-level=WARNING")
     assert process.communicate(timeout=60)[1] == ""

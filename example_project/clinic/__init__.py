@@ -1,0 +1,1 @@
+"""A clinic: codes, receipts, reminders, and a word to chosen patients."""
