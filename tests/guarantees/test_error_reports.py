@@ -89,6 +89,9 @@ PAGES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "preview": ("preview/?group=batch", None),
     "confirm": ("preview/confirm/", {"group": "batch", "seen": "1-1"}),
     "send": ("{draft}/send/", {"post": "yes"}),
+    "edit": ("{draft}/edit/", {**WISH, "mobile": MOBILE, "text": TEXT, "seen": "1"}),
+    "look at an edit": ("{draft}/edit/", None),
+    "reschedule": ("{draft}/reschedule/", {"send_at": "2099-01-01", "seen": "1"}),
     "resend": ("{unsure}/resend/", {"post": "yes"}),
     "export": ("export/", {}),
 }
