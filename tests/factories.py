@@ -15,8 +15,11 @@ from factory.declarations import (
     Trait,
 )
 
+from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import Message
+from negin_sms.services.outbox.jobs import SendJob, SendResult
 
 # The number of the vendor's guides.
 MOBILE = "+989395213300"
@@ -70,3 +73,11 @@ class _Makes(Protocol):
 
 
 MessageFactory: _Makes = cast(Any, _MessageFactory)
+
+
+def acceptance_of(row: Message, gateway_id: str = "7001", **reply: Any) -> SendResult:
+    """Return the result of a row that is being sent, as the gateway accepts it."""
+    request = SendRequest(mobile=row.mobile, text=row.text, line=row.line)
+    job = SendJob(row.pk, row.claim, row.attempts, conf.get_account(), request, 0.0)
+    values = {"used_line": "98", "mobile": row.mobile[1:], "code": -1, "msg": "success"}
+    return SendResult(job, SendReply(gateway_id=gateway_id, **{**values, **reply}))

@@ -55,7 +55,6 @@ class Producer:
         self.in_flight: dict[int, SendJob] = {}
         self.waits_for_rate = False
         self.turned_back: Counter[str] = Counter()
-        self._engine = engine_for(using)
         self._rate = rate or account.rate
         self._only = only
         self._may_wait = may_wait
@@ -171,7 +170,11 @@ class Producer:
         Only while nothing was wrong with it when this run last looked.
         """
         known = self._permit is not None and self._permit.is_clean
-        if not known or self._only is not None or not self._engine.asks_health:
+        if (
+            not known
+            or self._only is not None
+            or not engine_for(self.using).asks_health
+        ):
             return []
         return self._claim_due(claim, room, if_healthy=True)
 
@@ -192,7 +195,7 @@ class Producer:
     def _claim_due(
         self, claim: str, room: int, *, if_healthy: bool = False
     ) -> list[Message]:
-        return self._engine.claim_due(
+        return engine_for(self.using).claim_due(
             self.account,
             claim,
             room,
@@ -206,7 +209,7 @@ class Producer:
         assert self._only is not None  # noqa: S101 - for the type checker
         rows = self._only.filter(status=Status.QUEUED, expires_at__gt=DbNow())
         rows = rows.exclude(pk__in=self._tried).in_queue_order()
-        messages = self._engine.claim_rows(
+        messages = engine_for(self.using).claim_rows(
             rows, claim, room, account=self.account, lease=self.lease
         )
         self._tried.update(message.pk for message in messages)

@@ -9,6 +9,8 @@ its SqlEngine and name its vendor here; nobody else asks which database it is.
 
 from __future__ import annotations
 
+from datetime import tzinfo
+
 from django.db import connections
 
 from .mysql import MysqlEngine
@@ -23,9 +25,18 @@ _ENGINES: dict[str, type[OrmEngine]] = {
 }
 
 
+# A dispatcher asks for its engine with every handful of results.
+_made: dict[tuple[type[OrmEngine], str, tzinfo | None], OrmEngine] = {}
+
+
 def engine_for(using: str) -> OrmEngine:
     """Return the engine of a database, given by its alias."""
     connection = connections[using]
-    engine = _ENGINES.get(connection.vendor, OrmEngine)(using)
-    # SQLite before 3.35 returns no rows from an UPDATE.
-    return engine if engine.can_serve(connection) else OrmEngine(using)
+    kind = _ENGINES.get(connection.vendor, OrmEngine)
+    key = (kind, using, connection.timezone)
+    if key not in _made:
+        engine = kind(using)
+        # SQLite before 3.35 returns no rows from an UPDATE.
+        can = engine.can_serve(connection)
+        _made[key] = engine if can else OrmEngine(using)
+    return _made[key]

@@ -7,10 +7,13 @@ from typing import Any
 
 from django.db import NotSupportedError, ProgrammingError, transaction
 
-from .sql import TABLE, SqlEngine
+from negin_sms.services.outbox.jobs import SendResult
+
+from .returning import ReturningEngine
+from .sql import TABLE
 
 
-class PostgresqlEngine(SqlEngine):
+class PostgresqlEngine(ReturningEngine):
     """Locks with SKIP LOCKED, reads JSON."""
 
     told = (
@@ -36,9 +39,10 @@ class PostgresqlEngine(SqlEngine):
         except (ProgrammingError, NotSupportedError):
             return ""
 
-    def accept_values(self, told: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    def accept_values(self, results: Sequence[SendResult]) -> dict[str, Any]:
         """Add the keys."""
-        return super().accept_values(told) | {"keys": [each[0] for each in told]}
+        keys = [result.job.pk for result in results]
+        return super().accept_values(results) | {"keys": keys}
 
     def later(self, interval: str) -> str:
         """Return the time after so many seconds."""

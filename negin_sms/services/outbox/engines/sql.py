@@ -1,4 +1,4 @@
-"""Claim and accept as one statement each, for databases that return updated rows.
+"""What the engines that claim and accept in SQL of their own have in common.
 
 Each statement commits by itself and carries its own guard, the compare-and-set on
 status and claim. What is not the usual case (a lost claim, an id that several messages
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django.db import connections
@@ -34,25 +34,34 @@ _WANTED = (
 )
 _KNOWN = {"account", "status", "claim", *_WANTED}
 TABLE, STATES = Message._meta.db_table, AccountState._meta.db_table
+WANTED = ", ".join(f"{TABLE}.{name}" for name in (*_WANTED, "due_at"))
+"""The columns of a claimed row; due_at, too, by which they are sorted."""
+HEALTHY = (
+    f"EXISTS (SELECT 1 FROM {STATES} WHERE account = %(alias)s "
+    "AND paused_at IS NULL AND failures = 0)"
+)
+COLUMNS = (
+    *("id", "claim", "gateway_id", "used_line", "code", "detail", "flag"),
+    "poll_in",
+)
+"""What a statement is told of each acceptance."""
 
 
 class SqlEngine(OrmEngine, ABC):
-    """The two statements; a subclass has its database's words for their parts."""
+    """Claims and acceptances; a subclass makes its database's statements of them."""
 
     asks_health = True
-    told: ClassVar[str]
-    """A SELECT of the results from the parameter ``told``: JSON arrays in an array."""
-    found: ClassVar[str] = ""
-    """What else helps the planner to find the rows of ``told``."""
+    queue: ClassVar[str] = TABLE
+    """The table as the queue is read."""
 
     def __init__(self, using: str) -> None:
         super().__init__(using)
         connection = connections[using]
         self.now = clock_sql(connection.vendor, connection.timezone)
-
-    def can_serve(self, connection: Any) -> bool:
-        """Return whether an UPDATE returns its rows."""
-        return bool(connection.features.can_return_rows_from_bulk_insert)
+        self._statements: dict[tuple[Any, ...], str] = {}
+        # In the order of the model's fields, as from_db wants them.
+        fields = [field.attname for field in Message._meta.concrete_fields]
+        self._known = [name for name in fields if name in _KNOWN]
 
     def claim_due(
         self,
@@ -78,11 +87,7 @@ class SqlEngine(OrmEngine, ABC):
             "line": account.line,
             "line2": account.line2,
         }
-        sql = self.claim_sql(tuple(priorities), if_healthy)
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(sql, values)
-            names = [column[0] for column in cursor.description]
-            rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        rows = self.take(values, tuple(priorities), if_healthy)
         rows.sort(key=lambda row: (row["priority"], row["due_at"], row["id"]))
         common = {"account": account.alias, "status": Status.SENDING, "claim": claim}
         return [self._as_message({**row, **common}) for row in rows]
@@ -96,88 +101,84 @@ class SqlEngine(OrmEngine, ABC):
         told: dict[tuple[str, str], SendResult] = {}
         for result in results:
             told.setdefault((result.job.account.alias, result.gateway_id), result)
-        values = self.accept_values([_told(each) for each in told.values()])
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(self.accept_sql(), values)
-            return {pk for (pk,) in cursor.fetchall()}, []
+        return self.write(list(told.values())), []
 
-    def accept_values(self, told: Sequence[Sequence[Any]]) -> dict[str, Any]:
-        """Return the parameters of ``accept_sql``."""
-        return {"told": json.dumps(told)}
+    @abstractmethod
+    def take(
+        self, values: dict[str, Any], priorities: tuple[int, ...], if_healthy: bool
+    ) -> list[dict[str, Any]]:
+        """Claim; return the columns of ``WANTED`` of the rows taken, in any order."""
 
-    def interval(self, seconds: float) -> float | str:
-        """Return a length of time as ``later`` takes it."""
-        return seconds
+    @abstractmethod
+    def write(self, results: Sequence[SendResult]) -> set[int]:
+        """Write these acceptances; return the keys of the rows that have them."""
 
     @abstractmethod
     def later(self, interval: str) -> str:
         """Return the database's time after an interval, given in SQL."""
 
+    def interval(self, seconds: float) -> float | str:
+        """Return a length of time as ``later`` takes it."""
+        return seconds
+
     def told_interval(self) -> str:
         """Return the interval until the first poll of a row of ``told``."""
         return "told.poll_in"
 
-    @abstractmethod
-    def taken_sql(self, due: str, priorities: Sequence[int]) -> str:
-        """Return what selects the ids to take; ``due`` wants a priority for ``{}``."""
-
-    def claim_sql(self, priorities: Sequence[int], if_healthy: bool) -> str:
-        """Return the claim: one priority after the other, each in its index's order."""
-        healthy = (
-            f"AND EXISTS (SELECT 1 FROM {STATES} WHERE account = %(alias)s "
-            "AND paused_at IS NULL AND failures = 0)"
-        )
-        due = (
-            f"SELECT id FROM {TABLE} WHERE status = '{Status.QUEUED.value}' "
+    def due_sql(self, if_healthy: bool) -> str:
+        """Return what selects due rows of a priority (``{}``), in the index's order."""
+        return (
+            f"SELECT id FROM {self.queue} WHERE status = '{Status.QUEUED.value}' "
             f"AND account = %(alias)s AND priority = {{}} AND due_at <= {self.now} "
-            f"AND expires_at > {self.now} {healthy if if_healthy else ''} "
+            f"AND expires_at > {self.now} {f'AND {HEALTHY}' if if_healthy else ''} "
             "ORDER BY due_at, id LIMIT %(limit)s"
         )
-        wanted = ", ".join(f"{TABLE}.{name}" for name in (*_WANTED, "due_at"))
+
+    def claimed_sql(self) -> str:
+        """Return what a claim sets."""
         return (
-            f"WITH taken AS {self.taken_sql(due, priorities)} "
-            f"UPDATE {TABLE} SET status = '{Status.SENDING.value}', claim = %(claim)s, "
+            f"status = '{Status.SENDING.value}', claim = %(claim)s, "
             f"claimed_until = {self.later('%(lease)s')}, attempts = attempts + 1, "
             "line = CASE WHEN default_line THEN %(line)s ELSE line END, "
-            "line2 = CASE WHEN default_line2 THEN %(line2)s ELSE line2 END FROM taken "
-            f"WHERE {TABLE}.id = taken.id AND status = '{Status.QUEUED.value}' "
-            f"RETURNING {wanted}"
+            "line2 = CASE WHEN default_line2 THEN %(line2)s ELSE line2 END"
         )
 
-    def accept_sql(self) -> str:
-        """Return the acceptance of what was told."""
-        # The status is compared, not looked up: of what an index holds of "sending",
-        # most is long over.
+    def accepted_sql(self, row: str = "") -> str:
+        """Return what an acceptance sets; ``row`` goes before a column's name."""
+        told = ", ".join(f"{row}{name} = told.{name}" for name in COLUMNS[2:-1])
         return (
-            f"UPDATE {TABLE} SET status = '{Status.ACCEPTED.value}', "
-            "gateway_id = told.gateway_id, used_line = told.used_line, "
-            "code = told.code, detail = told.detail, flag = told.flag, "
-            f"claimed_until = NULL, finished_at = {self.now}, poll_at = {self.later(self.told_interval())} "
-            f"FROM ({self.told}) AS told "
-            f"WHERE {self.found} {TABLE}.id = told.id AND {TABLE}.claim = told.claim "
-            f"AND COALESCE({TABLE}.status, '') = '{Status.SENDING.value}' "
-            f"AND NOT EXISTS (SELECT 1 FROM {TABLE} AS other "
-            "WHERE other.gateway_id = told.gateway_id "
-            f"AND other.account = {TABLE}.account) RETURNING {TABLE}.id"
+            f"{row}status = '{Status.ACCEPTED.value}', {told}, "
+            f"{row}claimed_until = NULL, {row}finished_at = {self.now}, "
+            f"{row}poll_at = {self.later(self.told_interval())}"
         )
+
+    def once(self, make: Callable[..., str], *how: Any) -> str:
+        """Return a statement; it is put together when it is wanted first."""
+        key = (make, *how)
+        if key not in self._statements:
+            self._statements[key] = make(*how)
+        return self._statements[key]
+
+    def fetch(self, sql: str, values: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return the rows that a statement gives, by the names of their columns."""
+        with connections[self.using].cursor() as cursor:
+            cursor.execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def _as_message(self, values: dict[str, Any]) -> Message:
-        values |= {name: bool(values[name]) for name in _FLAGS}  # SQLite: 0 and 1
-        # In the order of the model's fields, as from_db wants them.
-        names = [
-            f.attname for f in Message._meta.concrete_fields if f.attname in _KNOWN
-        ]
-        return Message.from_db(self.using, names, [values[name] for name in names])
+        # SQLite, MariaDB and MySQL: 0 and 1.
+        values |= {name: bool(values[name]) for name in _FLAGS}
+        known = [values[name] for name in self._known]
+        return Message.from_db(self.using, self._known, known)
+
+
+def tell(results: Sequence[SendResult]) -> str:
+    """Return acceptances as JSON: an array of arrays, each in the order of COLUMNS."""
+    return json.dumps([_told(each) for each in results])
 
 
 def _told(result: SendResult) -> tuple[Any, ...]:
-    """Return what the statement is told of one acceptance, in the order of COLUMNS."""
     columns = transitions.acceptance(result)
     age = transitions.first_poll_age(result)
     return (result.job.pk, result.job.claim, *columns.values(), age)
-
-
-COLUMNS = (
-    *("id", "claim", "gateway_id", "used_line", "code", "detail", "flag"),
-    "poll_in",
-)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .sql import COLUMNS, SqlEngine
+from .returning import ReturningEngine
+from .sql import COLUMNS
 
 
-class SqliteEngine(SqlEngine):
+class SqliteEngine(ReturningEngine):
     """Needs no lock of rows: its transaction is the lock."""
 
     told = "SELECT {} FROM json_each(%(told)s)".format(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from negin_sms.services.outbox.engines.postgresql import PostgresqlEngine
+from tests.factories import MessageFactory, acceptance_of
 
 
 def test_rows_are_taken_once_for_all_and_those_of_others_skipped():
@@ -14,5 +15,8 @@ def test_rows_are_taken_once_for_all_and_those_of_others_skipped():
 
 
 def test_keys_are_told_beside_the_values():
-    values = PostgresqlEngine("default").accept_values([[7, "c"], [9, "c"]])
+    rows = [MessageFactory.build(pk=pk, sending=True) for pk in (7, 9)]
+    values = PostgresqlEngine("default").accept_values(
+        [acceptance_of(row) for row in rows]
+    )
     assert values["keys"] == [7, 9]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 
+import pytest
+from django.db import connection
+
 from negin_sms.services.outbox.engines.sqlite import SqliteEngine
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite's clock")
 def test_time_after_a_length_is_a_modifier_of_the_clock():
     engine = SqliteEngine("default")
     later = engine.later(f"'{engine.interval(90)}'")
