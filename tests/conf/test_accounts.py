@@ -433,6 +433,8 @@ class TestPrices:
         known = [others, read(PRICES={9830003300: self.KNOWN["9830003300"]}).prices]
         assert price_of(known, "9830003300", is_unicode=True) == 1430
         assert price_of(known, "98", is_unicode=True) == 1700
+        dear = read(PRICES={"9830003300": self.KNOWN["*"]}).prices
+        assert price_of([dear, *known], "9830003300", is_unicode=True) == 1700
 
     def test_none_is_known_without_a_price(self, read):
         assert price_of([read().prices], "98", is_unicode=True) is None

@@ -174,6 +174,14 @@ class TestGate:
         services.dispatch_queue()
         assert caps.account_room(conf.get_account(), timezone.now(), "default") == 1
 
+    def test_it_does_not_wait_for_a_cap_first(self, use_account):
+        use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1})
+        opted_out()
+        queue(sensitive=True)
+        row = queue()
+        services.dispatch_queue()
+        assert (became(row), "opted out" in row.detail) == (Status.CANCELLED, True)
+
     def test_why_waiting_says_it(self):
         opted_out()
         (verdict,) = services.why_waiting(queue())
@@ -256,9 +264,10 @@ class TestCode27:
         row = OptOut.objects.get()
         assert (row.until, row.reason) == (None, "asked")
 
-    def test_not_where_no_line_was_asked_for(self):
+    def test_not_where_no_line_was_asked_for(self, caplog):
         self.refuse(scenario=Scenario.SERVICE_LINE)
         assert not OptOut.objects.exists()
+        assert "not kept" not in caplog.text
 
     def test_switched_off(self, use_account):
         use_account(BACKEND=MEMORY, OPT_OUTS=False)
