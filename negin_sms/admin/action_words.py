@@ -34,14 +34,17 @@ def scheduled_words(done: Sequence[Message]) -> str:
 
 def queued_words(done: Sequence[Message]) -> str:
     """Say who sends what was queued."""
+    return queued_count_words(len(done))
+
+
+def queued_count_words(count: int) -> str:
+    """Say who sends so many queued messages."""
     words = ngettext(
-        "%(count)s message was queued. It is sent by a running dispatcher "
-        "(manage.py dispatch_sms_queue).",
-        "%(count)s messages were queued. They are sent by a running dispatcher "
-        "(manage.py dispatch_sms_queue).",
-        len(done),
+        "%(count)s message was queued. The dispatcher sends it.",
+        "%(count)s messages were queued. The dispatcher sends them.",
+        count,
     )
-    return words % {"count": len(done)}
+    return words % {"count": count}
 
 
 def cancelled_words(done: Sequence[Message]) -> str:
@@ -68,10 +71,8 @@ def released_words(done: Sequence[Message]) -> str:
 def resent_words(done: Sequence[Message]) -> str:
     """Say what was queued as a new message."""
     words = ngettext(
-        "%(count)s message was queued again as a new one. It is sent by a running "
-        "dispatcher (manage.py dispatch_sms_queue).",
-        "%(count)s messages were queued again as new ones. They are sent by a running "
-        "dispatcher (manage.py dispatch_sms_queue).",
+        "%(count)s message was queued again as a new one. The dispatcher sends it.",
+        "%(count)s messages were queued again as new ones. The dispatcher sends them.",
         len(done),
     )
     return words % {"count": len(done)}

@@ -30,6 +30,7 @@ from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
+from .action_words import queued_count_words
 from .displays import hidden_text, lines_of, ltr, message_text
 from .editing import EditingMixin
 from .estimates import batch_estimate
@@ -116,7 +117,7 @@ class PreviewMixin(EditingMixin):
         except InvalidMessage as error:
             self.message_user(request, str(error.reason), notices.ERROR)
             return self.to_preview(group)
-        words = _queued_words(queued) if queued else ""
+        words = queued_count_words(queued) if queued else ""
         if words and ignores:
             words = f"{words} {_('They leave in spite of the caps.')}"
         self._tell(request, CHANGE, group, words)
@@ -253,14 +254,3 @@ class PreviewMixin(EditingMixin):
 
 def _with_group(url: str, group: str) -> str:
     return f"{url}?{urlencode({'group': group})}"
-
-
-def _queued_words(count: int) -> str:
-    words = ngettext(
-        "%(count)s message was queued. It is sent by a running dispatcher "
-        "(manage.py dispatch_sms_queue).",
-        "%(count)s messages were queued. They are sent by a running dispatcher "
-        "(manage.py dispatch_sms_queue).",
-        count,
-    )
-    return words % {"count": count}

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from negin_sms import conf, texts
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
-from negin_sms.segments import measure
+from negin_sms.segments import UNICODE, measure
 from negin_sms.services.submission.compose import refuse_parts
 
 from .displays import ltr
@@ -114,7 +114,8 @@ class SmsTemplateAdminMixin(ListedLookups):
         if len(template.text) > _MEASURED:  # saved by other means than this page
             return ltr("…")
         length = measure(template.text)
-        return ltr(f"{length.parts} ({length.encoding})")
+        alphabet = _("Persian (Unicode)") if length.encoding == UNICODE else _("Latin")
+        return f"{length.parts} ({alphabet})"
 
 
 @admin.register(SmsTemplate)

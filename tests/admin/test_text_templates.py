@@ -70,8 +70,8 @@ def test_list_shows_placeholders_and_parts(admin_client, kept):
     SmsTemplate.objects.create(name="long", language="en", text="x" * 161)
     SmsTemplate.objects.create(name="broken", language="en", text="Dear {")
     words = words_of(admin_client.get(BASE))
-    assert "{نام} 1 (UCS-2)" in words
-    assert "2 (GSM-7)" in words
+    assert "{نام} 1 (Persian (Unicode))" in words
+    assert "2 (Latin)" in words
     assert "The brace at character 6" in words
 
 
@@ -79,7 +79,7 @@ def test_page_counts_while_somebody_types(admin_client, kept):
     html = admin_client.get(f"{BASE}{kept.pk}/change/").text
     assert "negin_sms/counter.js" in html
     assert 'class="negin-sms-counter"' in html
-    assert "1 (UCS-2)" in html
+    assert "1 (Persian (Unicode))" in html
 
 
 def test_new_template_is_in_the_language_of_the_page(admin_client):

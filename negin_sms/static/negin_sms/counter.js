@@ -67,6 +67,11 @@
         }
         for (const place of counter.querySelectorAll("[data-count]")) {
             const name = place.dataset.count;
+            if (name === "encoding") {
+                const isLatin = length.encoding === "GSM-7";
+                place.textContent = place.dataset[isLatin ? "latin" : "unicode"];
+                continue;
+            }
             place.textContent = shown(
                 length[name], counter.dataset.digits, name === "rials"
             );
