@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from negin_sms.dates import both_words
 from negin_sms.exceptions import InvalidMessage
+from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
@@ -54,6 +55,15 @@ class PauseForm(forms.Form):
         required=False,
         help_text=gettext_lazy("Empty: until somebody resumes it."),
     )
+
+    def clean_reason(self) -> str:
+        """Refuse what nobody would see."""
+        reason = clean(self.cleaned_data["reason"])
+        if not reason:
+            raise forms.ValidationError(
+                self.fields["reason"].error_messages["required"]
+            )
+        return reason
 
     def pause(self, account: str, *, by: Any) -> bool:
         """Pause the account; False, with the error in its place, where that fails."""

@@ -28,6 +28,7 @@ from negin_sms.exceptions import (
     InvalidMessage,
     NeginSmsError,
 )
+from negin_sms.gateway.cleaning import clean
 from negin_sms.gateway.codes import CREDENTIAL_CODES
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
@@ -137,10 +138,11 @@ def pause_account(
     moment that has passed.
     """
     conf.get_account(alias)
-    if not reason.strip():
+    why = clean(reason)  # it is printed on terminals and mailed
+    if not why:
         raise NeginSmsError("Say why the account is paused: reason must not be empty.")
     end = None if until is None else _still_to_come(until, write_alias())
-    stop_account(alias, reason, by=by, until=end)
+    stop_account(alias, why, by=by, until=end)
     logger.warning("SMS account %r was paused by hand", alias)
 
 

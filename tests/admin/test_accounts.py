@@ -74,12 +74,11 @@ def test_until_is_kept(client, state):
     assert state.paused_until.isoformat() == "2030-01-01T08:30:00+00:00"
 
 
-def test_a_pause_needs_a_reason(client, state):
+@pytest.mark.parametrize("nothing", [" ", "\x07", "\u202e"])
+def test_a_pause_needs_a_reason(client, state, nothing):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
-    assert (
-        "This field is required"
-        in staff.post(page(state), {"wanted": "pause", "reason": " "}).text
-    )
+    answer = staff.post(page(state), {"wanted": "pause", "reason": nothing})
+    assert "This field is required" in answer.text
     state.refresh_from_db()
     assert not state.is_paused
 

@@ -5,6 +5,7 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 
+from negin_sms import services
 from negin_sms.models import AccountState
 
 pytestmark = pytest.mark.django_db
@@ -22,6 +23,18 @@ def test_pausing_and_resuming_by_command():
     assert AccountState.objects.get().is_paused
     assert run("resume_sms_account", "default") == "Account 'default' sends again.\n"
     assert not AccountState.objects.get().is_paused
+
+
+def test_words_of_people_move_no_cursor_and_forge_no_line(django_user_model):
+    """Who may pause may not speak to the terminal of who runs the server."""
+    forged = "x\x1b]0;pwned\x07\x1b[2J\r\nOK: all is well\x9b31m\u202e"
+    by = django_user_model.objects.create_user("sara" + forged)
+    services.pause_account("default", reason=forged, by=by)
+    out = io.StringIO()
+    with pytest.raises(SystemExit):
+        call_command("sms_queue_status", stdout=out)
+    assert out.getvalue().replace("\n", " ").replace("→", "").isprintable()
+    assert not any(line.startswith("OK") for line in out.getvalue().splitlines())
 
 
 def test_pause_until_a_time():

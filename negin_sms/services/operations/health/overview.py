@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from negin_sms import conf
 from negin_sms.choices import Flag, Priority, Status
+from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.quiet_hours import quiet_until
@@ -257,7 +258,7 @@ def _name_of(user: int | None) -> str:
     if user is None:
         return ""
     found = get_user_model()._default_manager.filter(pk=user).first()
-    return found.get_username() if found else f"#{user}"
+    return clean(found.get_username()) if found else f"#{user}"
 
 
 def _gone(using: str) -> dict[str, int]:
