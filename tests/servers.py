@@ -15,6 +15,7 @@ import tempfile
 import time
 from glob import glob
 from pathlib import Path
+from typing import Any, LiteralString
 
 
 class Server:
@@ -91,6 +92,7 @@ def _postgres_bin() -> str:
 
 class PostgreSQL(Server):
     user = "postgres"
+    options: tuple[str, ...] = ()
 
     @staticmethod
     def is_there() -> bool:
@@ -111,6 +113,7 @@ class PostgreSQL(Server):
         return [
             *(f"{_postgres_bin()}/postgres", "-D", str(self.folder / "data")),
             *("-p", str(self.port), "-k", str(self.folder), "-h", "127.0.0.1"),
+            *self.options,
         ]
 
     def answers(self) -> bool:
@@ -121,6 +124,28 @@ class PostgreSQL(Server):
         except psycopg.OperationalError:
             return False
         return True
+
+    def execute(self, *statements: LiteralString) -> Any:
+        """Give it orders, while it is read-only, too; return what the last one says."""
+        import psycopg
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute("SET default_transaction_read_only = off")
+            for statement in statements:
+                done = connection.execute(statement)
+            return (done.fetchone() or [None])[0] if done.description else None
+
+
+class SmallPostgreSQL(PostgreSQL):
+    """A server that refuses the thirty-first connection, as those of hosters do."""
+
+    options = ("-c", "max_connections=30")
+
+
+def _lsn(words: str) -> tuple[int, int]:
+    """Read a place in PostgreSQL's log, as ``16/B374D848``."""
+    high, _, low = words.partition("/")
+    return int(high, 16), int(low, 16)
 
 
 class Standby(PostgreSQL):
@@ -137,19 +162,26 @@ class Standby(PostgreSQL):
             *("-R", "-X", "stream", "-c", "fast"),
         )
 
+    def catch_up(self) -> None:
+        """Wait until it has what the primary has now."""
+        position = self.primary.execute("SELECT pg_current_wal_lsn()::text")
+        give_up_at = time.monotonic() + 60
+        ask = "SELECT pg_last_wal_replay_lsn()::text"
+        while _lsn(self.execute(ask)) < _lsn(position):
+            assert time.monotonic() < give_up_at, "the standby does not follow"
+            time.sleep(0.05)
+
     def take_over(self) -> None:
         """Serve in place of the primary, which is gone, at its address."""
-        import psycopg
-
         self.port = self.primary.port
         self.start()
-        with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute("SELECT pg_promote()")
+        self.execute("SELECT pg_promote()")
 
 
 class MariaDB(Server):
     user = "mysql"
     time_zone = "SYSTEM"
+    options: tuple[str, ...] = ()
 
     @staticmethod
     def is_there() -> bool:
@@ -172,6 +204,7 @@ class MariaDB(Server):
             *(f"--socket={self.folder}/socket", f"--pid-file={self.folder}/pid"),
             *(f"--tmpdir={self.folder}", "--character-set-server=utf8mb4"),
             f"--default-time-zone={self.time_zone}",
+            *self.options,
         ]
 
     def answers(self) -> bool:
@@ -182,6 +215,55 @@ class MariaDB(Server):
         except MySQLdb.OperationalError:
             return False
         return True
+
+    def execute(self, *statements: str) -> Any:
+        """Give it orders; return what the last one says."""
+        import MySQLdb
+
+        connection = MySQLdb.connect(host="127.0.0.1", port=self.port, user="root")
+        try:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+                return (cursor.fetchone() or [None])[0]
+        finally:
+            connection.close()
+
+
+class MariaDBPrimary(MariaDB):
+    """A server that others follow."""
+
+    options = ("--log-bin", "--server-id=1")
+
+
+class MariaDBReplica(MariaDB):
+    """A replica of a server; stopped, it lags behind."""
+
+    options = ("--server-id=2", "--skip-slave-start")
+
+    def __init__(self, primary: MariaDBPrimary) -> None:
+        self.primary = primary
+        super().__init__()
+
+    def start(self) -> None:
+        """Start, and follow the primary from its beginning; once."""
+        super().start()
+        if self.port != self.primary.port:
+            self.execute(
+                "CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_USER='root', "
+                f"MASTER_PORT={self.primary.port}, MASTER_USE_GTID=slave_pos",
+                "START SLAVE",
+            )
+
+    def catch_up(self) -> None:
+        """Wait until it has what the primary has now."""
+        position = self.primary.execute("SELECT @@gtid_binlog_pos")
+        assert self.execute(f"SELECT MASTER_GTID_WAIT('{position}', 60)") == 0
+
+    def take_over(self) -> None:
+        """Serve in place of the primary, which is gone, at its address."""
+        self.port = self.primary.port
+        self.start()
 
 
 class TehranMariaDB(MariaDB):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
+import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -143,6 +144,9 @@ def _begin_sending(options: dict[str, object]) -> tuple[Attempt, Future[None] | 
     attempt = prepare(**options)  # type: ignore[arg-type]
     if attempt.job is None or _is_tests_own():
         return attempt, None
+    # Each request of an async site has a thread and a connection of its own. Any number
+    # may wait for a slow gateway; a database has few connections.
+    connections[write_alias()].close_if_unusable_or_obsolete()
     return attempt, _beside(lambda: write_down(attempt, ask(attempt)))
 
 
@@ -172,7 +176,23 @@ def _is_tests_own() -> bool:
 
 
 def _beside(work: Callable[[], T]) -> Future[T]:
-    return _executor(os.getpid()).submit(_close_connections_after, work)
+    """Do it in a thread of ours; here, where this machine has none left."""
+    done: Future[T] = Future()
+    begin = threading.Lock()
+
+    def work_once() -> None:
+        if not begin.acquire(blocking=False):
+            return
+        try:
+            done.set_result(_close_connections_after(work))
+        except BaseException as error:
+            done.set_exception(error)
+
+    try:
+        _executor(os.getpid()).submit(work_once)
+    except RuntimeError:  # though it may be done by the threads that are there
+        work_once()
+    return done
 
 
 def _close_connections_after(work: Callable[[], T]) -> T:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.client import HTTPConnection
 from itertools import count
@@ -14,7 +15,8 @@ from itertools import count
 import pytest
 
 from tests.badgateway import BadGateway
-from tests.chaos import PATIENCE, Chaos
+from tests.chaos import PATIENCE, Chaos, fresh_database, reap
+from tests.servers import SmallPostgreSQL
 
 pytest.importorskip("uvicorn")
 pytestmark = pytest.mark.chaos(seconds=30)
@@ -56,11 +58,12 @@ class Site:
             with connection.getresponse() as answer:
                 return answer.status, answer.read().decode()
 
-    def ask_and_hang_up(self) -> None:
+    def ask_and_hang_up(self, stay: Callable[[], object] | None = None) -> None:
+        """Ask for a message; leave when ``stay`` has come back, or very soon."""
         with socket.create_connection(("127.0.0.1", self.port)) as client:
             path = f"/send?text=m{next(_texts)}"
             client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-            time.sleep(0.05)
+            (stay or functools.partial(time.sleep, 0.05))()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
@@ -81,9 +84,9 @@ def connections(database: str) -> int:
     """Return how many of a PostgreSQL database's connections are open."""
     import psycopg
 
-    name = database.rpartition("/")[2]
-    with psycopg.connect(database.rpartition("/")[0] + "/postgres") as asking:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    server, _, name = database.rpartition("/")
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    with psycopg.connect(f"{server}/postgres") as asking:
         row = asking.execute(query, [name]).fetchone()
     return int(row[0]) if row else 0
 
@@ -113,6 +116,37 @@ def test_clients_that_hang_up_leave_no_connection_and_no_doubt(database, gateway
         # The site's own thread for the database has one.
         assert connections(database) <= 1
     assert site.get("/count") == (200, f'{{"messages": {len(statuses)}}}')
+    site.stop()
+
+
+@pytest.mark.chaos(seconds=40)
+def test_a_hundred_who_hang_up_find_room_in_thirty_connections(gateway, tmp_path):
+    """Each left one open once, and the thirty-first page was a 500."""
+    if not SmallPostgreSQL.is_there():
+        pytest.skip("no programs of PostgreSQL here")
+    server = SmallPostgreSQL()
+    try:
+        server.start()
+        with fresh_database(server.url, tmp_path) as database:
+            hang_up_a_hundred_times(database, gateway)
+    finally:
+        reap()
+        server.stop()
+
+
+def hang_up_a_hundred_times(database: str, gateway: BadGateway) -> None:
+    chaos = Chaos(database, gateway, READ_TIMEOUT=60, DEADLINE=90, LEASE=200)
+    site = Site(chaos)
+    assert site.get("/send?text=first")[0] == 200  # it has loaded what it needs
+    gateway.latency = 4.0  # more wait for it at once than the database lets in
+    for number in range(1, 101):
+        site.ask_and_hang_up(functools.partial(gateway.wait_for, number + 1))
+    assert site.get("/count") == (200, '{"messages": 101}')
+    statuses = settle(chaos, 101)
+    assert statuses == ["accepted"] * 101
+    assert len(gateway.ids) == 101
+    # The site's own thread for the database has one.
+    assert connections(database) <= 1
     site.stop()
 
 
