@@ -1,6 +1,6 @@
 """A standby takes over that lacks the last seconds: nothing is sent again.
 
-PostgreSQL with streaming replication, in temporary folders. Run with ``--chaos``.
+PostgreSQL and MariaDB with replication, in temporary folders. Run with ``--chaos``.
 """
 
 from __future__ import annotations
@@ -13,20 +13,27 @@ import pytest
 
 from tests.badgateway import BadGateway
 from tests.chaos import PATIENCE, PATIENT, Chaos, fresh_database, reap
-from tests.servers import PostgreSQL, Standby
+from tests.servers import MariaDBPrimary, MariaDBReplica, PostgreSQL, Standby
 
 pytestmark = pytest.mark.chaos(seconds=40)
 
 ACCOUNT = {**PATIENT, "RESULT_RETRY": 30, "LEASE": 90}
 
 
-@pytest.fixture
-def servers() -> Iterator[tuple[PostgreSQL, Standby]]:
-    if not PostgreSQL.is_there():
-        pytest.skip("no programs of PostgreSQL here")
-    primary = PostgreSQL()
+Pair = tuple[PostgreSQL, Standby] | tuple[MariaDBPrimary, MariaDBReplica]
+
+
+@pytest.fixture(
+    params=[(PostgreSQL, Standby), (MariaDBPrimary, MariaDBReplica)],
+    ids=["PostgreSQL", "MariaDB"],
+)
+def servers(request) -> Iterator[Pair]:
+    kind, replica = request.param
+    if not kind.is_there():
+        pytest.skip(f"no programs of {kind.__name__} here")
+    primary = kind()
     primary.start()
-    standby = Standby(primary)
+    standby = replica(primary)
     try:
         standby.start()
         yield primary, standby
@@ -46,8 +53,9 @@ def test_standby_that_lags_two_seconds(servers, gateway, tmp_path):
     primary, standby = servers
     with fresh_database(primary.url, tmp_path) as url:
         chaos = Chaos(url, gateway, **ACCOUNT)
-        chaos.do("queue", count=5000)
+        chaos.do("queue", count=3000)
         chaos.do("dispatch", limit=1)  # the account's row knows its server
+        standby.catch_up()
         dispatchers = [chaos.start("dispatch", workers=4) for _ in range(2)]
         gateway.wait_for(200)
         standby.crash()
@@ -59,12 +67,14 @@ def test_standby_that_lags_two_seconds(servers, gateway, tmp_path):
         rows = chaos.do("dump")
         assert [ids for ids in chaos.sent().values() if len(ids) > 1] == []
         statuses = Counter(row["status"] for row in rows)
-        assert sum(statuses.values()) == 5000
+        assert sum(statuses.values()) == 3000
         assert statuses.keys() <= {"accepted", "held"}, statuses
         # The dispatchers know what they sent in the two seconds that are lost.
         assert statuses["accepted"] == len(gateway.ids)
         assert statuses["held"] > 0
         assert "Another database server answers" in "".join(logs)
+        found = [finding["code"] for finding in chaos.do("findings")]
+        assert "server_changed" in found
 
 
 def test_plain_restart_holds_nothing(servers, gateway, tmp_path):

@@ -39,17 +39,25 @@ class MysqlEngine(SqlEngine):
         return bool(connection.mysql_version >= oldest)
 
     def server_identity(self) -> str:
-        """Return the server's own id; of a Galera cluster the cluster's."""
+        """Return the server's own ids; of a Galera cluster the cluster's.
+
+        MariaDB's ``server_uid`` is of the network card and the port, which a replica on
+        this machine may take over; replicas have a ``server_id`` of their own.
+        """
         found: dict[str, str] = {}
         with connections[self.using].cursor() as cursor:
             cursor.execute("SHOW STATUS LIKE 'wsrep_cluster_state_uuid'")
             found |= dict(cursor.fetchall())
             # MariaDB has the first, MySQL the second.
             cursor.execute(
-                "SHOW VARIABLES WHERE Variable_name IN ('server_uid', 'server_uuid')"
+                "SHOW VARIABLES WHERE Variable_name IN "
+                "('server_uid', 'server_uuid', 'server_id')"
             )
             found |= dict(cursor.fetchall())
-        return next((value for value in found.values() if value), "")
+        if cluster := found.get("wsrep_cluster_state_uuid"):
+            return cluster
+        own = found.get("server_uid") or found.get("server_uuid")
+        return f"{own}:{found.get('server_id')}" if own else ""
 
     def take(
         self, values: dict[str, Any], priorities: tuple[int, ...], if_healthy: bool
