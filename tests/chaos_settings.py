@@ -16,7 +16,8 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:
         "init_command": "PRAGMA journal_mode=WAL",
     }
 
-NEGIN_SMS = {"default": json.loads(os.environ["CHAOS_ACCOUNT"])}
+ALIASES = ["default", *os.environ.get("CHAOS_ALSO", "").split()]
+NEGIN_SMS = dict.fromkeys(ALIASES, json.loads(os.environ["CHAOS_ACCOUNT"]))
 
 if "CHAOS_TASKS" in os.environ:
     backport = ["django_tasks"] if django.VERSION < (6, 0) else []

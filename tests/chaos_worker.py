@@ -17,6 +17,8 @@ from typing import Any
 
 import django
 
+from tests.faults import FAULTS
+
 
 def migrate() -> None:
     from django.core.management import call_command
@@ -24,16 +26,24 @@ def migrate() -> None:
     call_command("migrate", verbosity=0)
 
 
-def queue(count: int, **fields: Any) -> list[int]:
+def queue(count: int, *, text: str = "message", **fields: Any) -> list[int]:
     from negin_sms import services
 
-    wishes = [{"mobile": "09395213300", "text": f"message {i}"} for i in range(count)]
+    wishes = [{"mobile": "09395213300", "text": f"{text} {i}"} for i in range(count)]
     rows = services.queue_many(wishes, **fields)
     from negin_sms.models import Message
 
     return list(Message.objects.order_by("pk").values_list("pk", flat=True))[
         -len(rows) :
     ]
+
+
+def queue_for_all(count: int) -> None:
+    """Queue so many for each account, with its alias in their texts."""
+    from negin_sms import conf
+
+    for account in conf.get_accounts():
+        queue(count, text=account.alias, account=account.alias)
 
 
 def queue_each(count: int, start: int = 0) -> None:
@@ -64,6 +74,64 @@ def dispatch(**options: Any) -> dict[str, Any]:
     with services.stop_on_signals() as stop:
         report = services.dispatch_queue(stop=stop, **options)
     return dataclasses.asdict(report)
+
+
+def dispatch_with_few_threads(threads: int, times: int, user: int, folder: str) -> None:
+    """Dispatch so often, each time as an ordinary user who may have so many threads.
+
+    One message is sent first, as who we are: Python may be closed to that user, and
+    has loaded by then what it needs.
+    """
+    from django.db import connections
+
+    dispatch(limit=1)
+    connections.close_all()
+    for path in (folder, *(entry.path for entry in os.scandir(folder))):
+        os.chown(path, user, user)
+    for _ in range(times):
+        child = os.fork()
+        if not child:
+            _become(user, threads)
+            with contextlib.suppress(RuntimeError):
+                dispatch()
+            os._exit(0)
+        os.waitpid(child, 0)
+
+
+def _become(user: int, threads: int) -> None:
+    import resource
+
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    most = 1 + threads  # the process counts
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def findings() -> list[dict[str, Any]]:
+    from negin_sms import services
+
+    return [finding.as_dict() for finding in services.health()]
+
+
+def heal() -> list[dict[str, Any]]:
+    """Do as a person does once the cause is gone: resume, and send the rest."""
+    from negin_sms import conf, services
+
+    for account in conf.get_accounts():
+        services.resume_account(account.alias)
+    dispatch()
+    return dump()
+
+
+def heal_states() -> list[dict[str, Any]]:
+    """Do the same for the poller."""
+    from negin_sms import conf, services
+
+    for account in conf.get_accounts():
+        services.resume_account(account.alias)
+    poll()
+    return dump_states()
 
 
 def send_row(pk: int) -> None:
@@ -108,7 +176,7 @@ def dump() -> list[dict[str, Any]]:
     return list(Message.objects.order_by("pk").values(*columns))
 
 
-def accept(count: int) -> list[str]:
+def accept(count: int, account: str = "default") -> list[str]:
     """Put accepted messages into the table that are due for a poll; return ids."""
     from datetime import timedelta
 
@@ -122,7 +190,10 @@ def accept(count: int) -> list[str]:
     wish = {"mobile": "+989395213300", "text": "x", "line": "9830003300"}
     ids = [str(800_000_000 + number) for number in range(count)]
     Message.objects.bulk_create(
-        (Message(**wish, **times, status="accepted", gateway_id=one) for one in ids),
+        (
+            Message(**wish, **times, account=account, status="accepted", gateway_id=one)
+            for one in ids
+        ),
         batch_size=1000,
     )
     return ids
@@ -174,7 +245,16 @@ def dump_states() -> list[dict[str, Any]]:
 COMMANDS = {
     f.__name__: f
     for f in (
-        *(migrate, queue, queue_each, wake, dispatch, queue_and_dispatch),
+        *(
+            migrate,
+            queue,
+            queue_for_all,
+            queue_each,
+            wake,
+            dispatch,
+            queue_and_dispatch,
+        ),
+        *(dispatch_with_few_threads, findings, heal, heal_states),
         *(send_row, die_sending, expire_claims, dump),
         *(accept, poll, dump_states, hammer),
     )
@@ -422,6 +502,8 @@ def main() -> None:
     django.setup()
     if mutant := os.environ.get("CHAOS_MUTANT"):
         MUTANTS[mutant]()
+    if fault := os.environ.get("CHAOS_FAULT"):
+        FAULTS[fault]()
     if skew := os.environ.get("CHAOS_CLOCK_SKEW"):
         skew_clock(float(skew))
     if scale := os.environ.get("CHAOS_TIME_SCALE"):

@@ -66,6 +66,16 @@ def get_gateway(alias: str = DEFAULT_ALIAS) -> Gateway:
     return _make(alias)
 
 
+def make_ready(alias: str) -> None:
+    """Let an account's gateway take what it needs, before others take the last thread.
+
+    Raise OSError where it cannot send. Nothing to do for gateways that need nothing.
+    """
+    ready = getattr(get_gateway(alias), "make_ready", None)
+    if ready is not None:
+        ready()
+
+
 def suspend_keep_alive(alias: str) -> None:
     """Have an account open a connection for each request, for ten minutes.
 

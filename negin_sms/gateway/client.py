@@ -94,6 +94,10 @@ class NeginGateway:
             connect=account.connect_timeout, read=account.read_timeout
         )
 
+    def make_ready(self) -> None:
+        """Take the thread that requests need; OSError where there is none."""
+        watchdog.start()
+
     @sensitive_variables()
     def send(
         self,

@@ -119,18 +119,24 @@ class Watchdog:
         Raise OSError where there is none to be had: without it nothing is sent.
         """
         with self._changed:
-            if self._thread is None:
-                self._thread = self._start()
+            self._see_to_thread()
             self._watched.add(exchange)
             if exchange.deadline < self._wakes_at:
                 self._changed.notify()
+
+    def start(self) -> None:
+        """Start the thread now; raise OSError where there is none to be had."""
+        with self._changed:
+            self._see_to_thread()
 
     def forget(self, exchange: Exchange) -> None:
         """Stop watching."""
         with self._changed:
             self._watched.discard(exchange)
 
-    def _start(self) -> threading.Thread:
+    def _see_to_thread(self) -> None:
+        if self._thread is not None:
+            return
         thread = threading.Thread(
             target=self._run, name="negin-sms-watchdog", daemon=True
         )
@@ -138,7 +144,7 @@ class Watchdog:
             thread.start()
         except RuntimeError:  # out of threads, or the interpreter is shutting down
             raise OSError(errno.ENOMEM, "no thread to watch the deadline") from None
-        return thread
+        self._thread = thread
 
     def _run(self) -> None:
         with self._changed:

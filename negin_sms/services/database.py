@@ -7,9 +7,12 @@ with ``atomic(durable=True)``, the block that a TestCase opens does not count.
 from __future__ import annotations
 
 import contextlib
+import math
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import TypeVar
 
 from django.db import (
@@ -128,11 +131,58 @@ def _is_deadlock(error: OperationalError) -> bool:
     return (_sqlstate(error) or _number(error)) in _DEADLOCKS
 
 
+class LastMoment:
+    """When work that was told to stop has to be over, whatever its database does.
+
+    Each step insists by itself, and the end of a run has many. It comes ``seconds``
+    after ``stop`` was set, or ``approach`` was called; until then it is no limit.
+    """
+
+    def __init__(self, stop: threading.Event, seconds: float) -> None:
+        self._stop = stop
+        self._seconds = seconds
+        self._at = math.inf
+
+    @property
+    def at(self) -> float:
+        """Return when it is, in monotonic time."""
+        if self._stop.is_set():
+            self.approach()
+        return self._at
+
+    def approach(self) -> None:
+        """Let it come, from now on."""
+        self._at = min(self._at, time.monotonic() + self._seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, and wake up when the work is told to stop."""
+        if self._stop.is_set():
+            time.sleep(seconds)
+        elif self._stop.wait(seconds):
+            self.approach()
+
+
+_last_moment: ContextVar[LastMoment | None]
+_last_moment = ContextVar("last_moment", default=None)
+
+
+@contextlib.contextmanager
+def over_by(last_moment: LastMoment) -> Iterator[None]:
+    """Insist on a database that is away no longer than that, in all of a block."""
+    token = _last_moment.set(last_moment)
+    try:
+        yield
+    finally:
+        _last_moment.reset(token)
+
+
 def retry_on_disconnect(action: Callable[[], T], *, using: str, seconds: float) -> T:
     """Do database work, on a new connection when the old one or the server is gone.
 
-    Inside a transaction (a test case's) the first failure is final.
+    It is tried once at least. Inside a transaction (a test case's) the first failure
+    is final.
     """
+    last_moment = _last_moment.get() or LastMoment(threading.Event(), math.inf)
     give_up_at = time.monotonic() + seconds
     wait = 0.05
     while True:
@@ -140,12 +190,12 @@ def retry_on_disconnect(action: Callable[[], T], *, using: str, seconds: float) 
             return action()
         except Error as error:
             connection = connections[using]
-            is_late = time.monotonic() + wait > give_up_at
+            is_late = time.monotonic() + wait > min(give_up_at, last_moment.at)
             if connection.in_atomic_block or is_late or not is_away(error):
                 raise
             # The closed connection would fail every further try.
             connection.close()
-        time.sleep(wait)
+        last_moment.sleep(wait)
         wait = min(2 * wait, _LONGEST_WAIT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.gateway import get_gateway, suspend_keep_alive
+from negin_sms.gateway import get_gateway, make_ready, suspend_keep_alive
 
 
 def test_unknown_backend_says_what_to_write(settings):
@@ -23,3 +23,7 @@ def test_gateway_is_made_once_and_again_when_settings_change(settings):
 
 def test_gateways_without_connections_have_nothing_to_suspend():
     suspend_keep_alive("default")
+
+
+def test_gateways_without_threads_have_nothing_to_make_ready():
+    make_ready("default")

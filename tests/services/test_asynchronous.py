@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage, Rejected
 from negin_sms.gateway import memory
 from negin_sms.models import Message
+from negin_sms.services import asynchronous
 from tests.factories import MOBILE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -126,3 +128,20 @@ def test_cancelled_call_still_writes_its_result(slow):
     async_to_sync(asyncio.wait_for)(cancel_midway(), 30)
     row = Message.objects.get()
     assert (row.status, len(memory.outbox)) == (Status.ACCEPTED, 1)
+
+
+def test_without_a_thread_it_is_done_at_once_and_once(monkeypatch):
+    done: list[str] = []
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with ThreadPoolExecutor(1) as executor:
+        monkeypatch.setattr(asynchronous, "_executor", lambda pid: executor)
+        with monkeypatch.context() as patch:
+            patch.setattr("threading.Thread.start", refuse)
+            first = asynchronous._beside(lambda: done.append("first"))
+        assert done == ["first"]
+        # The executor has kept it, and gets a thread now.
+        asynchronous._beside(lambda: done.append("second")).result(timeout=5)
+    assert (first.exception(), done) == (None, ["first", "second"])

@@ -1,7 +1,9 @@
-"""A transaction that the database chose to end a deadlock is done again."""
+"""Database work that is done again: after a deadlock, and while a server is away."""
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 from negin_sms import services
 from negin_sms.models import Message
-from negin_sms.services.database import retry_deadlocks
+from negin_sms.services.database import (
+    LastMoment,
+    over_by,
+    retry_deadlocks,
+    retry_on_disconnect,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -92,3 +99,40 @@ def test_many_are_saved_once_each_when_the_second_chunk_met_a_deadlock():
     assert inserts > 2 * before_the_second
     texts = Message.objects.filter(group="").order_by("pk").values_list("text")
     assert [text for (text,) in texts] == [wish["text"] for wish in wishes]
+
+
+class TestLastMoment:
+    """Work that is told to stop insists no longer than it may take in all."""
+
+    def insist(self, *, seconds: float = 60.0) -> tuple[int, float]:
+        """Insist on a server that is gone; return the tries, and how long it took."""
+        tries, action = failing(999, 2006)
+        began_at = time.monotonic()
+        with pytest.raises(OperationalError):
+            retry_on_disconnect(action, using="default", seconds=seconds)
+        return len(tries), time.monotonic() - began_at
+
+    def test_without_one_each_step_insists_by_itself(self):
+        assert self.insist(seconds=0.2)[0] > 1
+
+    def test_steps_share_what_is_left(self):
+        stop = threading.Event()
+        stop.set()
+        with over_by(LastMoment(stop, 0.3)):
+            tries, took = self.insist()
+            assert tries > 1
+            assert took < 5
+            assert self.insist()[0] <= 2  # the rest may be enough for another
+
+    def test_step_that_waits_is_told(self):
+        stop = threading.Event()
+        threading.Timer(0.3, stop.set).start()
+        with over_by(LastMoment(stop, 0.1)):
+            assert self.insist()[1] < 5
+
+    def test_it_is_no_limit_before(self):
+        last_moment = LastMoment(threading.Event(), 0.0)
+        with over_by(last_moment):
+            assert self.insist(seconds=0.2)[0] > 1
+            last_moment.approach()
+            assert self.insist()[0] == 1

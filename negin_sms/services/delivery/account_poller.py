@@ -7,6 +7,7 @@ ends the turn, and what was not answered for stays due.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -27,7 +28,7 @@ from negin_sms.exceptions import (
     OutcomeUnknown,
     Rejected,
 )
-from negin_sms.gateway import get_gateway
+from negin_sms.gateway import get_gateway, make_ready
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 from negin_sms.services.accounts import account_state
@@ -94,6 +95,8 @@ class AccountPoller:
         """
         self._persist(between)
         now = self._persist(lambda: database_now(self._using))
+        with contextlib.suppress(OSError):  # each request says so
+            make_ready(self._account.alias)
         if self._must_wait(now) or not self._lock():
             return
         left = float("inf") if limit is None else limit

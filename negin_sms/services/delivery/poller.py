@@ -20,7 +20,12 @@ from datetime import datetime
 from negin_sms import conf
 from negin_sms.dates import read_moment
 from negin_sms.querysets import database_now
-from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.database import (
+    LastMoment,
+    over_by,
+    refuse_transaction,
+    write_alias,
+)
 from negin_sms.services.gateway_binding import refuse_others
 from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.reports import PollReport
@@ -70,7 +75,8 @@ def poll_states(
     if not dry_run:
         refuse_transaction(poller.using)
         refuse_others(poller.accounts, poller.using)
-        poller.run(limit=limit, idle_for=interval if forever else None)
+        with over_by(poller.last_moment()):
+            poller.run(limit=limit, idle_for=interval if forever else None)
     alerts = tuple(poller.maintenance.alerts)
     return dataclasses.replace(poller.report, alerts=alerts)
 
@@ -103,6 +109,12 @@ class _Poller:
         )
         self.report = dataclasses.replace(self.report, due=due)
 
+    def last_moment(self) -> LastMoment:
+        """Return when it is over once it was told to stop."""
+        deadline = max(each.deadline for each in self.accounts)
+        retry = max(each.result_retry for each in self.accounts)
+        return LastMoment(self.stop, deadline + retry)
+
     def run(self, *, limit: int | None, idle_for: float | None) -> None:
         """Give each account its turn until nothing is due, or until stopped."""
         while True:
@@ -122,6 +134,8 @@ class _Poller:
 
     def _go_round(self, limit: int | None) -> None:
         for each in self.accounts:
+            if self.stop.is_set():
+                return
             turn = AccountPoller(
                 each,
                 using=self.using,

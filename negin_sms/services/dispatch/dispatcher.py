@@ -21,6 +21,8 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import (
+    LastMoment,
+    over_by,
     refuse_transaction,
     retry_on_disconnect,
     write_alias,
@@ -31,7 +33,7 @@ from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.reports import DispatchReport
 
 from .producer import Producer
-from .worker_pool import ResultQueue
+from .worker_pool import NoThread, ResultQueue
 
 logger = logging.getLogger("negin_sms")
 
@@ -137,8 +139,19 @@ class Dispatcher:
     def run(
         self, *, limit: int | None, idle_for: float | None, stop: threading.Event
     ) -> None:
-        """Claim, send and record until nothing is due, or until stopped."""
+        """Claim, send and record until nothing is due, or until stopped.
+
+        Once stopped it is over within DEADLINE and RESULT_RETRY.
+        """
         refuse_transaction(self.using)
+        longest = max(p.account.deadline for p in self._producers)
+        self._last_moment = LastMoment(stop, longest + self._patience)
+        with over_by(self._last_moment):
+            self._run(limit=limit, idle_for=idle_for, stop=stop)
+
+    def _run(
+        self, *, limit: int | None, idle_for: float | None, stop: threading.Event
+    ) -> None:
         self._persist(
             lambda: refuse_others([p.account for p in self._producers], self.using)
         )
@@ -177,7 +190,15 @@ class Dispatcher:
         taken = 0
         for producer in self._producers:
             most = int(min(left - taken, 2 * producer.workers))
-            taken += self._persist(functools.partial(producer.claim_more, most))
+            claim = functools.partial(producer.claim_more, most)
+            try:
+                taken += self._persist(claim)
+            except NoThread:
+                if self._in_flight():
+                    continue  # another account has them all, until it is through
+                for each in self._producers:
+                    each.close()
+                taken += self._persist(claim)
         return taken
 
     def _collect(self) -> bool:
@@ -202,6 +223,7 @@ class Dispatcher:
 
         Every step stands alone: whatever one raises, the others are done.
         """
+        self._last_moment.approach()
         withdrawn = [producer.withdraw() for producer in self._producers]
         self._await_results()
         for producer, jobs in zip(self._producers, withdrawn, strict=True):
@@ -214,7 +236,9 @@ class Dispatcher:
         """Collect what is in flight, for as long as an exchange can take."""
         longest = max(producer.account.deadline for producer in self._producers)
         give_up_at = time.monotonic() + longest + _GRACE
-        while self._in_flight() and time.monotonic() < give_up_at:
+        while self._in_flight() and time.monotonic() < min(
+            give_up_at, self._last_moment.at
+        ):
             if self._collect():
                 give_up_at = time.monotonic() + longest + _GRACE
 
@@ -233,8 +257,11 @@ class Dispatcher:
 
     def _persist(self, action: Callable[[], T]) -> T:
         """Do database work in spite of a server that is away for a moment."""
-        seconds = max(p.account.result_retry for p in self._producers)
-        return retry_on_disconnect(action, using=self.using, seconds=seconds)
+        return retry_on_disconnect(action, using=self.using, seconds=self._patience)
+
+    @property
+    def _patience(self) -> float:
+        return max(producer.account.result_retry for producer in self._producers)
 
     def _in_flight(self) -> int:
         return sum(len(producer.in_flight) for producer in self._producers)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from negin_sms import conf
 from negin_sms.choices import Status
-from negin_sms.gateway import get_gateway
+from negin_sms.gateway import get_gateway, make_ready
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
@@ -19,7 +19,7 @@ from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.outbox.server_watch import hold_if_server_changed
 
 from .exchange import exchange, record, set_out
-from .worker_pool import ResultQueue, WorkerPool
+from .worker_pool import NoThread, ResultQueue, WorkerPool
 
 # Workers finish in bursts, and would wait for the dispatcher without a row in hand
 # for each. With answers slower than this that wait does not show (it was a tenth of
@@ -91,7 +91,7 @@ class Producer:
         if room < 1:
             return 0
         # Before the claim: what is claimed has a thread that will send it.
-        self._pool.start(room + len(self.in_flight))
+        self._take_threads(room + len(self.in_flight))
         self.workers = self._pool.size
         self._width = min(self._width, self.workers)
         claim = journal.new_claim(self.account.state_dir, self.using)
@@ -102,6 +102,14 @@ class Producer:
             # begun, so it goes back as soon as the database answers again.
             self._lost_claims.append(claim)
             raise
+
+    def _take_threads(self, wanted: int) -> None:
+        """Take so many or fewer; raise NoThread where there is none to send with."""
+        try:
+            make_ready(self.account.alias)
+        except OSError as error:
+            raise NoThread(str(error)) from None
+        self._pool.start(wanted)
 
     def take(self, results: Sequence[SendResult]) -> int:
         """Write this account's results down; return how many could not be written."""
@@ -134,8 +142,8 @@ class Producer:
             self._lost_claims.pop()
 
     def close(self) -> None:
-        """End the worker threads."""
-        self._pool.close()
+        """End the worker threads; one that hangs beyond its deadline is left behind."""
+        self._pool.close(wait=not self.in_flight)
 
     def _take_on(self, claim: str, room: int) -> int:
         claimed_at = time.monotonic()

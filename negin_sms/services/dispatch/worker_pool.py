@@ -12,6 +12,10 @@ J = TypeVar("J")
 R = TypeVar("R")
 
 
+class NoThread(RuntimeError):
+    """This machine has no thread left to work with."""
+
+
 class ResultQueue(Generic[R]):
     """Where workers leave results for one thread that collects them.
 
@@ -66,17 +70,17 @@ class WorkerPool(Generic[J, R]):
         """See to it that so many threads run, ``size`` at most; return how many do.
 
         Call it before anything is claimed for them: a machine may have no more
-        threads to give. Fewer do the work then; raise RuntimeError where there is
-        none at all.
+        threads to give. Fewer do the work then; raise NoThread where there is none at
+        all.
         """
         while len(self._threads) < min(wanted, self.size):
             name = f"{self._name}-{len(self._threads)}"
             thread = threading.Thread(target=self._run, name=name, daemon=True)
             try:
                 thread.start()
-            except RuntimeError:
+            except RuntimeError as error:
                 if not self._threads:
-                    raise
+                    raise NoThread(str(error)) from None
                 self.size = len(self._threads)
             else:
                 self._threads.append(thread)
@@ -97,11 +101,14 @@ class WorkerPool(Generic[J, R]):
             if job is not None:
                 withdrawn.append(job)
 
-    def close(self) -> None:
-        """End the threads once they have done what they hold."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the threads once they have done what they hold.
+
+        Without ``wait`` they are left to it; a process that ends does not wait either.
+        """
         for _thread in self._threads:
             self._jobs.put(None)
-        for thread in self._threads:
+        for thread in self._threads if wait else ():
             thread.join()
         self._threads = []
 

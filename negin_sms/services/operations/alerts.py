@@ -169,8 +169,12 @@ def _deliver(news: Sequence[Alert]) -> bool:
             connections.close_all()
 
     thread = threading.Thread(target=tell, name="negin-sms-alerts", daemon=True)
-    thread.start()
-    thread.join(_PATIENCE)
+    try:
+        thread.start()
+    except RuntimeError:
+        failures.append("no thread to tell them with")
+    else:
+        thread.join(_PATIENCE)
     if thread.is_alive():
         failures.append("a timeout")
     if failures:

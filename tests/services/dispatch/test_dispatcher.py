@@ -13,7 +13,8 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidConfiguration, OutcomeUnknown
-from negin_sms.gateway import memory
+from negin_sms.gateway import client, memory
+from negin_sms.gateway.deadline import Watchdog
 from negin_sms.models import AccountState, Message
 from negin_sms.services.dispatch import producer
 from negin_sms.services.outbox import gate
@@ -459,6 +460,7 @@ class TestNoThreads:
 
         def maybe(thread):
             if thread.name.startswith("negin-sms-worker"):
+                started[:] = [each for each in started if each.is_alive()]
                 if len(started) >= most:
                     raise RuntimeError("can't start new thread")
                 started.append(thread)
@@ -471,6 +473,43 @@ class TestNoThreads:
         MessageFactory.create_batch(8)
         self.limit(monkeypatch, 0)
         with pytest.raises(RuntimeError, match="new thread"):
+            services.dispatch_queue()
+        assert set(Message.objects.values_list("status", "attempts")) == {("queued", 0)}
+
+    def test_account_without_any_gets_those_of_one_that_is_through(
+        self, settings, use_account, monkeypatch
+    ):
+        use_account(BACKEND="negin_sms.gateway.memory.MemoryGateway", WORKERS=4)
+        default = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": default, "other": default}
+        for account in settings.NEGIN_SMS:
+            MessageFactory.create_batch(9, account=account)
+        self.limit(monkeypatch, 2)
+        assert services.dispatch_queue().accepted == 18
+
+    def test_gateway_takes_its_own_first(self, live, monkeypatch):
+        """Workers would take the last, and none of them could send."""
+        MessageFactory.create_batch(4)
+        started: list[str] = []
+        start = threading.Thread.start
+
+        def note(thread):
+            started.append(thread.name)
+            start(thread)
+
+        monkeypatch.setattr(client, "watchdog", Watchdog())
+        monkeypatch.setattr(threading.Thread, "start", note)
+        services.dispatch_queue()
+        assert started[0] == "negin-sms-watchdog"
+
+    def test_without_its_own_nothing_is_claimed(self, live, monkeypatch):
+        def refuse(thread):
+            raise RuntimeError("can't start new thread")
+
+        MessageFactory()
+        monkeypatch.setattr(client, "watchdog", Watchdog())
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
             services.dispatch_queue()
         assert set(Message.objects.values_list("status", "attempts")) == {("queued", 0)}
 

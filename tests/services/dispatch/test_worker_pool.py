@@ -39,6 +39,15 @@ def test_what_no_thread_has_begun_is_taken_back():
     assert results.collect(enough=1, patience=1) == [0]
 
 
+def test_thread_that_hangs_is_not_waited_for():
+    go = threading.Event()
+    pool: WorkerPool[int, bool] = WorkerPool(1, go.wait, ResultQueue())
+    pool.start(1)
+    pool.submit(60)
+    pool.close(wait=False)
+    go.set()
+
+
 def test_waiting_ends_with_its_patience():
     started = time.monotonic()
     results: ResultQueue[int] = ResultQueue()

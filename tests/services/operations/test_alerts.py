@@ -51,6 +51,20 @@ def pass_time(**kwargs: float) -> None:
     Alert.objects.filter(told_at__isnull=False).update(told_at=past)
 
 
+def test_without_a_thread_nothing_is_told_and_nothing_ends(monkeypatch):
+    services.pause_account("default", reason="credit")
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        look()
+    assert len(mail.outbox) == 0
+    look()
+    assert len(mail.outbox) == 1
+
+
 def test_pause_is_told_once_then_hourly_then_its_end():
     services.pause_account("default", reason="credit")
     assert [look(), look()] == [
