@@ -204,6 +204,8 @@ class GroupFilter(admin.SimpleListFilter):
     ) -> QuerySet[Message]:
         """Keep the messages of the chosen group."""
         group = self.value()
+        if group and "\0" in group:  # no group has it, and PostgreSQL takes it ill
+            return queryset.none()
         return queryset.filter(group=group) if group else queryset
 
 

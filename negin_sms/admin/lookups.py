@@ -24,6 +24,8 @@ class ListedLookups(AdminPart):
         """Return whether a filter of the list asks this."""
         if self._is_column(lookup) and not self._is_listed(lookup, request):
             return False
+        if "\0" in str(value):  # no column has it, and PostgreSQL makes an error of it
+            return False
         return super().lookup_allowed(lookup, value, request)
 
     def _is_column(self, lookup: str) -> bool:

@@ -222,3 +222,24 @@ def test_pages_that_are_only_read_take_no_form():
         '<form method="post"'
         not in page(client, LIST + "review/").split('id="content"')[1]
     )
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("?group=%00", "?status__exact=%00", "?q=%00", "?account=%00", "?sent=%00"),
+        *("preview/?group=%00", "preview/discard/?group=%00", "compose/?edit=%00"),
+    ],
+)
+def test_nul_in_an_address_is_no_error(admin_client, address):
+    """PostgreSQL makes one of it, and each would be a mail to ADMINS."""
+    admin_client.raise_request_exception = False
+    answer = admin_client.get(f"/admin/negin_sms/message/{address}")
+    assert answer.status_code < 500
+
+
+@pytest.mark.parametrize("page", ["preview/confirm/", "preview/discard/"])
+def test_nul_in_a_posted_group_is_no_error(admin_client, page):
+    admin_client.raise_request_exception = False
+    answer = admin_client.post(f"/admin/negin_sms/message/{page}", {"group": "\0"})
+    assert answer.status_code < 500

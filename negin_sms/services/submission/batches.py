@@ -116,8 +116,10 @@ def count_drafts(older_than: timedelta) -> int:
 
 def _drafts(group: str, using: str) -> MessageQuerySet:
     rows = Message.objects.using(using)
-    # Without this the empty group would be every single draft of everybody.
-    return rows.filter(status=Status.DRAFT, group=group) if group else rows.none()
+    # Without this the empty group would be every single draft of everybody; and of
+    # NUL, which may come in an address, PostgreSQL makes an error.
+    is_one = group and "\0" not in group
+    return rows.filter(status=Status.DRAFT, group=group) if is_one else rows.none()
 
 
 def _abandoned(older_than: timedelta, using: str) -> MessageQuerySet:

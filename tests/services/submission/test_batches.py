@@ -235,3 +235,8 @@ class TestDiscardAndPurge:
         monkeypatch.setattr(transaction, "atomic", queue_first)
         discard(group)
         assert Message.objects.get().pk == first.pk
+
+
+def test_group_that_none_can_have_is_not_asked_for(django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert not batches.drafts_of("a\0").exists()
