@@ -208,7 +208,7 @@ class ActionViewsMixin(ConfirmationMixin):
         posted = request.POST
         decision: dict[str, Any] = {SEEN: posted.get(SEEN, ""), NOW: NOW in posted}
         if action.form:
-            form = action.form(request.POST, alone=len(chosen) == 1)
+            form = action.form(request.POST, chosen=chosen)
             if not form.is_valid():
                 return self.confirmation(request, action, chosen, form)
             decision = form.cleaned_data

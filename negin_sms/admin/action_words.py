@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.models import Message
+from negin_sms.services.operations.decisions import may_have_arrived, may_resend
 
 
 def accepted_words(done: Sequence[Message]) -> str:
@@ -76,6 +77,33 @@ def resent_words(done: Sequence[Message]) -> str:
         len(done),
     )
     return words % {"count": len(done)}
+
+
+def resend_advice(chosen: Sequence[Message]) -> str:
+    """Warn of what may arrive twice; what is certain to be unsent is simply sent."""
+    fit = [each for each in chosen if may_resend(each) and may_have_arrived(each)]
+    reported = sum(each.status == Status.ACCEPTED for each in fit)
+    doubtful = len(fit) - reported
+    advice = []
+    if doubtful:
+        words = ngettext(
+            "%(count)s message may have been sent already: it may arrive twice. Look in "
+            "the gateway's panel first.",
+            "%(count)s messages may have been sent already: they may arrive twice. Look "
+            "in the gateway's panel first.",
+            doubtful,
+        )
+        advice.append(words % {"count": doubtful})
+    if reported:
+        words = ngettext(
+            "%(count)s message was sent, and reported as not delivered. Seldom such a "
+            "report is wrong: then it arrives twice.",
+            "%(count)s messages were sent, and reported as not delivered. Seldom such a "
+            "report is wrong: then they arrive twice.",
+            reported,
+        )
+        advice.append(words % {"count": reported})
+    return " ".join(advice)
 
 
 def resolved_words(done: Sequence[Message], status: object, why: str) -> str:

@@ -14,7 +14,7 @@ from django.contrib import messages as notices
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage, NeginSmsError
@@ -29,7 +29,7 @@ from negin_sms.services import (
     send_messages,
 )
 from negin_sms.services.database import write_alias
-from negin_sms.services.operations.decisions import may_have_arrived, may_resend
+from negin_sms.services.operations.decisions import may_resend
 from negin_sms.services.outbox.transitions import WAITING
 
 from .action_words import (
@@ -37,12 +37,13 @@ from .action_words import (
     cancelled_words,
     queued_words,
     released_words,
+    resend_advice,
     resent_words,
     resolved_words,
     scheduled_words,
     unsent_words,
 )
-from .forms import ResolveForm
+from .decision_forms import DecisionForm, ResendForm, ResolveForm
 from .outcomes import Outcome, tell
 
 # More than that would keep the browser waiting: they are left to the dispatcher.
@@ -77,7 +78,7 @@ class MessageAction:
     run: Callable[[Order], Outcome]
     asks_first: bool = True  # on a message's own page; on the list all do
     advice: Callable[[Sequence[Message]], str] = _no_advice  # before the button
-    form: type[ResolveForm] | None = None  # what has to be decided besides
+    form: type[DecisionForm] | None = None  # what has to be decided besides
 
 
 def carry_out(action: MessageAction, order: Order) -> Outcome:
@@ -162,7 +163,7 @@ def _release(order: Order) -> Outcome:
 
 def _resend(order: Order) -> Outcome:
     """Queue a new message for each; write it into the history of both."""
-    report = resend(order.messages, by=order.by)
+    report = resend(order.messages, by=order.by, **order.decision)
     outcome = tell(
         order.messages,
         report.skipped,
@@ -194,20 +195,6 @@ def _resolve(order: Order) -> Outcome:
         lambda done: resolved_words(done, status, decision["why"]),
         lambda _row: _("Not resolved"),
     )
-
-
-def _resend_advice(chosen: Sequence[Message]) -> str:
-    doubtful = sum(may_resend(each) and may_have_arrived(each) for each in chosen)
-    if not doubtful:
-        return ""
-    words = ngettext(
-        "%(count)s message may have been sent already: it may arrive twice. Look in "
-        "the gateway's panel first.",
-        "%(count)s messages may have been sent already: they may arrive twice. Look "
-        "in the gateway's panel first.",
-        doubtful,
-    )
-    return words % {"count": doubtful}
 
 
 SEND = MessageAction(
@@ -260,7 +247,8 @@ RESEND = MessageAction(
     limit=500,
     fits=may_resend,
     run=_resend,
-    advice=_resend_advice,
+    advice=resend_advice,
+    form=ResendForm,
 )
 RESOLVE = MessageAction(
     name="resolve",

@@ -46,7 +46,7 @@ class ConfirmationMixin(PrivacyMixin):
         """Ask before an action; ``form`` is one that was filled in wrongly."""
         alone = chosen[0] if len(chosen) == 1 else None
         if form is None and action.form:
-            form = action.form(alone=alone is not None)
+            form = action.form(chosen=chosen)
         context = {
             "title": action.question,
             "action": action,

@@ -1,8 +1,7 @@
-"""What a person may write into a draft, or decide, by the same rules as services."""
+"""What a person may write into a draft, or change, by the same rules as services."""
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +19,6 @@ from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
 from negin_sms.services.database import write_alias
-from negin_sms.services.operations.decisions import refuse_unfit_decision
 from negin_sms.services.submission.compose import compose
 
 from .date_fields import MomentField
@@ -195,52 +193,3 @@ class RescheduleForm(WishForm):
     class Meta:
         model = Message
         fields = ["send_at"]
-
-
-class ResolveForm(forms.Form):
-    """What a person found out about uncertain messages."""
-
-    status = forms.ChoiceField(
-        label=capfirst(_("it was")),
-        choices=[
-            (Status.ACCEPTED, _("Accepted: the gateway has it")),
-            (Status.REJECTED, _("Rejected: the gateway does not have it")),
-        ],
-        widget=forms.RadioSelect,
-    )
-    why = forms.CharField(
-        label=capfirst(_("reason")),
-        max_length=300,
-        widget=widgets.AdminTextInputWidget,
-        help_text=_("How you know. It is kept with the message, where others read it."),
-    )
-    gateway_id = forms.CharField(
-        label=capfirst(_("gateway id")),
-        required=False,
-        max_length=32,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("From the panel; the message's delivery is followed then."),
-    )
-
-    def __init__(self, *args: Any, alone: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if not alone:
-            del self.fields["gateway_id"]  # each message has its own
-
-    def clean_gateway_id(self) -> str:
-        """Return the id in the digits that the gateway uses."""
-        written: str = self.cleaned_data["gateway_id"]
-        return "".join(
-            str(unicodedata.decimal(c)) if c.isdecimal() else c for c in written
-        )
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse what the service would refuse."""
-        decision = super().clean() or self.cleaned_data
-        if not self.errors:
-            try:
-                gateway_id = decision.get("gateway_id", "")
-                refuse_unfit_decision(decision["status"], decision["why"], gateway_id)
-            except InvalidMessage as error:
-                self.add_error(error.field, str(error.reason))
-        return decision

@@ -82,6 +82,12 @@ class ScenarioSelect(forms.RadioSelect):
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the meaning to the label, and the fields for the script."""
         option = super().create_option(name, value, *args, **kwargs)
+        if not value:  # "as before", which may use any field
+            option["attrs"]["data-uses"] = "line line2 template"
+            option["label"] = format_html(
+                '<span class="negin-sms-choice">{}</span>', option["label"]
+            )
+            return option
         scenario = Scenario(value)
         use = wire.uses(scenario)
         option["attrs"]["data-uses"] = " ".join(sorted(use.requires | use.allows))

@@ -90,6 +90,71 @@ class TestResend:
             admin_client, url(make(status=Status.REJECTED), "resend")
         )
 
+    @pytest.mark.parametrize("state", [2, 16])
+    def test_report_of_no_delivery_is_warned_of_in_its_own_words(
+        self, admin_client, state
+    ):
+        html = page(admin_client, url(make_accepted(state=state), "resend"))
+        assert "1 message was sent, and reported as not delivered." in html
+        assert "may have been sent already" not in html
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            *({"status": status} for status in ("rejected", "expired", "cancelled")),
+            *({"status": "accepted", "state": state} for state in (2, 16)),
+        ],
+    )
+    def test_what_did_not_arrive_goes_another_way(self, admin_client, fields):
+        old = make(finished_at=timezone.now(), line="9830003300", **fields)
+        wish = {"scenario": "service_line", "template": "۷"}
+        admin_client.post(url(old, "resend"), wish)
+        new = Message.objects.get(resend_of=old)
+        assert (new.scenario, new.line, new.template) == ("service_line", "", 7)
+
+    def test_way_stays_where_none_is_chosen(self, admin_client):
+        old = make(status="rejected", scenario="service_fallback", template=4)
+        admin_client.post(url(old, "resend"), {"scenario": "", "line": "9830003301"})
+        new = Message.objects.get(resend_of=old)
+        expected = ("service_fallback", "9830003301", 4)
+        assert (new.scenario, new.line, new.template) == expected
+
+    @pytest.mark.parametrize(
+        ("wish", "field"),
+        [
+            ({"scenario": "service_line", "line": "9830003300"}, "line"),
+            ({"scenario": "single", "template": "7"}, "template"),
+            ({"template": "7"}, "template"),
+            ({"line": "x"}, "line"),
+            ({"scenario": "second_line", "line": "98", "line2": "98"}, "line2"),
+            ({"scenario": "nonsense"}, "scenario"),
+        ],
+    )
+    def test_fields_that_the_scenario_does_not_use_are_refused_at_their_place(
+        self, admin_client, wish, field
+    ):
+        rows = [make(status="rejected") for _ in range(2)]
+        for where, data in (
+            (url(rows[0], "resend"), wish),
+            (f"{LIST}resend/", wish | {"ids": f"{rows[0].pk},{rows[1].pk}"}),
+        ):
+            response = admin_client.post(where, data)
+            assert set(response.context["form"].errors) == {field}
+            assert "errorlist" in response.text
+        assert Message.objects.count() == 2
+
+    def test_way_is_for_all_of_several_or_for_none(self, admin_client):
+        rows = [
+            make(status="rejected"),
+            make(status="rejected", scenario="service_line", line="", template=1),
+        ]
+        data = {"ids": ",".join(str(row.pk) for row in rows), "template": "7"}
+        response = admin_client.post(f"{LIST}resend/", data)
+        assert set(response.context["form"].errors) == {"template"}
+        admin_client.post(f"{LIST}resend/", data | {"scenario": "service_line"})
+        new = Message.objects.filter(resend_of__isnull=False)
+        assert {(row.scenario, row.template) for row in new} == {("service_line", 7)}
+
     def test_list_makes_one_each_and_skips_with_reasons(self, admin_client):
         doubtful = [make_uncertain() for _ in range(3)]
         services.resend(doubtful[:1], by=None)

@@ -185,6 +185,24 @@ def _resolve_one(
     return message
 
 
+@private
+def refuse_unfit_way(messages: Iterable[Message], way: Mapping[str, Any]) -> None:
+    """Raise InvalidMessage, with the field, for a way that one of these cannot go.
+
+    ``way`` has the keywords of ``resend``. What cannot be sent again for another reason
+    is left to it, which skips it with that reason.
+    """
+    if all(value is None for value in way.values()):
+        return
+    now = database_now(write_alias())
+    for message in filter(may_resend, messages):
+        try:
+            _copy(message, None, way, now)
+        except InvalidMessage as error:
+            if error.field in way:
+                raise
+
+
 def _settle(pk: int, using: str) -> list[int]:
     """Settle an accepted message that nobody can ask about: it has no id."""
     rows = Message.objects.using(using).filter(pk=pk, settled_at__isnull=True)

@@ -11,7 +11,9 @@
         for (const name of FIELDS) {
             const input = form.elements[name];
             input.disabled = !used.includes(name);
-            input.closest(".form-row").hidden = input.disabled;
+            // Themes have rows of their own.
+            const row = input.closest(".form-row, .form-group, .negin-sms-field");
+            (row || input).hidden = input.disabled;
         }
     }
 
