@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from negin_sms.gateway.sandbox import Sandbox
-from negin_sms.services import gateway_binding
 from negin_sms.services.delivery import states
-from negin_sms.services.outbox import engines, results
+from negin_sms.services.outbox import engines, gateway_binding, results
 from tests.browser import chromium, open_browser
 from tests.chaos import database_urls, fresh_database, reap
 

@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from negin_sms.error_reports import private_view
 from negin_sms.models import OptOut
 from negin_sms.services import OptOutImport
-from negin_sms.services.outbox.opt_outs import end, lasts
+from negin_sms.services.outbox.gate.opt_outs import end, lasts
 
 from .datetime_columns import OptOutMoments
 from .displays import ltr, user_name

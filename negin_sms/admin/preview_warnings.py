@@ -17,8 +17,8 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.quiet_hours import never_leaves, quiet_until
 from negin_sms.segments import costly_characters
-from negin_sms.services.outbox.caps import count_over
-from negin_sms.services.outbox.opt_outs import opted_out
+from negin_sms.services.outbox.gate.caps import count_over
+from negin_sms.services.outbox.gate.opt_outs import opted_out
 
 _MOST_NAMED = 12
 

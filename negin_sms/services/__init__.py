@@ -20,27 +20,27 @@ from negin_sms.services.operations.holds import (
     release,
     release_queue,
 )
-from negin_sms.services.operations.purge import PurgeReport, purge_messages
-from negin_sms.services.operations.redaction import redact_sensitive_texts
 from negin_sms.services.operations.repair import repair_from_log
+from negin_sms.services.operations.retention.purge import PurgeReport, purge_messages
+from negin_sms.services.operations.retention.redaction import redact_sensitive_texts
 from negin_sms.services.operations.shutdown import stop_after, stop_on_signals
 from negin_sms.services.outbox.claims import expire_claims
+from negin_sms.services.outbox.confirming import cancel, confirm_batch, queue_messages
 from negin_sms.services.outbox.gate import why_waiting
-from negin_sms.services.outbox.gate_rules import Verdict
-from negin_sms.services.outbox.opt_outs import (
+from negin_sms.services.outbox.gate.opt_outs import (
     OptOutImport,
     import_opt_outs,
     opt_in,
     opt_out,
 )
-from negin_sms.services.outbox.waiting import cancel, confirm_batch, queue_messages
+from negin_sms.services.outbox.gate.rules import Verdict
+from negin_sms.services.outbox.gateway_binding import adopt_account
 from negin_sms.services.statistics.report import DeliveryStatistics, delivery_statistics
 from negin_sms.services.submission.batches import purge_drafts
 from negin_sms.services.submission.queueing import queue_many, queue_sms
 
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
 from .breaker import pause_account, resume_account
-from .gateway_binding import adopt_account
 from .operations.health.findings import Finding, Severity, worst
 from .operations.health.judgement import health
 from .operations.health.overview import AccountOverview, Overview, overview

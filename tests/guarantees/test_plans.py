@@ -28,7 +28,7 @@ from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
 from negin_sms.services.operations.health.findings import CAP
-from negin_sms.services.operations.redaction import rows_to_redact
+from negin_sms.services.operations.retention.redaction import rows_to_redact
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 from tests.factories import MOBILE
 

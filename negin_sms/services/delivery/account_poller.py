@@ -33,11 +33,11 @@ from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 from negin_sms.services.accounts import account_state
 from negin_sms.services.database import retry_on_disconnect
+from negin_sms.services.delivery import poller_backoff, poller_lock
 from negin_sms.services.outbox import journal
 from negin_sms.services.receivers import announce_settled, announce_states
 from negin_sms.services.reports import PollReport
 
-from . import poll_delay, poller_lock
 from .bad_ids import ChunkQueue
 from .poll_request import PollResult, ask, batches
 from .states import PollTarget, put_off, read_due, set_aside, write_states
@@ -198,7 +198,7 @@ class AccountPoller:
                 self._write([PollResult(chunk)])
 
     def _must_wait(self, now: datetime) -> bool:
-        why = poll_delay.reason_to_wait(self._state, now)
+        why = poller_backoff.reason_to_wait(self._state, now)
         if why:
             self._count(errors=(f"{self._account.alias}: {why}",))
         return bool(why)
@@ -229,7 +229,7 @@ class AccountPoller:
             states=Counter(states.values()),
         )
         if not self._failed:
-            self._persist(lambda: poll_delay.note_answer(self._state, self._using))
+            self._persist(lambda: poller_backoff.note_answer(self._state, self._using))
         announce_states(written.changed, self._using)
         announce_settled(written.settled, self._using)
         self._show_progress()
@@ -248,7 +248,9 @@ class AccountPoller:
         if self._failed:
             return
         self._failed = True
-        self._persist(lambda: poll_delay.note_failure(self._state, error, self._using))
+        self._persist(
+            lambda: poller_backoff.note_failure(self._state, error, self._using)
+        )
         alias = self._account.alias
         self._count(errors=(f"{alias}: {error}",))
         logger.warning("SMS account %r could not be asked for states: %s", alias, error)

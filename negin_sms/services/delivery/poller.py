@@ -26,8 +26,8 @@ from negin_sms.services.database import (
     refuse_transaction,
     write_alias,
 )
-from negin_sms.services.gateway_binding import refuse_others
 from negin_sms.services.operations.maintenance import Maintenance
+from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.reports import PollReport
 from negin_sms.services.statistics import daily_counts
 

@@ -20,9 +20,9 @@ from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now
 from negin_sms.services.accounts import account_state, find_account
 from negin_sms.services.database import refuse_transaction, write_alias
+from negin_sms.services.delivery import poller_backoff
 from negin_sms.services.reports import PollReport
 
-from . import poll_delay
 from .account_poller import AccountPoller
 from .states import PollTarget
 
@@ -107,7 +107,7 @@ def _why_not_now(account: conf.Account, messages: int, using: str) -> str:
     with transaction.atomic(using=using):
         row = AccountState.objects.using(using).select_for_update().get(pk=state.pk)
         now = database_now(using)
-        why = poll_delay.reason_to_wait(row, now)
+        why = poller_backoff.reason_to_wait(row, now)
         if why:
             return why
         busy_until = max(row.refresh_busy_until or now, now)

@@ -27,8 +27,8 @@ from negin_sms.services.database import (
     retry_on_disconnect,
     write_alias,
 )
-from negin_sms.services.gateway_binding import refuse_others
 from negin_sms.services.operations.maintenance import Maintenance
+from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.reports import DispatchReport
 

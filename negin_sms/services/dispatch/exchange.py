@@ -30,7 +30,7 @@ from negin_sms.models import Message
 from negin_sms.services import breaker
 from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.outbox import gate, journal, results
-from negin_sms.services.outbox.gate_rules import Verdict
+from negin_sms.services.outbox.gate.rules import Verdict
 from negin_sms.services.outbox.jobs import SendJob, SendResult, make_job
 from negin_sms.services.outbox.journal.answers import to_answer
 

@@ -13,8 +13,9 @@ from negin_sms.gateway import get_gateway, make_ready
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
-from negin_sms.services.outbox import claims, gate, gate_rules, journal
+from negin_sms.services.outbox import claims, gate, journal
 from negin_sms.services.outbox.engines import engine_for
+from negin_sms.services.outbox.gate import rules
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.outbox.server_watch import hold_if_server_changed
 
@@ -51,7 +52,7 @@ class Producer:
         self.workers = workers or account.workers
         self.lease = lease or account.lease
         conf.refuse_short_lease(account, self.lease)
-        gate_rules.refuse_unreadable_only_to(account)
+        rules.refuse_unreadable_only_to(account)
         self.in_flight: dict[int, SendJob] = {}
         self.waits_for_rate = False
         self.turned_back: Counter[str] = Counter()

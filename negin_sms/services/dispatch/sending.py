@@ -43,9 +43,10 @@ from negin_sms.services.database import (
     retry_deadlocks,
     write_alias,
 )
-from negin_sms.services.outbox import gate_rules, journal, transitions
+from negin_sms.services.outbox import journal, transitions
+from negin_sms.services.outbox.confirming import give_up
+from negin_sms.services.outbox.gate import rules
 from negin_sms.services.outbox.jobs import SendJob, SendResult
-from negin_sms.services.outbox.waiting import give_up
 from negin_sms.services.submission.compose import compose
 from negin_sms.services.submission.idempotency import save_once
 from negin_sms.services.submission.keywords import checks_keywords
@@ -187,7 +188,7 @@ def _claim(attempt: Attempt, account: conf.Account) -> None:
     using = attempt.using
     # Settings that cannot work have to show before the row is claimed.
     attempt.gateway = get_gateway(account.alias)
-    gate_rules.refuse_unreadable_only_to(account)
+    rules.refuse_unreadable_only_to(account)
     claim = journal.new_claim(account.state_dir, using)
     permit = attempt.permit = breaker.admit(account, claim, using=using)
     if permit.refused:

@@ -24,7 +24,7 @@ from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
-from negin_sms.services.outbox.waiting import lock_statuses, report_on
+from negin_sms.services.outbox.confirming import lock_statuses, report_on
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.submission.seen import refuse_changed
 from negin_sms.services.submission.wakers import wake

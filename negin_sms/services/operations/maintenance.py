@@ -8,9 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from negin_sms.services.accounts import Heartbeat, heartbeat
-from negin_sms.services.outbox import caps, claims
+from negin_sms.services.operations import alerts
+from negin_sms.services.operations.retention import redaction
+from negin_sms.services.outbox import claims
+from negin_sms.services.outbox.gate import caps
 
-from . import alerts, redaction
 from .clock_watch import ClockWatch
 
 _SWEEP_EVERY = 5.0

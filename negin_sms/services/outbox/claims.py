@@ -16,9 +16,9 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services.database import write_alias
+from negin_sms.services.outbox import journal, transitions
+from negin_sms.services.outbox.journal import recovery
 from negin_sms.services.receivers import announce_outcomes
-
-from . import journal, recovery, transitions
 
 logger = logging.getLogger("negin_sms")
 

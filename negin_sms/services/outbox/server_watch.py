@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import DbNow
+from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.journal import recovery
 
-from . import recovery, transitions
 from .engines import engine_for
 
 logger = logging.getLogger("negin_sms")

@@ -13,7 +13,7 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
-from negin_sms.services.outbox.waiting import confirm_batch
+from negin_sms.services.outbox.confirming import confirm_batch
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import (
     discard,

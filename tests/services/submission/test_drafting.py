@@ -12,7 +12,7 @@ from negin_sms import segments, texts
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.services.outbox.waiting import confirm_batch
+from negin_sms.services.outbox.confirming import confirm_batch
 from negin_sms.services.submission import compose, drafting
 from negin_sms.services.submission.drafting import Drafted, draft_batch
 from negin_sms.services.submission.recipients.reader import read_sheet

@@ -24,8 +24,8 @@ from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.quiet_hours import quiet_until
 from negin_sms.services.database import write_alias
-from negin_sms.services.gateway_binding import gateway_of
-from negin_sms.services.outbox.opt_outs import lately_opted_out
+from negin_sms.services.outbox.gate.opt_outs import lately_opted_out
+from negin_sms.services.outbox.gateway_binding import gateway_of
 
 from .findings import CAP
 

@@ -17,8 +17,7 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import AccountState
-
-from .database import write_alias
+from negin_sms.services.database import write_alias
 
 logger = logging.getLogger("negin_sms")
 

@@ -6,7 +6,7 @@ from negin_sms import conf, services
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway import memory
 from negin_sms.models import AccountState, Message
-from negin_sms.services import gateway_binding
+from negin_sms.services.outbox import gateway_binding
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

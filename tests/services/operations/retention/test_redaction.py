@@ -13,7 +13,7 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import IdempotencyConflict
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
-from negin_sms.services.operations import redaction
+from negin_sms.services.operations.retention import redaction
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db

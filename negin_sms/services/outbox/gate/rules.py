@@ -32,9 +32,8 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
 from negin_sms.retries import retry_delay
 from negin_sms.services import breaker
+from negin_sms.services.outbox.gate import caps
 from negin_sms.signals import pre_send
-
-from . import caps
 
 logger = logging.getLogger("negin_sms")
 

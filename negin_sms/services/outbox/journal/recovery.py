@@ -17,15 +17,14 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
+from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.jobs import SendResult
+from negin_sms.services.outbox.journal import Answer, reader
+from negin_sms.services.outbox.journal.answers import is_of, to_result
+from negin_sms.services.outbox.journal.reader import Fate, Journal
+from negin_sms.services.outbox.results import record
+from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.receivers import announce_outcomes
-
-from . import transitions
-from .jobs import SendResult
-from .journal import Answer, reader
-from .journal.answers import is_of, to_result
-from .journal.reader import Fate, Journal
-from .results import record
-from .shared_ids import flag_shared_ids
 
 logger = logging.getLogger("negin_sms")
 

@@ -29,11 +29,10 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.accounts import User, find_account
 from negin_sms.services.database import write_alias
+from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.submission.compose import read_line
 from negin_sms.services.submission.drafting import Refusal, refuse_amount
 from negin_sms.services.submission.recipients.tables import Row
-
-from .jobs import SendResult
 
 logger = logging.getLogger("negin_sms")
 

@@ -16,10 +16,10 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.gateway.wire import SendReply
 from negin_sms.models import AccountState, Message
-from negin_sms.services.outbox import recovery
 from negin_sms.services.outbox.claims import expire_claims
 from negin_sms.services.outbox.jobs import SendResult, make_job
 from negin_sms.services.outbox.journal import files as journal_files
+from negin_sms.services.outbox.journal import recovery
 from negin_sms.services.outbox.journal.answers import to_answer
 from tests.factories import MessageFactory
 from tests.journal_worker import Worker

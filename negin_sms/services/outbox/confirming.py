@@ -13,12 +13,12 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
+from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.gate import caps
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.seen import refuse_changed
 from negin_sms.services.submission.wakers import wake
-
-from . import caps, transitions
 
 
 @private

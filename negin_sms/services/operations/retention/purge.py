@@ -26,7 +26,7 @@ from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.database import refuse_transaction, write_alias
-from negin_sms.services.outbox import caps, opt_outs
+from negin_sms.services.outbox.gate import caps, opt_outs
 from negin_sms.services.statistics import daily_counts
 from negin_sms.services.submission import batches
 

@@ -16,7 +16,7 @@ from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import InvalidMessage, Rejected, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import Message, OptOut
-from negin_sms.services.outbox import caps, opt_outs
+from negin_sms.services.outbox.gate import caps, opt_outs
 from negin_sms.services.submission.recipients.reader import read_sheet
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 

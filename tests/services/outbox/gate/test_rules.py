@@ -10,8 +10,9 @@ from django.utils import timezone
 from negin_sms import conf
 from negin_sms.choices import Priority
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.services.outbox import gate, gate_rules
+from negin_sms.services.outbox import gate
 from negin_sms.services.outbox.engines import engine_for
+from negin_sms.services.outbox.gate import rules
 from tests.factories import MessageFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_engine")]
@@ -31,7 +32,7 @@ def claim(limit=10, name="me", **settings):
 
 def test_only_to_with_something_that_is_no_number_says_so():
     with pytest.raises(InvalidConfiguration, match="ONLY_TO"):
-        gate_rules.allowed_numbers(frozenset({"021"}), "default")
+        rules.allowed_numbers(frozenset({"021"}), "default")
 
 
 class TestQuietHours:

@@ -19,7 +19,7 @@ from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import CountedDay, DeliveryState, Message
 from negin_sms.services.delivery.states import PollTarget, write_states
-from negin_sms.services.operations import purge
+from negin_sms.services.operations.retention import purge
 from negin_sms.services.statistics.daily_counts import day_of
 from tests.factories import MOBILE, MessageFactory
 

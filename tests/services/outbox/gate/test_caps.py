@@ -16,7 +16,7 @@ from negin_sms import conf, services
 from negin_sms.exceptions import CapExceeded, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
-from negin_sms.services.outbox import caps
+from negin_sms.services.outbox.gate import caps
 from negin_sms.signals import pre_send
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 

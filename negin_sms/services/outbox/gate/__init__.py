@@ -1,7 +1,7 @@
 """The gate: every message passes it once it is claimed, and before its first byte.
 
 Whoever claimed it and whichever way it came, the same short list of rules is asked
-(``gate_rules``). What waits is queued again, what is stopped is cancelled, each with
+(``rules``). What waits is queued again, what is stopped is cancelled, each with
 its reason. What holds for a whole account is asked before anything is claimed, so that
 its rows are not moved one by one. ``why_waiting`` asks the same rules and changes
 nothing.
@@ -21,9 +21,9 @@ from negin_sms.models import Message
 from negin_sms.querysets import database_now, from_now
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
-
-from . import caps, gate_rules, opt_outs, transitions
-from .gate_rules import RULES, Passage, Verdict
+from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.gate import caps, opt_outs, rules
+from negin_sms.services.outbox.gate.rules import RULES, Passage, Verdict
 
 _HEAD = 200  # messages of the queue that are looked at while its account is capped
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
@@ -78,7 +78,7 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
         places={message.pk: message.counted_for},
         opt_outs=opt_outs.find([message], account, using),
     )
-    rules = [rule for rule in RULES if rule is not gate_rules.check_receivers]
+    rules = [rule for rule in RULES if rule is not rules.check_receivers]
     found = (rule(message, passage) for rule in (_check_due, *rules))
     return tuple(verdict for verdict in found if verdict is not None)
 
@@ -92,9 +92,9 @@ def obstacles(account: conf.Account, using: str) -> tuple[Verdict, ...]:
 
 
 _OF_ACCOUNTS = (
-    gate_rules.check_dispatch,
-    gate_rules.check_breaker,
-    gate_rules.check_account_caps,
+    rules.check_dispatch,
+    rules.check_breaker,
+    rules.check_account_caps,
 )
 
 
@@ -103,7 +103,7 @@ def open_priorities(account: conf.Account, using: str) -> Sequence[int]:
     priorities: list[int] = Priority.values
     if account.quiet_hours is None:
         return priorities
-    if gate_rules.quiet_until(account, database_now(using)) is None:
+    if rules.quiet_until(account, database_now(using)) is None:
         return priorities
     return [priority for priority in priorities if priority != Priority.LOW]
 
