@@ -19,7 +19,7 @@ from negin_sms import conf, texts
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
 from negin_sms.segments import UNICODE, measure
-from negin_sms.services.submission.compose import refuse_parts
+from negin_sms.services.submission.text_length import refuse_parts
 
 from .displays import ltr
 from .lookups import ListedLookups

@@ -47,8 +47,8 @@ class AccountState(models.Model):
     # Until when the refreshes by hand so far use up their pace.
     refresh_busy_until = models.DateTimeField(null=True, blank=True, editable=False)
 
-    # Whose gateway it is, and which server answered: see services.gateway_binding and
-    # services.outbox.server_watch.
+    # Whose gateway it is, and which server answered: see gateway_binding and
+    # server_watch in services.outbox.
     gateway = models.CharField(max_length=300, blank=True, editable=False)
     server = models.CharField(max_length=100, blank=True, editable=False)
     server_changed_at = models.DateTimeField(

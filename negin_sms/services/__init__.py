@@ -20,6 +20,7 @@ from negin_sms.services.operations.holds import (
     release,
     release_queue,
 )
+from negin_sms.services.operations.pauses import pause_account, resume_account
 from negin_sms.services.operations.repair import repair_from_log
 from negin_sms.services.operations.retention.purge import PurgeReport, purge_messages
 from negin_sms.services.operations.retention.redaction import redact_sensitive_texts
@@ -40,7 +41,6 @@ from negin_sms.services.submission.batches import purge_drafts
 from negin_sms.services.submission.queueing import queue_many, queue_sms
 
 from .asynchronous import aqueue_sms, arefresh_states, asend_sms
-from .breaker import pause_account, resume_account
 from .operations.health.findings import Finding, Severity, worst
 from .operations.health.judgement import health
 from .operations.health.overview import AccountOverview, Overview, overview

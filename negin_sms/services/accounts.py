@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -11,10 +11,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import AccountState
-from negin_sms.querysets import DbNow
 
 User = AbstractBaseUser
-Heartbeat = Literal["dispatcher_seen_at", "poller_seen_at"]
 
 
 def find_account(alias: str) -> conf.Account:
@@ -31,9 +29,3 @@ def find_account(alias: str) -> conf.Account:
 def account_state(alias: str, using: str) -> AccountState:
     """Return the row of an account, made when first asked for."""
     return AccountState.objects.using(using).get_or_create(account=alias)[0]
-
-
-def heartbeat(alias: str, column: Heartbeat, *, using: str) -> None:
-    """Write down that a dispatcher or a poller is alive."""
-    state = account_state(alias, using)
-    AccountState.objects.using(using).filter(pk=state.pk).update(**{column: DbNow()})

@@ -20,15 +20,11 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.dates import read_moment
 from negin_sms.exceptions import (
     AccountPaused,
     Effect,
     GatewayError,
-    InvalidMessage,
-    NeginSmsError,
 )
-from negin_sms.gateway.cleaning import clean
 from negin_sms.gateway.codes import CREDENTIAL_CODES
 from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
@@ -124,28 +120,6 @@ def note(permit: Permit, errors: Iterable[GatewayError | None], *, using: str) -
         state.save(using=using)
 
 
-def pause_account(
-    alias: str,
-    *,
-    reason: str,
-    by: User | None = None,
-    until: datetime | str | None = None,
-) -> None:
-    """Stop an account from claiming, until then or until it is resumed.
-
-    Its messages stay queued, and expire in their time. Raise NeginSmsError when
-    there is no reason: the next person has to know; InvalidMessage("until") for a
-    moment that has passed.
-    """
-    conf.get_account(alias)
-    why = clean(reason)  # it is printed on terminals and mailed
-    if not why:
-        raise NeginSmsError("Say why the account is paused: reason must not be empty.")
-    end = None if until is None else _still_to_come(until, write_alias())
-    stop_account(alias, why, by=by, until=end)
-    logger.warning("SMS account %r was paused by hand", alias)
-
-
 def stop_account(
     alias: str,
     reason: str,
@@ -166,27 +140,7 @@ def stop_account(
     )
 
 
-def _still_to_come(until: datetime | str, using: str) -> datetime:
-    now = database_now(using)
-    moment = read_moment(until, "until", now=now)
-    if moment <= now:
-        reason = _("That moment has passed; the account would not pause at all.")
-        raise InvalidMessage("until", reason)
-    return moment
-
-
-def resume_account(alias: str, *, by: User | None = None) -> None:
-    """End an account's pause, whoever or whatever paused it."""
-    conf.get_account(alias)
-    using = write_alias()
-    account_state(alias, using)
-    AccountState.objects.using(using).filter(account=alias).update(
-        **_CLEAR, failures=0, pauses=0, poll_after=None, poll_failures=0, poll_error=""
-    )
-    logger.warning("SMS account %r was resumed (by %s)", alias, getattr(by, "pk", "-"))
-
-
-_CLEAR: dict[str, object] = {
+NO_PAUSE: dict[str, object] = {
     "paused_at": None,
     "paused_until": None,
     "reason": "",
@@ -254,7 +208,7 @@ def _keep_from_polling(
 
 
 def _resume(state: AccountState) -> None:
-    for name, value in _CLEAR.items():
+    for name, value in NO_PAUSE.items():
         setattr(state, name, value)
     state.pauses = 0
     logger.warning(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
-from django.utils import timezone
 
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import AccountState
-from negin_sms.services.accounts import account_state, find_account, heartbeat
+from negin_sms.services.accounts import account_state, find_account
 
 
 def test_unknown_alias_is_the_messages_fault():
@@ -28,13 +25,3 @@ def test_settings_that_cannot_be_read_are_not(settings):
 def test_row_is_made_once():
     assert account_state("default", "default") == account_state("default", "default")
     assert AccountState.objects.count() == 1
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("column", ["dispatcher_seen_at", "poller_seen_at"])
-def test_heartbeat_is_now_and_of_one_account(column):
-    AccountState.objects.create(account="other")
-    heartbeat("default", column, using="default")
-    seen = getattr(AccountState.objects.get(account="default"), column)
-    assert abs(timezone.now() - seen) < timedelta(seconds=5)
-    assert getattr(AccountState.objects.get(account="other"), column) is None

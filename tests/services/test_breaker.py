@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import copy
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from negin_sms import conf, services
+from negin_sms import conf
 from negin_sms.exceptions import (
     AccountPaused,
     Effect,
-    InvalidConfiguration,
-    InvalidMessage,
-    NeginSmsError,
     NotSent,
     Throttled,
 )
@@ -155,37 +152,6 @@ def test_probe_of_a_dead_worker_is_free_after_a_lease():
     admit("dead")
     AccountState.objects.update(probe_until=timezone.now() - timedelta(seconds=1))
     assert admit("two").probe == "two"
-
-
-def test_pause_by_hand_lasts_until_resumed():
-    services.pause_account("default", reason="maintenance")
-    assert not tell(*[Effect.TRIPS] * 3).paused_until
-    assert admit().refused
-    services.resume_account("default")
-    assert admit().allowed
-
-
-def test_pause_by_hand_takes_a_jalali_end():
-    services.pause_account("default", reason="maintenance", until="1470/01/01 12:00")
-    until = AccountState.objects.get().paused_until
-    assert until.isoformat() == "2091-03-21T08:30:00+00:00"
-
-
-@pytest.mark.parametrize("over", [datetime(1405, 9, 10), "1405/01/01", "-5 minutes"])
-def test_pause_that_would_be_over_at_once_is_refused(over):
-    if over == "-5 minutes":
-        over = timezone.now() - timedelta(minutes=5)
-    with pytest.raises(InvalidMessage) as caught:
-        services.pause_account("default", reason="maintenance", until=over)
-    assert caught.value.field == "until"
-    assert admit().allowed
-
-
-def test_pause_by_hand_needs_a_reason_and_a_known_account():
-    with pytest.raises(NeginSmsError, match="reason"):
-        services.pause_account("default", reason=" ")
-    with pytest.raises(InvalidConfiguration):
-        services.pause_account("nobody", reason="x")
 
 
 def test_pause_is_an_alarm_in_the_log(caplog):

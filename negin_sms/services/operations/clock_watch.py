@@ -15,7 +15,7 @@ from django.db.models import Max
 
 from negin_sms.models import AccountState
 from negin_sms.querysets import database_now
-from negin_sms.services.accounts import Heartbeat
+from negin_sms.services.heartbeat import Heartbeat
 
 logger = logging.getLogger("negin_sms")
 

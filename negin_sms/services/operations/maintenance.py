@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 
-from negin_sms.services.accounts import Heartbeat, heartbeat
+from negin_sms.services.heartbeat import Heartbeat, heartbeat
 from negin_sms.services.operations import alerts
 from negin_sms.services.operations.retention import redaction
 from negin_sms.services.outbox import claims

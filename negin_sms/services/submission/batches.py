@@ -1,7 +1,7 @@
 """A batch: composed for many recipients, looked at, then confirmed or discarded.
 
 The drafts of a batch share a ``group`` that belongs to them alone. Nothing is
-queued here: ``outbox.waiting`` does, when somebody confirms.
+queued here: ``outbox.confirming`` does, when somebody confirms.
 """
 
 from __future__ import annotations

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import difflib
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 from uuid import UUID
 
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
@@ -22,14 +21,14 @@ from negin_sms.gateway import wire
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
-from negin_sms.segments import measure
 from negin_sms.services.accounts import User, find_account
 from negin_sms.texts import read_text, with_footer
+
+from .text_length import count_parts
 
 _PRIORITIES: Sequence[int] = Priority.values
 # Rows are kept for people to read, not for millennia.
 _LONGEST_LIFE = timedelta(days=3660)
-_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class MessageOptions(TypedDict, total=False):
@@ -103,7 +102,7 @@ def compose(
         account=account,
         mobile=normalize_mobile(mobile),
         text=text,
-        parts=_parts(text, settings_of),
+        parts=count_parts(text, settings_of),
         scenario=way,
         line=given["line"] or "",
         line2=given["line2"] or "",
@@ -238,30 +237,6 @@ def _service_text(name: str, account: conf.Account) -> int:
         words = {"name": name, "known": ", ".join(known) or gettext("none")}
         raise InvalidMessage("template", reason % words)
     return known[name]
-
-
-def _parts(text: str, account: conf.Account) -> int:
-    if _UNSENDABLE.search(text):
-        raise InvalidMessage(
-            "text",
-            _("The text holds characters that cannot be sent (NUL, surrogates)."),
-        )
-    parts = measure(text).parts
-    refuse_parts(parts, account)
-    return parts
-
-
-def refuse_parts(parts: int, account: conf.Account) -> None:
-    """Raise InvalidMessage("text") for more parts than the account allows."""
-    if parts > account.max_parts:
-        reason = ngettext(
-            "The text takes %(parts)s parts; at most %(limit)s part is allowed.",
-            "The text takes %(parts)s parts; at most %(limit)s parts are allowed.",
-            account.max_parts,
-        )
-        raise InvalidMessage(
-            "text", reason % {"parts": parts, "limit": account.max_parts}
-        )
 
 
 def _lifetime(value: Any, account: conf.Account) -> timedelta:

@@ -28,12 +28,12 @@ from negin_sms.services.database import write_alias
 from negin_sms.texts import Template, parse
 
 from .batches import delete_drafts, drafts_of
-from .compose import QueueOptions, compose, refuse_parts
+from .compose import QueueOptions, compose
 from .recipients.tables import MOST_RECIPIENTS, Row, Sheet
+from .text_length import longest_text, refuse_parts
 
 _CHUNK = 500
 _TOKEN_BYTES = 4
-_LONGEST_PART = 160  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +206,6 @@ class _Writing:
                 "meanwhile. Begin anew, if there is something else to send."
             )
             raise InvalidMessage("", reason)
-
-
-def longest_text(account: conf.Account) -> int:
-    """Return how many characters a text of the account's MAX_PARTS has at the most."""
-    return account.max_parts * _LONGEST_PART
 
 
 def refuse_amount(count: int) -> None:

@@ -78,8 +78,8 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
         places={message.pk: message.counted_for},
         opt_outs=opt_outs.find([message], account, using),
     )
-    rules = [rule for rule in RULES if rule is not rules.check_receivers]
-    found = (rule(message, passage) for rule in (_check_due, *rules))
+    asked = [rule for rule in RULES if rule is not rules.check_receivers]
+    found = (rule(message, passage) for rule in (_check_due, *asked))
     return tuple(verdict for verdict in found if verdict is not None)
 
 

@@ -1,0 +1,67 @@
+"""Pausing an account by hand, and resuming it, whatever paused it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from negin_sms import conf
+from negin_sms.dates import read_moment
+from negin_sms.exceptions import InvalidMessage, NeginSmsError
+from negin_sms.gateway.cleaning import clean
+from negin_sms.models import AccountState
+from negin_sms.querysets import database_now
+from negin_sms.services import breaker
+from negin_sms.services.accounts import User, account_state
+from negin_sms.services.database import write_alias
+
+logger = logging.getLogger("negin_sms")
+
+
+def pause_account(
+    alias: str,
+    *,
+    reason: str,
+    by: User | None = None,
+    until: datetime | str | None = None,
+) -> None:
+    """Stop an account from claiming, until then or until it is resumed.
+
+    Its messages stay queued, and expire in their time. Raise NeginSmsError when
+    there is no reason: the next person has to know; InvalidMessage("until") for a
+    moment that has passed.
+    """
+    conf.get_account(alias)
+    why = clean(reason)  # it is printed on terminals and mailed
+    if not why:
+        raise NeginSmsError("Say why the account is paused: reason must not be empty.")
+    end = None if until is None else _still_to_come(until, write_alias())
+    breaker.stop_account(alias, why, by=by, until=end)
+    logger.warning("SMS account %r was paused by hand", alias)
+
+
+def resume_account(alias: str, *, by: User | None = None) -> None:
+    """End an account's pause, whoever or whatever paused it."""
+    conf.get_account(alias)
+    using = write_alias()
+    account_state(alias, using)
+    AccountState.objects.using(using).filter(account=alias).update(
+        **breaker.NO_PAUSE,
+        failures=0,
+        pauses=0,
+        poll_after=None,
+        poll_failures=0,
+        poll_error="",
+    )
+    logger.warning("SMS account %r was resumed (by %s)", alias, getattr(by, "pk", "-"))
+
+
+def _still_to_come(until: datetime | str, using: str) -> datetime:
+    now = database_now(using)
+    moment = read_moment(until, "until", now=now)
+    if moment <= now:
+        reason = _("That moment has passed; the account would not pause at all.")
+        raise InvalidMessage("until", reason)
+    return moment
