@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.services.delivery import states
@@ -17,6 +18,12 @@ __all__ = ["chromium", "open_browser"]  # fixtures
 # Its entry point is off, see addopts.
 pytest_plugins = ["negin_sms.testing.plugin"]
 collect_ignore = ["sample"]  # a project of its own, see test_sample.py
+
+# A busy machine is no reason to fail.
+settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy")
 
 LIVE = {
     "USERNAME": "user",

@@ -13,7 +13,7 @@ from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services.outbox.confirming import confirm_batch
-from negin_sms.services.submission import compose, drafting
+from negin_sms.services.submission import drafting, text_length
 from negin_sms.services.submission.drafting import Drafted, draft_batch
 from negin_sms.services.submission.recipients.reader import read_sheet
 from negin_sms.services.submission.recipients.tables import MOST_RECIPIENTS, Row, Sheet
@@ -275,7 +275,7 @@ def count_lengths(monkeypatch) -> list[int]:
         measured.append(len(text))
         return segments.measure(text)
 
-    for module in (drafting, compose):
+    for module in (drafting, text_length):
         monkeypatch.setattr(module, "measure", measure)
     return measured
 
