@@ -175,15 +175,15 @@ def test_longest_period_that_is_full_says_when(use_account):
 
 
 def test_receipt_in_the_caller_s_transaction_rolls_nothing_back(use_account):
-    """The tutorial's cap: a code, and within the minute the payment's receipt."""
-    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1})
+    """The tutorial's cap: a code, and within the hour the payment's receipt."""
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1})
     services.send_sms(MOBILE, "code")
     with transaction.atomic():
         receipt = services.queue_sms(MOBILE, "paid")
     services.dispatch_queue()
     receipt.refresh_from_db()
     assert receipt.status == "queued"
-    assert "At most 1 message in a minute" in receipt.detail
+    assert "At most 1 message in an hour" in receipt.detail
 
 
 def test_without_caps_nothing_is_counted(use_account):
