@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from .displays import (
     message_text,
     status_badge,
 )
+from .pages import BATCH
 from .preview_warnings import quiet_warnings
 from .privacy import PrivacyMixin
 
@@ -71,6 +73,8 @@ class ConfirmationMixin(PrivacyMixin):
         """Return the address of where the question was asked, list filters included."""
         if REVIEWING in request.GET:
             return self.page_url("review")
+        if group := request.GET.get(BATCH):
+            return self.batch_url(group)
         back = ("change", alone.pk) if alone else ("changelist",)
         return self.with_filters(request, self.page_url(*back))
 
@@ -81,8 +85,9 @@ class ConfirmationMixin(PrivacyMixin):
             url = self.page_url(action.name, alone.pk)
         else:
             url = self.page_url(f"{action.name}_selected")
-        if REVIEWING in request.GET:
-            url += f"?{REVIEWING}=1"
+        origin = {n: request.GET[n] for n in (REVIEWING, BATCH) if n in request.GET}
+        if origin:
+            url = f"{url}?{urlencode(origin)}"
         return self.with_filters(request, url)
 
     def _details(

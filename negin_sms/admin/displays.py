@@ -228,6 +228,14 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return what keeps a queued or held message from leaving."""
         return reasons_to_wait(message)
 
+    @admin.display(description=_("group"))
+    def group_link(self, message: Message) -> str:
+        """Return the group, as a link to how far it has come."""
+        if not message.group:
+            return self._nothing
+        url = self.batch_url(message.group)
+        return format_html('<a href="{}"><bdi>{}</bdi></a>', url, message.group)
+
     @admin.display(description=_("flag"))
     def flag_words(self, message: Message) -> str:
         """Return what an operator should look at."""

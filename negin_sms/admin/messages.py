@@ -64,7 +64,7 @@ _SENT_FIELDSETS: Fieldsets = [
         _("Origin"),
         {
             "fields": [
-                ("group", "source", "idempotency_key"),
+                ("group_link", "source", "idempotency_key"),
                 ("author", "shown_created_at"),
                 ("original_link", "resend_link"),
             ]
@@ -117,7 +117,7 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
         "status_badge",
         "state_badge",
         "listed_created_at",
-        "group",
+        "group_link",
         "scenario",
         "account",
     ]

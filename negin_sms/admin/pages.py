@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from django.contrib import messages as notices
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -26,6 +27,9 @@ from django.urls import reverse
 from negin_sms.digits import in_persian_digits
 from negin_sms.error_reports import private_view
 from negin_sms.models import Message
+
+# In the address of a batch's page, and of what is asked there, to lead back to it.
+BATCH = "batch"
 
 if TYPE_CHECKING:
     from django.contrib import admin
@@ -53,6 +57,10 @@ class PagesMixin(AdminPart):
         """Return the address of a page of this model, in this admin site."""
         name = f"admin:{self.url_name(page)}"
         return reverse(name, args=args, current_app=self.admin_site.name)
+
+    def batch_url(self, group: str, page: str = "batch") -> str:
+        """Return the address of a batch's page, or of another that asks of it."""
+        return f"{self.page_url(page)}?{urlencode({BATCH: group})}"
 
     def with_filters(self, request: HttpRequest, url: str) -> str:
         """Return the address with the list's filters, to find back to them."""

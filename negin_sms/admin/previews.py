@@ -27,12 +27,13 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services import confirm_batch
 from negin_sms.services.operations.health.judgement import obstacles
+from negin_sms.services.statistics.batch_progress import latest_batches
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
 from .action_words import queued_count_words
+from .batch_pages import BatchMixin
 from .displays import hidden_text, lines_of, ltr, message_text
-from .editing import EditingMixin
 from .estimates import batch_estimate
 from .preview_warnings import (
     cap_warnings,
@@ -45,7 +46,7 @@ _LONGEST_OBJECT_REPR = 200
 _IGNORE_CAPS = "ignore_caps"  # in the form, and in the permission
 
 
-class PreviewMixin(EditingMixin):
+class PreviewMixin(BatchMixin):
     """The pages of a batch of drafts, and of all that nobody confirmed yet."""
 
     def get_urls(self) -> list[Any]:
@@ -81,14 +82,18 @@ class PreviewMixin(EditingMixin):
         return not strangers.filter(sensitive=True).exists()
 
     def batches_view(self, request: HttpRequest) -> HttpResponse:
-        """List the batches that wait for somebody to confirm or discard them."""
+        """List the batches that wait for somebody to confirm them, and the latest."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
         waiting = [
             (batch, _with_group(self.page_url("preview"), batch.group))
             for batch in batches.unconfirmed()
         ]
-        context = {"title": _("Unconfirmed batches"), "waiting": waiting}
+        rows: Any = self.get_queryset(request)
+        latest = [
+            (batch, self.batch_url(batch.group)) for batch in latest_batches(rows)
+        ]
+        context = {"title": _("Batches"), "waiting": waiting, "latest": latest}
         return self.draw(request, "batches.html", context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
@@ -121,7 +126,7 @@ class PreviewMixin(EditingMixin):
         if words and ignores:
             words = f"{words} {_('They leave in spite of the caps.')}"
         self._tell(request, CHANGE, group, words)
-        return self.to_list(group)
+        return HttpResponseRedirect(self.batch_url(group))
 
     def discard_view(self, request: HttpRequest) -> HttpResponse:
         """Ask on GET; on POST delete a batch's drafts."""

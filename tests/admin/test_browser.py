@@ -77,6 +77,11 @@ def edit(page: Any) -> None:
 def confirm(page: Any) -> None:
     """Press the button twice, as people do."""
     page.dblclick(".negin-sms-preview .submit-row .default")
+    page.wait_for_selector(".negin-sms-batch")
+    page.wait_for_load_state()
+    assert page.inner_text("[data-total=queued]") == "3"
+    assert_fits(page)
+    page.click(f".negin-sms-batch a[href^='{LIST}?group=']")
     page.wait_for_selector("#result_list")
     page.wait_for_load_state()
     assert page.locator("#result_list tbody tr").count() == 3

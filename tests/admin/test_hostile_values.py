@@ -62,6 +62,8 @@ def make_hostile(status: str = Status.UNCERTAIN, **fields) -> Message:
 def address(name: str, message: Message) -> str:
     args = [] if name.endswith(ALONE) else [message.pk]
     url = reverse(f"admin:negin_sms_{name}", args=args)
+    if name.startswith("message_batch"):
+        return f"{url}?{urlencode({'batch': message.group})}"
     query = urlencode({"group": message.group})
     wanted = ("message_preview", "message_discard")
     return f"{url}?{query}" if name in wanted else url
@@ -193,9 +195,11 @@ def test_wild_mobile_is_not_repeated_by_titles(admin_client):
 
 @pytest.mark.parametrize("name", [*OWN_PAGES, "message_add"])
 def test_pages_need_no_inline_style_or_script_of_ours(admin_client, name):
-    of_drafts = ("delete", "discard", "preview", "edit", "reschedule")
+    of_drafts = ("delete", "discard", "preview", "edit", "reschedule", "batch_cancel")
     if name.removeprefix("message_") in of_drafts:
         message = make(group="batch")
+    elif name.startswith("message_batch"):
+        message = make(group="batch", status=Status.REJECTED)
     else:
         message = make_accepted(sensitive=name == "message_reveal")
     url = ADD if name == "message_add" else address(name, message)
@@ -229,6 +233,7 @@ def test_pages_that_are_only_read_take_no_form():
     [
         *("?group=%00", "?status__exact=%00", "?q=%00", "?account=%00", "?sent=%00"),
         *("preview/?group=%00", "preview/discard/?group=%00", "compose/?edit=%00"),
+        *("batch/?batch=%00", "batch/resend/?batch=%00", "batch/cancel/?batch=%00"),
     ],
 )
 def test_nul_in_an_address_is_no_error(admin_client, address):

@@ -73,6 +73,9 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "message_export": ("export_message", "export_message", {}),
     "message_compose": ("add_message", "add_message", WISH | {"recipients": NUMBER}),
     "message_batches": ("view_message", "", {}),
+    "message_batch": ("view_message", "", {}),
+    "message_batch_resend": ("resend_message", "", {}),
+    "message_batch_cancel": ("cancel_message", "", {}),
     "message_preview": ("view_message", "", {}),
     "message_confirm": ("send_message", "send_message", {"group": "batch"}),
     "message_discard": ("delete_message", "delete_message", {"group": "batch"}),
@@ -126,12 +129,14 @@ POST_ONLY = {"message_export", "message_confirm"}
 ALONE: tuple[str, ...] = (
     *("_changelist", "_add", "_selected", "_review", "_report", "_export"),
     *("_compose", "_batches", "_preview", "_confirm", "_discard"),
+    *("_batch", "_batch_resend", "_batch_cancel"),
 )
 
 # The status of the message that an action would do something to.
 STATUS = {
     "message_refresh": Status.ACCEPTED,
     "message_release": Status.HELD,
+    "message_batch_resend": Status.REJECTED,
     "message_resend": Status.UNCERTAIN,
     "message_resolve": Status.UNCERTAIN,
     "message_reveal": Status.ACCEPTED,
@@ -191,6 +196,8 @@ def address(page: str, row: Row) -> str:
     url = reverse(
         f"admin:negin_sms_{page}", args=[] if page.endswith(ALONE) else [row.pk]
     )
+    if page.startswith("message_batch"):
+        return f"{url}?batch=batch"
     asks_of_a_batch = page in ("message_preview", "message_discard")
     return f"{url}?group=batch" if asks_of_a_batch else url
 

@@ -87,6 +87,8 @@ PAGES: dict[str, tuple[str, dict[str, Any] | None]] = {
     "reveal": ("{sent}/reveal/", {"post": "yes"}),
     "compose": ("compose/", {**WISH, "mobile": "", "text": TEXT, "recipients": MOBILE}),
     "preview": ("preview/?group=batch", None),
+    "batch": ("batch/?batch=batch", None),
+    "batch cancel": ("batch/cancel/?batch=batch", None),
     "confirm": ("preview/confirm/", {"group": "batch", "seen": "1-1"}),
     "send": ("{draft}/send/", {"post": "yes"}),
     "edit": ("{draft}/edit/", {**WISH, "mobile": MOBILE, "text": TEXT, "seen": "1"}),

@@ -29,6 +29,11 @@ from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
 from negin_sms.services.operations.health.findings import CAP
 from negin_sms.services.operations.retention.redaction import rows_to_redact
+from negin_sms.services.statistics.batch_progress import (
+    failed_of,
+    rows_of_batch,
+    waiting_of,
+)
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 from tests.factories import MOBILE
 
@@ -236,6 +241,16 @@ class ListTests(LargeTable):
                 assert "negin_sms_mobile" in plan
                 assert "negin_sms_gateway_id" in plan
                 assert "" not in index_of(found)
+
+    def test_batch_is_counted_by_the_index_of_groups(self):
+        batch = rows_of_batch(ALL(), "batch-7")
+        border = batch.order_by("-pk").values_list("pk")[20:21]
+        assert index_of(border) == {"negin_sms_group"}
+        assert not sorts(border)
+        newest = batch.filter(pk__gt=1)
+        for rows in (newest.values("status"), failed_of(newest), waiting_of(newest)):
+            assert "negin_sms_group" in index_of(rows)
+            assert "" not in index_of(rows)
 
     def test_days_deep_in_the_table_are_found_by_their_index(self):
         start = NOW - timedelta(days=30)
