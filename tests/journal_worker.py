@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from negin_sms.services.outbox import journal
+from negin_sms.services.outbox.journal import Answer, reader
+from negin_sms.services.outbox.journal.reader import Fate
 
 
 class Worker:
@@ -100,3 +102,16 @@ def fill_disk(folder: str) -> None:
 
 
 _OURS: dict[str, Any] = {f.__name__: f for f in (answered, fork, fill_disk)}
+
+
+def file_of(folder: Path) -> Path:
+    (path,) = folder.iterdir()
+    return path
+
+
+def fate(folder: Path, claim: str, pk: int) -> Answer | Fate | None:
+    """Ask as an expiring of claims does; None where there is no dead journal."""
+    for found in reader.read_all(str(folder), "default"):
+        if found.has(claim):
+            return found.fate(claim, pk)
+    return None

@@ -32,10 +32,10 @@ from negin_sms.gateway import get_gateway, make_ready
 from negin_sms.querysets import database_now
 from negin_sms.retries import POLL_RETRY
 from negin_sms.services.accounts import account_state
+from negin_sms.services.announcements import announce_settled, announce_states
 from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.delivery import poller_backoff, poller_lock
 from negin_sms.services.outbox import journal
-from negin_sms.services.receivers import announce_settled, announce_states
 from negin_sms.services.reports import PollReport
 
 from .bad_ids import ChunkQueue

@@ -20,10 +20,10 @@ from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 from negin_sms.services.accounts import User
+from negin_sms.services.announcements import announce_outcomes, announce_settled
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
-from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.statistics.daily_counts import invalidate_days
 from negin_sms.services.submission.compose import compose, way_of

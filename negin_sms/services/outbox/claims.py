@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
+from negin_sms.services.announcements import announce_outcomes
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import journal, transitions
 from negin_sms.services.outbox.journal import recovery
-from negin_sms.services.receivers import announce_outcomes
 
 logger = logging.getLogger("negin_sms")
 

@@ -20,10 +20,10 @@ from negin_sms.choices import Status
 from negin_sms.gateway.codes import SUCCESS, find_code
 from negin_sms.models import Message
 from negin_sms.services import breaker
+from negin_sms.services.announcements import announce_outcomes, announce_settled
 from negin_sms.services.database import retry_on_disconnect
 from negin_sms.services.outbox import journal, transitions
 from negin_sms.services.outbox.gate import opt_outs
-from negin_sms.services.receivers import announce_outcomes, announce_settled
 from negin_sms.services.statistics.daily_counts import invalidate_days
 
 from .engines import engine_for

@@ -27,7 +27,7 @@ from negin_sms.models import Message
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.jobs import SendResult, make_job
 
-from . import Answer
+from .writer import Answer
 
 _NO_NUMBER = "another"  # as good as any other number: the row is flagged
 

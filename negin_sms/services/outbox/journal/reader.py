@@ -17,7 +17,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from . import Answer
 from .files import (
     SUFFIX,
     Head,
@@ -28,6 +27,7 @@ from .files import (
     from_line,
     lock,
 )
+from .writer import Answer
 
 # The server may still commit a dead process's last claim: its file is kept so long.
 _KEPT = 60.0  # s

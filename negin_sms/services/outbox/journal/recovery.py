@@ -17,6 +17,7 @@ from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
+from negin_sms.services.announcements import announce_outcomes
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.outbox.journal import Answer, reader
@@ -24,7 +25,6 @@ from negin_sms.services.outbox.journal.answers import is_of, to_result
 from negin_sms.services.outbox.journal.reader import Fate, Journal
 from negin_sms.services.outbox.results import record
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
-from negin_sms.services.receivers import announce_outcomes
 
 logger = logging.getLogger("negin_sms")
 

@@ -26,7 +26,7 @@ def _none_of_ours() -> Iterator[None]:
     journal.close_all()
     yield
     journal.close_all()
-    journal._hopeless_until.clear()
+    journal.writer._hopeless_until.clear()
 
 
 def test_no_folder_no_journal(folder):

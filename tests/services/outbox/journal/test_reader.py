@@ -6,13 +6,7 @@ import os
 import re
 import shutil
 import signal
-import stat
-import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,44 +15,9 @@ from negin_sms.services.outbox.journal import Answer
 from negin_sms.services.outbox.journal import files as journal_files
 from negin_sms.services.outbox.journal import reader as journal_reader
 from negin_sms.services.outbox.journal.reader import Fate
-from tests.journal_worker import Worker
+from tests.journal_worker import fate, file_of
 
 CLAIM = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{12}\.[0-9a-f]+")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "state"
-
-
-@pytest.fixture
-def worker(folder: Path) -> Iterator[Worker]:
-    with Worker(folder) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def _none_of_ours() -> Iterator[None]:
-    journal.close_all()
-    yield
-    journal.close_all()
-    journal._hopeless_until.clear()
-
-
-def fate(folder: Path, claim: str, pk: int) -> Answer | Fate | None:
-    """Ask as an expiring of claims does; None where there is no dead journal."""
-    for found in journal_reader.read_all(str(folder), "default"):
-        if found.has(claim):
-            return found.fate(claim, pk)
-    return None
-
-
-def file_of(folder: Path) -> Path:
-    (path,) = folder.iterdir()
-    return path
-
-
-# What a kill leaves
 
 
 def test_what_was_not_begun_is_known(worker, folder):
@@ -257,61 +216,6 @@ def test_a_child_keeps_its_own(worker, folder):
 # The file itself
 
 
-def test_the_file_is_private_and_holds_only_what_it_must(worker, folder):
-    claim = worker.claim(1)
-    worker.do("begun", claim, 1)
-    path = file_of(folder)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    tag, _dot, number = claim.rpartition(".")
-    head, line = path.read_text().splitlines()
-    assert line == f'["b",".{number}",1]'
-    assert tag in head
-
-
-def test_a_clean_end_leaves_no_file(worker, folder):
-    claim = worker.claim(1, 2)
-    worker.do("settled", claim, [1, 2])
-    assert worker.claim() != claim
-    worker.do("close_all")
-    assert list(folder.iterdir()) == []
-
-
-def test_a_clean_end_leaves_what_is_to_be_repaired(worker, folder):
-    """The database is away: the answer is kept for the next run."""
-    claim = worker.claim(1, 2)
-    worker.do("answered", {"claim": claim, "pk": 2, "status": "accepted"})
-    worker.do("settled", claim, [1])
-    worker.do("close_all")
-    assert fate(folder, claim, 2) == Answer(claim, 2, "accepted")
-
-
-def test_a_claim_whose_fate_is_unknown_is_kept(worker, folder):
-    """The connection was cut under the claim: it may have been committed."""
-    claim = worker.do("new_claim", str(folder), "default")
-    worker.do("close_all")
-    assert fate(folder, claim, 1) is Fate.NOT_BEGUN
-
-
-def test_an_interpreter_that_ends_cleans_up(folder):
-    program = (
-        "import django; django.setup(); "
-        "from negin_sms.services.outbox import journal; "
-        f"claim = journal.new_claim({str(folder)!r}, 'default'); "
-        "journal.taken(claim, []); "
-        f"import os; print(len(os.listdir({str(folder)!r})))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert (done.stdout, done.stderr) == ("1\n", "")
-    assert list(folder.iterdir()) == []
-
-
 def test_a_dead_journal_is_removed_once_it_is_read_and_old(worker, folder):
     worker.claim(1)
     worker.kill()
@@ -345,31 +249,6 @@ def test_a_file_without_a_head_is_removed_when_it_is_old(folder):
     assert not path.exists()
 
 
-def test_a_full_file_is_followed_by_another(folder, monkeypatch):
-    """The first goes when all of it is settled."""
-    monkeypatch.setattr(journal, "_FULL", 1)
-    monkeypatch.setattr(journal, "_KEPT", 0.0)
-    first = journal.new_claim(str(folder), "default")
-    journal.taken(first, [1, 2])
-    journal.new_claim(str(folder), "default")
-    journal.settled(first, [1])
-    journal.new_claim(str(folder), "default")
-    assert len(list(folder.iterdir())) == 3
-    journal.settled(first, [2])
-    journal.new_claim(str(folder), "default")
-    assert len(list(folder.iterdir())) == 3
-    assert journal_reader.find(str(folder), first) is None
-
-
-def test_a_file_that_was_taken_away_is_replaced(folder):
-    """By a cleaner of old files: what comes after that has a new one."""
-    first = journal.new_claim(str(folder), "default")
-    file_of(folder).unlink()
-    journal.begun(first, 1)
-    second = journal.new_claim(str(folder), "default")
-    assert first.rpartition(".")[0] != second.rpartition(".")[0]
-
-
 def test_a_full_disk_is_no_proof(worker, folder):
     """A line that is missing would be taken for "not begun"."""
     claim = worker.claim(1)
@@ -377,25 +256,3 @@ def test_a_full_disk_is_no_proof(worker, folder):
     assert worker.do("begun", claim, 1) is None
     worker.kill()
     assert fate(folder, claim, 1) in (None, Fate.UNKNOWN)
-
-
-def test_threads_do_not_mix_their_lines(folder):
-    claim = journal.new_claim(str(folder), "default")
-    spans = [range(n * 500, (n + 1) * 500) for n in range(8)]
-
-    def send(keys: range) -> None:
-        for pk in keys:
-            journal.begun(claim, pk)
-            journal.answered(Answer(claim, pk, "accepted", str(pk)))
-
-    threads = [threading.Thread(target=send, args=[keys]) for keys in spans]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    with journal_reader.find(str(folder), claim) as found:
-        answers = {pk: a.gateway_id for (_c, pk), a in found.answers.items()}
-    assert answers == {pk: str(pk) for pk in range(4000)}
-
-
-# The folder

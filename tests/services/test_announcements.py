@@ -13,7 +13,7 @@ from negin_sms.choices import State, Status
 from negin_sms.exceptions import Rejected
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow
-from negin_sms.services.receivers import announce_states
+from negin_sms.services.announcements import announce_states
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
