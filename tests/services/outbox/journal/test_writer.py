@@ -13,10 +13,9 @@ from negin_sms.services.outbox import journal
 from negin_sms.services.outbox.journal import Answer
 from negin_sms.services.outbox.journal import reader as journal_reader
 from negin_sms.services.outbox.journal.reader import Fate
+from tests.journal_worker import fate, file_of
 
 CLAIM = re.compile(r"[^:]+:[0-9]+:[0-9a-f]{12}\.[0-9a-f]+")
-
-from tests.journal_worker import fate, file_of
 
 
 def test_the_file_is_private_and_holds_only_what_it_must(worker, folder):
