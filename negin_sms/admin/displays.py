@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from negin_sms import conf
 from negin_sms.choices import State
 from negin_sms.dates import both_words, moment_words
+from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
@@ -221,7 +222,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
     def exchange_time(self, message: Message) -> str:
         """Return how long the gateway was waited for."""
         taken = duration(message.exchange_seconds)
-        return format_html("<bdi>{}</bdi>", taken) if taken else self._nothing
+        return format_html("<bdi>{}</bdi>", spoken(taken)) if taken else self._nothing
 
     @admin.display(description=_("why it waits"))
     def why_it_waits(self, message: Message) -> SafeString:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
@@ -25,6 +26,7 @@ from negin_sms.services.outbox.gate.opt_outs import end, lasts
 
 from .datetime_columns import OptOutMoments
 from .displays import ltr, user_name
+from .filters import AccountFilter
 from .lookups import ListedLookups
 from .opt_out_forms import EnterForm, OptOutForm
 from .pages import PagesMixin, speak_persian
@@ -54,6 +56,15 @@ class LastingFilter(admin.SimpleListFilter):
         return queryset.filter(conditions.get(self.value(), Q()))
 
 
+class LineFilter(admin.AllValuesFieldListFilter):
+    """By line, where "all of them" has a name too."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Return the lines, and words for none."""
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or _("Every line")}
+
+
 class OptOutAdminMixin(
     ListedLookups, PrivateSearch, PrivateViews, OptOutMoments, PagesMixin
 ):
@@ -66,7 +77,7 @@ class OptOutAdminMixin(
     list_display = [
         *("masked_mobile", "line", "account", "reason", "shown_since", "shown_until"),
     ]
-    list_filter = [LastingFilter, "account", "line"]
+    list_filter = [LastingFilter, AccountFilter, ("line", LineFilter)]
     search_fields = ["mobile"]
     number_search_help_text = gettext_lazy("A number in any spelling.")
     ordering = ["-since", "-pk"]

@@ -84,6 +84,7 @@ def draw_report(report: DeliveryStatistics, changelist: str) -> dict[str, Any]:
             (_("Sent"), report.total.sent),
             (_("Delivered"), report.total.delivered),
             (_("Delivery rate"), rate_words(report.total) or "-"),
+            (_("Without a last word"), report.total.sent - report.total.last_words),
             (_("Median time to delivery"), median_words(report.total) or "-"),
             (_("Parts"), report.total.parts),
             *([(_("Estimate in rials, as Persian"), estimate)] if estimate else []),
@@ -234,7 +235,7 @@ def _numbers(counts: Counts) -> list[object]:
 
 
 def rate_words(counts: Counts) -> str:
-    """Return the delivered share of the sent in percent, "" where nothing was."""
+    """Return the delivered share of what has a last word, "" where nothing has."""
     rate = counts.delivery_rate
     return "" if rate is None else f"{number_format(100 * rate, 1)}%"
 

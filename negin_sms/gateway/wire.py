@@ -105,15 +105,19 @@ def check_fields(
     """
     use = uses(scenario)
     label = Scenario(scenario).label
-    given = {"line": bool(line), "line2": bool(line2), "template": template is not None}
-    for name, present in given.items():
+    given = (
+        ("line", _("line"), bool(line)),
+        ("line2", _("second line"), bool(line2)),
+        ("template", _("template"), template is not None),
+    )
+    for name, word, present in given:
         if name in use.requires and not present:
             reason = _("The scenario “%(scenario)s” needs %(field)s; give one.")
         elif present and name not in use.requires | use.allows:
             reason = _("The scenario “%(scenario)s” has no %(field)s; leave it out.")
         else:
             continue
-        raise InvalidMessage(name, reason % {"scenario": label, "field": name})
+        raise InvalidMessage(name, reason % {"scenario": label, "field": word})
     if line and line == line2:
         raise InvalidMessage("line2", _("The second line must be another line."))
     if template is not None and not 0 <= template < INT_BOUND:

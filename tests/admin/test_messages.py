@@ -170,7 +170,7 @@ class TestAddPage:
             ({"mobile": "02188776655"}, "mobile", "not a mobile number"),
             ({"mobile": "09395213300, 09121234567"}, "mobile", "more than one"),
             ({"scenario": "service_line", "line": "9830"}, "line", "has no line"),
-            ({"line2": "9830"}, "line2", "has no line2"),
+            ({"line2": "9830"}, "line2", "has no second line"),
             ({"template": "3"}, "template", "has no template"),
             (
                 {"scenario": "second_line", "line": "98", "line2": "98"},

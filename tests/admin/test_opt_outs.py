@@ -144,3 +144,11 @@ class TestEnd:
         row.refresh_from_db()
         assert row.until
         assert (row.reason, row.mobile, row.line) == ("came back", MOBILE, LINE)
+
+
+def test_every_choice_of_the_filters_has_words(admin_client):
+    for line in ("", LINE):
+        services.opt_out(MOBILE, line=line)
+    html = admin_client.get(LIST).text
+    words = re.findall(r'<a href="\?line[^"]*">(.*?)</a>', html)
+    assert words == ["Every line", LINE]

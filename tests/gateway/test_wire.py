@@ -156,7 +156,7 @@ def test_missing_field_is_told_with_its_scenario():
     with pytest.raises(InvalidMessage) as caught:
         check_fields("second_line", line=LINE)
     assert str(caught.value) == (
-        "line2: The scenario “Line, then a second line” needs line2; give one."
+        "line2: The scenario “Line, then a second line” needs second line; give one."
     )
 
 

@@ -53,9 +53,17 @@ class Counts:
         return self.sent + self.rejected + self.uncertain + self.not_sent
 
     @property
+    def last_words(self) -> int:
+        """Return of how many sent messages it is known whether they arrived."""
+        return self.delivered + self.undelivered
+
+    @property
     def delivery_rate(self) -> float | None:
-        """Return the delivered share of the sent, 0 to 1; None without any."""
-        return self.delivered / self.sent if self.sent else None
+        """Return the delivered share of those with a last word, 0 to 1.
+
+        What is on its way, or has no report, says nothing: None where all do so.
+        """
+        return self.delivered / self.last_words if self.last_words else None
 
     @property
     def median_seconds(self) -> float | None:

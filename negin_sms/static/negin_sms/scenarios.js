@@ -5,15 +5,23 @@
 (function () {
     const FIELDS = ["line", "line2", "template"];
 
+    /* All that belongs to a field alone, its label too; every theme draws its own rows. */
+    function rowOf(input) {
+        const controls = "input:not([type=hidden]), select, textarea";
+        let row = input;
+        while (row.parentElement.querySelectorAll(controls).length === 1) {
+            row = row.parentElement;
+        }
+        return row;
+    }
+
     function update(form) {
         const chosen = form.querySelector("input[data-uses]:checked");
         const used = chosen ? chosen.dataset.uses.split(" ") : FIELDS;
         for (const name of FIELDS) {
             const input = form.elements[name];
             input.disabled = !used.includes(name);
-            // Themes have rows of their own.
-            const row = input.closest(".form-row, .form-group, .negin-sms-field");
-            (row || input).hidden = input.disabled;
+            rowOf(input).hidden = input.disabled;
         }
     }
 

@@ -18,7 +18,13 @@ def test_every_message_is_sent_or_not():
     )
     assert counts.sent == 15
     assert counts.total == 21
-    assert counts.delivery_rate == pytest.approx(1 / 15)
+
+
+def test_rate_is_of_those_with_a_last_word():
+    counts = Counts(delivered=3, undelivered=1, at_operator=3, waiting=4, no_report=5)
+    assert counts.last_words == 4
+    assert counts.delivery_rate == pytest.approx(3 / 4)
+    assert Counts(at_operator=1, waiting=1, no_report=1).delivery_rate is None
 
 
 def test_nothing_sent_has_no_rate_and_no_median():
