@@ -11,7 +11,9 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
@@ -32,7 +34,9 @@ from .actions import (
     carry_out,
 )
 from .confirmation import ConfirmationMixin
+from .paging import COUNT_LIMIT
 
+_LIMITED = gettext_lazy("{label} (up to {limit})")
 _LONGEST_KEY = 18  # digits; longer ones fit no primary key
 
 
@@ -53,11 +57,14 @@ def _list_action(action: MessageAction) -> Any:
 
 def _wording(action: MessageAction) -> dict[str, Any]:
     """Return how an action is called; from Django 6.1 on, on a message's page, too."""
+    label: Any = action.list_label
+    if action.limit < COUNT_LIMIT:  # else the list itself offers no more
+        label = format_lazy(_LIMITED, label=label, limit=action.limit)
     if not hasattr(admin, "ActionLocation"):
-        return {"description": action.list_label}
+        return {"description": label}
     return {
         "description": action.label,
-        "description_plural": action.list_label,
+        "description_plural": label,
         "location": list(admin.ActionLocation),
     }
 

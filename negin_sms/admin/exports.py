@@ -1,4 +1,4 @@
-"""The list as a CSV file: what its filter shows, for those who may take it away."""
+"""The list as a CSV file or a workbook: what its filter shows, for those who may."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from negin_sms.gateway.codes import SUCCESS
@@ -26,6 +25,7 @@ from negin_sms.models import Message
 from .displays import HIDDEN_TEXT
 from .privacy import PrivacyMixin
 from .spreadsheets import Rows, csv_response, safe_mobile
+from .workbook_files import MOST_ROWS, XLSX, can_write_workbooks, xlsx_response
 
 _CHUNK = 1_000
 _LONGEST_FILTER = 500
@@ -100,21 +100,36 @@ class ExportMixin(PrivacyMixin):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Offer the button to those who may press it."""
-        context = {"may_export": self.has_export_permission(request)}
+        may_export = self.has_export_permission(request)
+        context = {
+            "may_export": may_export,
+            "may_export_xlsx": may_export and can_write_workbooks(),
+            "most_xlsx_rows": MOST_ROWS,
+        }
         return super().changelist_view(request, context | (extra_context or {}))
 
     def export_view(self, request: HttpRequest) -> Any:
-        """Stream the messages of the list's filter, the newest first."""
+        """Hand out the messages of the list's filter, the newest first."""
         if not self.has_export_permission(request):
             raise PermissionDenied
         try:
             found = self.get_changelist_instance(request).get_queryset(request)
         except IncorrectLookupParameters:
             return HttpResponseRedirect(self.page_url("changelist") + "?e=1")
+        is_book = request.POST.get("format") == XLSX and can_write_workbooks()
+        if is_book and found.order_by()[: MOST_ROWS + 1].count() > MOST_ROWS:
+            words = _(
+                "A workbook takes %(limit)s messages: filter them, or choose CSV."
+            )
+            self.warn(request, words % {"limit": MOST_ROWS})
+            query = urlencode(list(request.GET.items()))
+            return HttpResponseRedirect(f"{self.page_url('changelist')}?{query}")
         trusted = self.has_view_sensitive_permission(request)
         day = timezone.localtime(timezone=timezone.get_default_timezone())
-        rows = _logged(_export(found, trusted=trusted), request)
-        return csv_response(f"messages-{day:%Y-%m-%d}", rows)
+        kind = _("Excel export") if is_book else _("CSV export")
+        rows = _logged(_export(found, trusted=trusted), request, kind)
+        write = xlsx_response if is_book else csv_response
+        return write(f"messages-{day:%Y-%m-%d}", rows)
 
 
 def _export(found: QuerySet[Message], *, trusted: bool) -> Iterator[list[object]]:
@@ -144,7 +159,7 @@ def _in_chunks(found: QuerySet[Message]) -> Iterator[Message]:
         rest = found.filter(pk__lt=chunk[-1].pk).order_by("-pk")
 
 
-def _logged(rows: Iterator[list[object]], request: HttpRequest) -> Rows:
+def _logged(rows: Iterator[list[object]], request: HttpRequest, kind: str) -> Rows:
     """Write to the history who takes what away: before the first row, and at the end.
 
     A download that is broken off has the number of rows that went out.
@@ -154,7 +169,7 @@ def _logged(rows: Iterator[list[object]], request: HttpRequest) -> Rows:
     entry = LogEntry.objects.create(
         user_id=by,
         content_type=ContentType.objects.get_for_model(Message),
-        object_repr=str(gettext_lazy("CSV export")),
+        object_repr=kind,
         action_flag=CHANGE,
         change_message=_("Export begun; filter: %(filter)s") % {"filter": chosen},
     )

@@ -95,6 +95,7 @@ def draw_report(report: DeliveryStatistics, changelist: str) -> dict[str, Any]:
             for row in report.reasons
         ],
         "csv_query": urlencode({**draft.period, "format": "csv"}),
+        "xlsx_query": urlencode({**draft.period, "format": "xlsx"}),
     }
 
 

@@ -1,4 +1,4 @@
-"""The report page: a period, what became of its messages, and the same as CSV."""
+"""The report page: a period, what became of its messages, and the same as a file."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from .date_fields import SANE_DAYS, DayField
 from .pages import PagesMixin
 from .report_tables import draw_report, file_rows
 from .spreadsheets import csv_response
+from .workbook_files import XLSX, can_write_workbooks, xlsx_response
 
 _DEFAULT_DAYS = 14
 _PERIODS = (1, 7, 14, 30, 90)
-_CSV = "csv"
+_FILES = ("csv", XLSX)
 
 
 class PeriodForm(forms.Form):
@@ -73,7 +74,7 @@ class ReportMixin(PagesMixin):
         return [own, *super().get_urls()]
 
     def report_view(self, request: HttpRequest) -> Any:
-        """Show the report of a period, or hand it out as CSV."""
+        """Show the report of a period, or hand it out as CSV or a workbook."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = PeriodForm(_period(request.GET))
@@ -84,14 +85,16 @@ class ReportMixin(PagesMixin):
             report = delivery_statistics(
                 cleaned["first"], cleaned["last"], account=account
             )
-        if report and request.GET.get("format") == _CSV:
+        if report and request.GET.get("format") in _FILES:
             return self._report_file(request, report)
         return self._report_page(request, form, report)
 
     def _report_file(self, request: HttpRequest, report: DeliveryStatistics) -> Any:
         if not request.user.has_perm(f"{self.opts.app_label}.export_message"):
             raise PermissionDenied
-        return csv_response(f"report-{report.first}-{report.last}", file_rows(report))
+        is_book = request.GET["format"] == XLSX and can_write_workbooks()
+        write = xlsx_response if is_book else csv_response
+        return write(f"report-{report.first}-{report.last}", file_rows(report))
 
     def _report_page(
         self, request: HttpRequest, form: PeriodForm, report: DeliveryStatistics | None
@@ -103,6 +106,7 @@ class ReportMixin(PagesMixin):
             "periods": _period_links(form),
             "report": report,
             "may_export": request.user.has_perm("negin_sms.export_message"),
+            "has_workbooks": can_write_workbooks(),
         }
         if report:
             context |= draw_report(report, self.page_url("changelist"))

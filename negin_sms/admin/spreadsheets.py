@@ -23,6 +23,10 @@ _INNER = re.compile(
 # Digits that a spreadsheet would take for a number and shorten: 0042, long ones, 12e45.
 _SHORTENED = re.compile(r"0\d+|\d{12,}|\d+(?:\.\d+)?[eE]\d+")
 Rows = Generator[list[object], None, None]
+DOWNLOAD_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+}
 
 _BOM = "\ufeff"  # without it Excel reads UTF-8 as something else
 
@@ -62,8 +66,7 @@ def csv_response(name: str, rows: Rows) -> StreamingHttpResponse:
         content_type="text/csv; charset=utf-8",
         headers={
             "Content-Disposition": f'attachment; filename="{name}.csv"',
-            "Cache-Control": "private, no-store",
-            "X-Content-Type-Options": "nosniff",
+            **DOWNLOAD_HEADERS,
         },
     )
 

@@ -135,7 +135,7 @@ def review(page: Any) -> None:
 def download(page: Any) -> None:
     page.goto(LIST)
     with page.expect_download() as started:
-        page.click("form[action*='/export/'] button")
+        page.click("form[action*='/export/'] button:not([name])")
     content = Path(started.value.path()).read_text(encoding="utf-8")
     assert content.startswith("\ufeff")
     header, *rows = csv.reader(io.StringIO(content.removeprefix("\ufeff")))

@@ -89,6 +89,14 @@ def make_accepted(**fields) -> Message:
     return message
 
 
+def test_actions_say_how_many_messages_they_take(admin_client):
+    make()
+    html = page(admin_client, LIST)
+    assert ">Refresh delivery state (up to 1000)<" in html
+    assert ">Send selected messages again (up to 500)<" in html
+    assert ">Cancel selected messages<" in html
+
+
 def make_user(*names: str):
     user = get_user_model().objects.create_user("staff", password="x", is_staff=True)
     codenames = [f"{name}_message" for name in names]

@@ -161,7 +161,7 @@ def test_file_needs_the_right_to_export():
 def test_file_has_the_numbers_of_the_page():
     fill()
     client = log_in("view", "export")
-    (link,) = re.findall(r'class="negin-sms-csv" href="([^"]+)"', page(client))
+    link, _book = re.findall(r'class="negin-sms-csv" href="([^"]+)"', page(client))
     response: Any = client.get(REPORT + link.replace("&amp;", "&"))
     text = b"".join(response.streaming_content).decode()
     rows = list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"))))
