@@ -28,7 +28,7 @@ from negin_sms import __version__
 project = "django-negin-sms"
 author = "The django-negin-sms developers"
 version = release = __version__
-extensions = ["sphinx.ext.autodoc", "from_code", "from_readme"]
+extensions = ["sphinx.ext.autodoc", "from_code", "from_guide", "from_readme"]
 exclude_patterns = ["_build"]
 smartquotes = False  # options of commands begin with two dashes
 html_theme = "furo"

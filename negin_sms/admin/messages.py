@@ -23,6 +23,7 @@ from .displays import ReportDisplays, offer
 from .exports import ExportMixin
 from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
+from .guide import GuideMixin
 from .pages import speak_persian
 from .paging import FEW, CappedPaginator, KeyedChangeList
 from .reports import ReportMixin
@@ -101,7 +102,9 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
         return False
 
 
-class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
+class MessageAdminMixin(
+    ComposingMixin, ReportMixin, ExportMixin, ReviewMixin, GuideMixin
+):
     """The list, the drafts, and the page of a message, for any ``ModelAdmin``.
 
     ``class SmsAdmin(MessageAdminMixin, unfold.admin.ModelAdmin)`` puts them into a
@@ -268,9 +271,8 @@ class MessageAdminMixin(ComposingMixin, ReportMixin, ExportMixin, ReviewMixin):
     def _ask_to_send(self, request: HttpRequest, obj: Message) -> HttpResponse | None:
         # Saving is still part of this request's transaction, so the sending has to
         # be another request.
-        if _SAVE_AND_SEND not in request.POST:
-            return None
-        if not self._may_save_and_send(request, obj):
+        asked = _SAVE_AND_SEND in request.POST
+        if not asked or not self._may_save_and_send(request, obj):
             return None
         words = _("Saved as a draft; it was not sent yet.")
         self.message_user(request, str(words), notices.INFO)

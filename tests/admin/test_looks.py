@@ -56,6 +56,7 @@ def visit(page: Any) -> Iterator[str]:
         "reveal": f"{LIST}{admin_site.sensitive().pk}/reveal/",
         "send": f"{LIST}{admin_site.queued().pk}/send/",
         "report": f"{LIST}report/",
+        "guide": f"{LIST}guide/",
         "index": "/admin/negin_sms/",
         "accounts": ACCOUNT,
         "pause": f"{ACCOUNT}{AccountState.objects.get().pk}/pause/",

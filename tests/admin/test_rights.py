@@ -70,6 +70,7 @@ PAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "message_history": ("view_message", "", {}),
     "message_review": ("view_message", "", {}),
     "message_report": ("view_message", "", {}),
+    "message_guide": ("view_message", "", {}),
     "message_export": ("export_message", "export_message", {}),
     "message_compose": ("add_message", "add_message", WISH | {"recipients": NUMBER}),
     "message_batches": ("view_message", "", {}),
@@ -129,7 +130,7 @@ POST_ONLY = {"message_export", "message_confirm"}
 ALONE: tuple[str, ...] = (
     *("_changelist", "_add", "_selected", "_review", "_report", "_export"),
     *("_compose", "_batches", "_preview", "_confirm", "_discard"),
-    *("_batch", "_batch_resend", "_batch_cancel"),
+    *("_batch", "_batch_resend", "_batch_cancel", "_guide"),
 )
 
 # The status of the message that an action would do something to.

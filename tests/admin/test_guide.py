@@ -1,0 +1,99 @@
+"""The guide for staff: shown in the language of the user, and one step away."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.utils.translation import override
+
+import negin_sms
+from negin_sms.admin.guide import GUIDES
+from tests.admin.test_messages import make
+
+pytestmark = pytest.mark.django_db
+
+LIST = "/admin/negin_sms/message/"
+GUIDE = f"{LIST}guide/"
+TEXTS = Path(negin_sms.__file__).parent / "templates/admin/negin_sms/guide"
+
+
+def text(language: str) -> str:
+    return (TEXTS / f"{language}.html").read_text(encoding="utf-8")
+
+
+def sections(language: str) -> list[str]:
+    return re.findall(r'<section id="([\w-]+)">\n<h2>', text(language))
+
+
+@pytest.mark.parametrize(
+    ("asked", "shown", "direction"),
+    [
+        ("fa", "fa", "rtl"),
+        ("fa-ir", "fa", "rtl"),
+        ("en", "en", "ltr"),
+        ("ar", "en", "ltr"),
+    ],
+)
+def test_guide_speaks_the_language_of_the_user(
+    admin_client, settings, asked, shown, direction
+):
+    settings.LANGUAGES = [(code, code) for code in ("en", "fa", "fa-ir", "ar")]
+    with override(asked):
+        html = admin_client.get(GUIDE, headers={"accept-language": asked}).text
+    assert f'class="negin-sms-guide" lang="{shown}" dir="{direction}"' in html
+    assert text(shown).strip() in html
+
+
+def test_guides_have_the_same_sections():
+    assert len(sections("fa")) == len(set(sections("fa"))) == 13
+    assert all(sections(language) == sections("fa") for language in GUIDES)
+
+
+@pytest.mark.parametrize("language", GUIDES)
+def test_text_has_no_template_tags(language):
+    # The documentation shows the file as it is.
+    assert not re.search(r"\{[{%#]", text(language))
+
+
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [
+        (LIST, ""),
+        ("/admin/negin_sms/", ""),
+        (f"{LIST}compose/", "writing"),
+        (f"{LIST}preview/?group=batch", "preview"),
+        (f"{LIST}batches/", "batches"),
+        (f"{LIST}batch/?batch=batch", "batches"),
+        (f"{LIST}review/", "uncertain"),
+        (f"{LIST}report/", "reports"),
+        ("/admin/negin_sms/optout/add/", "opt-outs"),
+    ],
+)
+def test_pages_lead_to_their_section(admin_client, page, section):
+    make(group="batch")
+    html = admin_client.get(page).text
+    assert f'href="{GUIDE}{section and "#" + section}"' in html
+    assert not section or section in sections("en")
+
+
+@pytest.mark.parametrize(
+    ("page", "section"), [("change", "statuses"), ("reschedule", "time")]
+)
+def test_page_of_a_message_leads_to_its_section(admin_client, page, section):
+    message = make(status="queued")
+    html = admin_client.get(f"{LIST}{message.pk}/{page}/").text
+    assert f'href="{GUIDE}#{section}"' in html
+    assert section in sections("en")
+
+
+def test_who_sees_no_messages_is_not_led_there(client, django_user_model):
+    user = django_user_model.objects.create_user("enterer", is_staff=True)
+    found = Permission.objects.filter(codename__in=["view_optout", "add_optout"])
+    user.user_permissions.set(found)
+    client.force_login(user)
+    html = client.get("/admin/negin_sms/optout/add/").text
+    assert 'name="recipients"' in html
+    assert GUIDE not in html
