@@ -7,8 +7,11 @@ MariaDB's "Duplicate entry '…'"). ``private`` is for what has such values in h
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
@@ -17,6 +20,8 @@ from django.conf import settings
 from django.db import Error
 from django.template.response import TemplateResponse
 from django.views.decorators.debug import sensitive_variables
+
+_MAY_GO_ON = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,13 +40,14 @@ def private(action: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(action)
     def hidden(*args: P.args, **kwargs: P.kwargs) -> R:
+        of_the_caller = sys.exception()
         try:
             return marked(*args, **kwargs)
         except Exception as error:
             if isinstance(error, Error):
                 hide_values(error)
             if not settings.DEBUG:
-                _forget_variables(error)
+                _forget_variables(error, {*map(id, _chain(of_the_caller, set()))})
                 del args, kwargs
             raise
 
@@ -68,14 +74,20 @@ def hide_values(error: BaseException) -> None:
             each.args = tuple(map(_without_values, each.args))
 
 
-def _forget_variables(error: BaseException) -> None:
+def _forget_variables(error: BaseException, spared: set[int]) -> None:
     """Empty the frames that an error has left, those of what led to it too.
 
     Django looks for its mark in the frames above, and Python 3.11 has none above those
-    of a generator; other reporters do not look for it.
+    of a generator; other reporters do not look for it. What the caller was handling
+    already is spared, and so is what may go on: before Python 3.13, to empty the frame
+    of a generator or a coroutine ends it.
     """
-    for each in _chain(error, set()):
-        traceback.clear_frames(each.__traceback__)
+    traceback.clear_frames(error.__traceback__)
+    for each in _chain(error, spared):
+        for frame, _line in traceback.walk_tb(each.__traceback__):
+            if not frame.f_code.co_flags & _MAY_GO_ON:
+                with contextlib.suppress(RuntimeError):  # it runs
+                    frame.clear()
 
 
 def _chain(error: BaseException | None, seen: set[int]) -> Iterator[BaseException]:

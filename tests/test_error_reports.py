@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from traceback import walk_tb
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.db import IntegrityError
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
@@ -96,3 +98,48 @@ def test_frames_of_the_cause_keep_none_either(settings):
     frames = list(walk_tb(cause.__traceback__))
     assert frames
     assert not any(frame.f_locals for frame, _line in frames)
+
+
+@private
+def refuse(mobile: str) -> None:
+    raise KeyError(mobile[:0])
+
+
+def test_coroutine_of_the_caller_goes_on(settings):
+    """It handles an error of its own, and asks us meanwhile."""
+    settings.DEBUG = False
+
+    async def charge() -> None:
+        raise ValueError
+
+    async def view() -> str:
+        amount = "7"
+        try:
+            await charge()
+        except ValueError:
+            with pytest.raises(KeyError):
+                await sync_to_async(refuse)(NUMBER)
+            await asyncio.sleep(0)
+            with pytest.raises(KeyError):
+                refuse(NUMBER)
+        return amount
+
+    assert asyncio.run(view()) == "7"
+
+
+def test_generator_of_the_caller_goes_on(settings):
+    settings.DEBUG = False
+
+    def steps() -> Iterator[int]:
+        number = 1
+        try:
+            refuse(NUMBER)
+        except KeyError:
+            yield number
+            yield number + 1
+
+    running = steps()
+    assert next(running) == 1
+    with pytest.raises(KeyError):
+        refuse(NUMBER)
+    assert next(running) == 2
