@@ -1,4 +1,4 @@
-"""The guide for staff says the words that stand on the buttons, and all statuses."""
+"""The guides say the words that stand on the buttons, each idea by one word."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils.translation import override
 import negin_sms
 from negin_sms.choices import State, Status
 from negin_sms.models import Message
+from tests.pages import read
 
 PACKAGE = Path(negin_sms.__file__).parent
 CATALOGUE = PACKAGE / "locale/fa/LC_MESSAGES/django.po"
@@ -28,7 +29,8 @@ def on_screen(language: str) -> set[str]:
     """Return all words that our pages may show in a language."""
     words = set()
     for entry in polib.pofile(str(CATALOGUE)):
-        words.add(entry.msgstr if language == "fa" else entry.msgid)
+        persian = [entry.msgstr, *entry.msgstr_plural.values()]
+        words.update(persian if language == "fa" else [entry.msgid])
     return words
 
 
@@ -54,3 +56,26 @@ def test_every_permission_has_its_code_beside_its_words(language):
             quoted = {"fa": f"«{words}»", "en": f"“{words}”"}[language]
         pair = rf'<dt>{re.escape(quoted)}</dt><dd><code dir="ltr">{codename}</code>'
         assert re.search(pair, guide(language)), codename
+
+
+@pytest.mark.parametrize("page", ["fa/index", "fa/runbook", "fa/staff"])
+def test_persian_pages_quote_the_words_of_the_pages(page):
+    said = set(re.findall(QUOTED["fa"], read(page))) - {"لغو۱۱"}
+    assert {re.sub(r"\s+", " ", words) for words in said} - on_screen("fa") == set()
+
+
+# What has another word now: filter, search, batch, placeholder, uncertain, journal, …
+ANOTHER_WORD = re.compile(
+    "پالایه|جست‌وجو|جای‌نما|دفتر ثبت|گردانند|نویسه|رمز عبور|مهلت‌گذشته|دور انداخت|رهایش"
+    "|پیشینه|پیگیر(?![یِ])|کلید یکتایی|خط فرستنده|صفحه‌گسترده|پیام(?!ک|‌رسان)"
+)
+
+
+@pytest.mark.parametrize("page", ["fa/index", "fa/runbook", "README"])
+def test_persian_pages_have_one_word_for_one_idea(page):
+    assert ANOTHER_WORD.findall(read(page)) == []
+
+
+def test_catalogue_and_guide_have_one_word_for_one_idea():
+    words = [*on_screen("fa"), guide("fa")]
+    assert [each for each in words if ANOTHER_WORD.search(each)] == []
