@@ -124,6 +124,12 @@ def print_the_report(page: Any) -> None:
     cut = """() => [...document.querySelectorAll(".negin-sms-scroll")]
         .filter((box) => box.scrollWidth > box.clientWidth).length"""
     assert page.evaluate(cut) == 0
+    shifted = """() => [...document.querySelectorAll("#negin-sms-days table")]
+        .map(({tHead, tBodies}) => [tHead.rows[0], tBodies[0].rows[0]].map((row) =>
+            [...row.cells].map((cell) => cell.getBoundingClientRect())
+                .filter(({width}) => width).map(({x}) => Math.round(x)).join()))
+        .filter(([names, values]) => names !== values).length"""
+    assert page.evaluate(shifted) == 0
     assert page.locator("#negin-sms-groups").is_visible()
     assert not page.is_visible(".negin-sms-period [type=submit]")
     assert page.pdf(format="A4").startswith(b"%PDF")

@@ -77,7 +77,7 @@ def fill() -> None:
 def test_numbers_stand_in_their_tables(admin_client):
     fill()
     html = page(admin_client)
-    (_label, *head), *days = table(html, "days")
+    (_label, _bar, *head), *days = table(html, "days")
     today = dict(zip(head, days[-1][2:], strict=True))
     assert len(days) == 14
     assert today["Sent"] == "2"
