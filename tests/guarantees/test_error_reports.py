@@ -144,6 +144,8 @@ CALLS = {
     "queue_messages": lambda: services.queue_messages(Message.objects.all()),
     "send_messages": lambda: services.send_messages(Message.objects.all()),
     "resend": lambda: services.resend(Message.objects.all(), by=None),
+    "dispatch_queue": lambda: services.dispatch_queue(workers=1),
+    "poll_states": lambda: services.poll_states(),
     "release": lambda: services.release(Message.objects.all()),
     "edit": lambda: services.edit(draft(), by=None, mobile=MOBILE, text=f"{TEXT}!"),
     "reschedule": lambda: services.reschedule(draft(), "2099-01-01", by=None),

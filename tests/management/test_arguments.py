@@ -4,8 +4,16 @@ import argparse
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import CommandError
+from django.db import IntegrityError
 
-from negin_sms.management.commands._arguments import age, count, moment, seconds
+from negin_sms.management.commands._arguments import (
+    age,
+    count,
+    moment,
+    plain_errors,
+    seconds,
+)
 
 
 @pytest.mark.parametrize(("text", "value"), [("1", 1), ("250", 250)])
@@ -67,3 +75,11 @@ def test_ages_are_read(text, value):
 def test_other_ages_are_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="give an age such as 90d"):
         age(text)
+
+
+def test_a_database_error_quotes_no_row():
+    """Cron mails what a command says: PostgreSQL's DETAIL holds number and text."""
+    said = "violates a check\nDETAIL:  Failing row contains (1, 09395213300, secret)."
+    with pytest.raises(CommandError, match="violates a") as caught, plain_errors():
+        raise IntegrityError(said)
+    assert "secret" not in str(caught.value)

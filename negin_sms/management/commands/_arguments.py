@@ -13,6 +13,7 @@ from django.core.management import CommandError
 from django.db import DatabaseError
 
 from negin_sms.dates import read_moment
+from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 
 
@@ -66,6 +67,7 @@ def plain_errors() -> Iterator[None]:
     except (NeginSmsError, ImproperlyConfigured) as error:
         raise CommandError(str(error)) from None
     except DatabaseError as error:
+        hide_values(error)
         raise CommandError(
             f"The database cannot be used ({type(error).__name__}: {error}). Run the "
             "command again when it is back. Keep the log's lines «SMS result not "

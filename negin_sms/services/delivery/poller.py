@@ -19,6 +19,7 @@ from datetime import datetime
 
 from negin_sms import conf
 from negin_sms.dates import read_moment
+from negin_sms.error_reports import private
 from negin_sms.querysets import database_now
 from negin_sms.services.database import (
     LastMoment,
@@ -39,6 +40,7 @@ Progress = Callable[[int, "Counter[int]"], object]
 _FOLD_EVERY = 3600.0  # days close once a day
 
 
+@private
 def poll_states(
     *,
     account: str | None = None,

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.error_reports import private
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import (
     LastMoment,
@@ -46,6 +47,7 @@ _GRACE = 5.0  # seconds that a worker may take beyond the deadline
 Progress = Callable[[int], object]
 
 
+@private
 def dispatch_queue(
     *,
     account: str | None = None,
@@ -212,7 +214,7 @@ class Dispatcher:
         for result in results:
             self._counts[_count_name(result)] += 1
         if results:
-            self._progress(len(results))
+            self._alone(functools.partial(self._progress, len(results)))
         return bool(results)
 
     def _take(self, producer: Producer, results: Sequence[SendResult]) -> None:
@@ -225,7 +227,7 @@ class Dispatcher:
         """
         self._last_moment.approach()
         withdrawn = [producer.withdraw() for producer in self._producers]
-        self._await_results()
+        self._alone(self._await_results)
         for producer, jobs in zip(self._producers, withdrawn, strict=True):
             self._alone(producer.close)
             unclaim = functools.partial(producer.unclaim, jobs)

@@ -21,7 +21,7 @@ from negin_sms.error_reports import private
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
-from negin_sms.querysets import MessageQuerySet
+from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.confirming import lock_statuses, report_on
@@ -86,9 +86,7 @@ def release_queue(
         aliases = list(rows.order_by().values_list("account", flat=True).distinct())
         released = transitions.release(rows)
         expired = rows.count()
-        # What was held for another server's sake is decided.
-        states = AccountState.objects.using(using).filter(account__in=aliases)
-        states.update(server_changed_at=None)
+        _decide_server_change(aliases, using)
     known = {each.alias for each in conf.get_accounts()}
     for alias in known.intersection(aliases):
         wake(alias, using)
@@ -125,6 +123,7 @@ def release(messages: Iterable[Message], *, seen: str | None = None) -> ActionRe
 def _decide_server_change(aliases: Iterable[str], using: str) -> None:
     """Forget that another server answered where nothing is held for its sake now."""
     held = Message.objects.using(using).held().filter(account__in=aliases)
+    held = held.filter(expires_at__gt=DbNow())  # nobody can release the others
     left = set(held.order_by().values_list("account", flat=True).distinct())
     states = AccountState.objects.using(using).filter(account__in={*aliases} - left)
     states.update(server_changed_at=None)

@@ -59,7 +59,8 @@ def _write(answer: Answer, using: str) -> str:
         return _("It says already how its sending ended (%(status)s).") % {
             "status": row.get_status_display()
         }
-    if answer.status == row.status:
+    is_evidence = answer.status in (Status.ACCEPTED, Status.REJECTED)
+    if row.status == Status.UNCERTAIN and not is_evidence:
         return _("The line says no more than the message.")
     if record([to_result(answer, row)], using=using):
         return _("It could not be written; the log says why.")

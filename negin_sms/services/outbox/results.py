@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from django.db import Error, transaction
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
@@ -92,7 +92,7 @@ def _write_acceptances(
             using=using,
             seconds=_patience(accepted),
         )
-    except Error:
+    except Exception:
         return list(results)  # one by one, then; the one at fault stays behind
     news.add(_News(dict.fromkeys(keys, Status.ACCEPTED), settled))
     return [result for result in results if result.job.pk not in keys]

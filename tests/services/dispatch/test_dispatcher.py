@@ -17,6 +17,7 @@ from negin_sms.gateway import client, memory
 from negin_sms.gateway.deadline import Watchdog
 from negin_sms.models import AccountState, Message
 from negin_sms.services.dispatch import producer
+from negin_sms.services.dispatch.dispatcher import Dispatcher
 from negin_sms.services.outbox import gate
 from tests.factories import MOBILE, MessageFactory
 
@@ -439,6 +440,32 @@ class TestWindingUp:
         statuses = set(Message.objects.values_list("status", flat=True))
         assert statuses <= {"accepted", "queued"}
         assert Message.objects.filter(status="accepted").count() == len(memory.outbox)
+
+    @pytest.mark.parametrize("times", [1, 99])
+    def test_progress_that_fails_costs_nothing(self, two_accounts, times):
+        """Its terminal is gone: standard error is a pipe that nobody reads."""
+        told: list[int] = []
+
+        def fail(ended: int) -> None:
+            told.append(ended)
+            if len(told) <= times:
+                raise BrokenPipeError
+
+        with pytest.raises(BrokenPipeError):
+            services.dispatch_queue(workers=3, progress=fail)
+        statuses = set(Message.objects.values_list("status", flat=True))
+        assert statuses == {"accepted", "queued"}
+        assert Message.objects.filter(status="accepted").count() == len(memory.outbox)
+
+    def test_waiting_that_fails_leaves_nothing_claimed(self, two_accounts, monkeypatch):
+        def fail(*args):
+            raise RuntimeError("can't collect")
+
+        monkeypatch.setattr(Dispatcher, "_await_results", fail)
+        with pytest.raises(RuntimeError):
+            services.dispatch_queue(workers=1, progress=fail)
+        assert Message.objects.filter(status="queued").exists()
+        assert Message.objects.filter(status="sending").count() <= 2  # in flight
 
     def test_gate_that_fails_leaves_nothing_claimed(self, two_accounts, monkeypatch):
         def fail(*args, **kwargs):

@@ -143,6 +143,26 @@ class TestHolding:
         assert services.release_queue(group="sale").released == 1
         assert Message.objects.held().get().group == ""
 
+    def test_change_of_server_is_decided_with_the_last_group(self):
+        for group in ("sale", ""):
+            MessageFactory(status=Status.HELD, group=group)
+        AccountState.objects.create(
+            account="default", server_changed_at=timezone.now() - HOUR
+        )
+        services.release_queue(group="sale")
+        assert AccountState.objects.get().server_changed_at is not None
+        services.release_queue()
+        assert AccountState.objects.get().server_changed_at is None
+
+    def test_what_has_expired_does_not_keep_a_change_of_server(self):
+        for late in (HOUR, -HOUR):
+            MessageFactory(status=Status.HELD, expires_at=timezone.now() + late)
+        AccountState.objects.create(
+            account="default", server_changed_at=timezone.now() - HOUR
+        )
+        assert services.release_queue().expired == 1
+        assert AccountState.objects.get().server_changed_at is None
+
     def test_held_can_be_cancelled(self):
         message = MessageFactory()
         hold()

@@ -36,6 +36,15 @@ def test_what_was_not_sent_goes_back_to_the_queue():
     assert status(message) == "queued"
 
 
+@pytest.mark.parametrize("said", ["queued", "uncertain"])
+def test_a_line_that_knows_no_more_is_told(said):
+    message = MessageFactory(uncertain=True)
+    report = repair_from_log([line(message, said)])
+    assert report.done == 0
+    assert report.skipped == ((message.pk, "The line says no more than the message."),)
+    assert status(message) == "uncertain"
+
+
 def test_the_same_log_twice_does_no_harm():
     message = MessageFactory(sending=True)
     log = [line(message, "accepted", "5001")]

@@ -22,6 +22,7 @@ from negin_sms.exceptions import (
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import AccountState, Message
 from negin_sms.services.database import is_away, retry_on_disconnect
+from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.outbox.results import record
 from tests.factories import MOBILE, MessageFactory
@@ -286,6 +287,17 @@ class TestAwayDatabase:
         assert f"message={bad} " in caplog.text
         left = Message.objects.filter(status="sending").values_list("pk", flat=True)
         assert list(left) == [bad]
+
+    def test_whatever_the_engine_raises_they_are_written_one_by_one(self, monkeypatch):
+        rows = [MessageFactory(sending=True) for _ in range(2)]
+
+        def fail(self, accepted):
+            raise ValueError("not what a database raises")
+
+        monkeypatch.setattr(type(engine_for("default")), "accept", fail)
+        results = [result(row, gateway_id=f"700{n}") for n, row in enumerate(rows)]
+        assert record(results, using="default") == 0
+        assert Message.objects.filter(status="accepted").count() == 2
 
 
 class ReadOnly(Exception):

@@ -138,13 +138,17 @@ class _File:
             self._file.close()
             self.path.unlink(missing_ok=True)
             raise
-        self.begun_at = time.monotonic()
 
     @property
     def is_over(self) -> bool:
         """Return whether it is full, or was taken away by somebody."""
         found = os.fstat(self._file.fileno())
         return self._is_lost or found.st_size >= _FULL or not found.st_nlink
+
+    @property
+    def is_young(self) -> bool:
+        """Return whether what it holds may be newer than what a failover lost."""
+        return time.time() - os.fstat(self._file.fileno()).st_mtime < _KEPT
 
     def new_claim(self) -> str:
         claim = f"{self.tag}.{next(self._numbers):x}"
@@ -231,8 +235,7 @@ def _close_old() -> None:
     """Close full files of which nothing is wanted any more."""
     for tag, file in list(_files.items()):
         is_current = file in _current.values()
-        is_young = time.monotonic() - file.begun_at < _KEPT
-        if not (is_current or is_young or file.unsettled):
+        if not (is_current or file.is_young or file.unsettled):
             file.close()
             del _files[tag]
 

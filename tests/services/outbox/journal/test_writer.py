@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 
 from negin_sms.services.outbox import journal
 from negin_sms.services.outbox.journal import Answer
@@ -87,6 +88,22 @@ def test_a_full_file_is_followed_by_another(folder, monkeypatch):
     journal.new_claim(str(folder), "default")
     assert len(list(folder.iterdir())) == 3
     assert journal_reader.find(str(folder), first) is None
+
+
+def test_a_file_that_has_just_become_full_is_kept(folder, monkeypatch):
+    """However long ago it was begun: a failover may have lost what it holds."""
+    first = journal.new_claim(str(folder), "default")
+    journal.taken(first, ())
+    path = file_of(folder)
+    later = time.monotonic() + 2 * journal.writer._KEPT
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    monkeypatch.setattr(journal.writer, "_FULL", 1)
+    journal.new_claim(str(folder), "default")
+    journal.new_claim(str(folder), "default")
+    assert path.exists()
+    os.utime(path, (time.time() - journal.writer._KEPT - 1,) * 2)
+    journal.new_claim(str(folder), "default")
+    assert not path.exists()
 
 
 def test_a_file_that_was_taken_away_is_replaced(folder):
