@@ -82,8 +82,10 @@ def _write_lost(results: Sequence[SendResult], using: str) -> None:
 def write_answer(pk: int, claim: str, using: str) -> bool:
     """Write what a process was answered whose claim ran out; it may be living."""
     message = Message.objects.using(using).filter(pk=pk, claim=claim).first()
-    answer = _find_answer(pk, claim) if message is not None else None
-    if message is None or answer is None:
+    if message is None or message.account not in _accounts():
+        return False
+    answer = _find_answer(pk, claim)
+    if answer is None:
         return False
     return not record([to_result(answer, message)], using=using)
 
@@ -95,6 +97,10 @@ def _find_answer(pk: int, claim: str) -> Answer | None:
                 fate = journal.fate(claim, pk)
             return fate if isinstance(fate, Answer) else None
     return None
+
+
+def _accounts() -> set[str]:
+    return {account.alias for account in conf.get_accounts()}
 
 
 def _folders() -> set[str | None]:
@@ -142,26 +148,39 @@ def _write_answers(journal: Journal, using: str) -> bool:
     for results in _unwritten(journal, using):
         found += len(results)
         lost += record(results, using=using)
+    # What runs with another's settings leaves the file for who has the account.
+    of_others = sum(
+        row.account not in _accounts()
+        for pairs in _news(journal, using)
+        for _answer, row in pairs
+    )
     if found:
         logger.warning(
             "%d of %d results of a process that ended are written from its journal",
             found - lost,
             found,
         )
-    if not lost:
-        _written.add(journal.path)
-    return not lost
+    if lost or of_others:
+        return False
+    _written.add(journal.path)
+    return True
 
 
 def _unwritten(journal: Journal, using: str) -> Iterator[list[SendResult]]:
+    known = _accounts()
+    for pairs in _news(journal, using):
+        yield [to_result(*each) for each in pairs if each[1].account in known]
+
+
+def _news(journal: Journal, using: str) -> Iterator[list[tuple[Answer, Message]]]:
+    """Return the answers that say more than their rows, of whichever account."""
     answers = list(journal.answers.values())
     for start in range(0, len(answers), _BATCH):
         of = {answer.pk: answer for answer in answers[start : start + _BATCH]}
         rows = Message.objects.using(using).filter(pk__in=of, status__in=_IGNORANT)
-        rows = rows.filter(account__in=[each.alias for each in conf.get_accounts()])
         # Who sent it again has decided.
         found = [(of[row.pk], row) for row in rows.filter(resent_as__isnull=True)]
-        yield [to_result(*each) for each in found if _says_more(*each)]
+        yield [each for each in found if _says_more(*each)]
 
 
 def _says_more(answer: Answer, row: Message) -> bool:
@@ -170,7 +189,8 @@ def _says_more(answer: Answer, row: Message) -> bool:
         is_news = is_evidence or row.status == Status.SENDING
         return row.claim == answer.claim and is_news
     # What was written after the claim is lost: a restore, or a failover.
-    return is_evidence and is_of(answer, row)
+    is_known = row.account in _accounts()
+    return is_evidence and (not is_known or is_of(answer, row))
 
 
 def _row(message: Message, using: str) -> MessageQuerySet:

@@ -198,6 +198,45 @@ def test_the_file_goes_once_it_has_told_all(worker, folder):
     assert not path.exists()
 
 
+class TestAccountThatOnlyOthersHave:
+    """Its row is left to the program whose settings have it."""
+
+    def accepted_row(self, worker, folder, **fields: Any) -> Message:
+        message = sending(worker, account="other")
+        answer(worker, message)
+        Message.objects.update(**fields)
+        (path,) = folder.iterdir()
+        os.utime(path, (time.time() - 61,) * 2)
+        return message
+
+    def test_a_lease_that_ran_out_ends_no_run(self, worker, folder):
+        past = timezone.now() - timedelta(seconds=1)
+        message = self.accepted_row(worker, folder, claimed_until=past)
+        assert expire_claims() == 1
+        assert status(message) == "uncertain"
+
+    @pytest.mark.parametrize(
+        "stands",
+        [
+            {},
+            {"status": Status.UNCERTAIN, "finished_at": timezone.now()},
+            {"status": Status.QUEUED, "claim": "", "claimed_until": None},
+        ],
+        ids=["sending", "uncertain", "queued again"],
+    )
+    def test_its_answer_waits_for_it(self, worker, folder, settings, stands):
+        message = self.accepted_row(worker, folder, **stands)
+        worker.kill()
+        for _run in range(2):
+            expire_claims()
+        assert status(message) == stands.get("status", "sending")
+        assert list(folder.iterdir())
+        ours = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": ours, "other": ours}
+        expire_claims()
+        assert (status(message), message.gateway_id) == ("accepted", "70112233")
+
+
 def test_the_lines_of_the_log_say_what_was_mended(worker, caplog):
     begun, waiting, told = sending(worker), sending(worker), sending(worker)
     worker.do("begun", begun.claim, begun.pk)
