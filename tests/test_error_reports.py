@@ -106,6 +106,7 @@ def refuse(mobile: str) -> None:
     raise KeyError(mobile[:0])
 
 
+@pytest.mark.django_db(transaction=True)
 def test_coroutine_of_the_caller_goes_on(settings):
     """It handles an error of its own, and asks us meanwhile (before Python 3.13)."""
     settings.DEBUG = False

@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
-from django.urls import reverse
+from django.urls import path, reverse
 
 from negin_sms.admin import SmsRecipientsMixin, recipients
 from negin_sms.models import Message
@@ -32,10 +32,11 @@ class People(SmsRecipientsMixin, admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @pytest.fixture(autouse=True)
-def _people(monkeypatch) -> None:
+def _people(monkeypatch, settings) -> None:
     site = admin.site
     people = People(get_user_model(), site)
     monkeypatch.setitem(site._registry, get_user_model(), people)
+    settings.ROOT_URLCONF = (path("admin/", site.urls),)  # made of what is now
 
 
 @pytest.fixture
