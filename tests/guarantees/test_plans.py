@@ -246,10 +246,10 @@ class ListTests(LargeTable):
         batch = rows_of_batch(ALL(), "batch-7")
         border = batch.order_by("-pk").values_list("pk")[20:21]
         assert index_of(border) == {"negin_sms_group"}
-        assert not sorts(border)
         newest = batch.filter(pk__gt=1)
-        for rows in (newest.values("status"), failed_of(newest), waiting_of(newest)):
-            assert "negin_sms_group" in index_of(rows)
+        assert index_of(newest.values("status")) == {"negin_sms_group"}
+        # These may begin with their rare statuses instead.
+        for rows in (failed_of(newest), waiting_of(newest)):
             assert "" not in index_of(rows)
 
     def test_days_deep_in_the_table_are_found_by_their_index(self):
