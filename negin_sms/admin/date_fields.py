@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms import jalali
 from negin_sms.dates import is_jalali, read_day, read_moment
+from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidMessage
 
 # Somebody at a form looks at now; programs may be late (LONG_PAST).
@@ -76,7 +77,7 @@ class MomentInput(_DateInput):
         local = timezone.localtime(value) if timezone.is_aware(value) else value
         clock = local.strftime("%H:%M:%S" if local.second else "%H:%M")
         written = is_jalali() and jalali.written(local.date())
-        return f"{written} {clock}" if written else f"{local:%Y-%m-%d}T{clock}"
+        return spoken(f"{written} {clock}") if written else f"{local:%Y-%m-%d}T{clock}"
 
 
 class DayInput(_DateInput):
@@ -88,7 +89,8 @@ class DayInput(_DateInput):
         """Return a day as the entry holds it, and anything else as it was."""
         if not isinstance(value, date):
             return None if value is None else str(value)
-        return (is_jalali() and jalali.written(value)) or f"{value:%Y-%m-%d}"
+        written = is_jalali() and jalali.written(value)
+        return spoken(written) if written else f"{value:%Y-%m-%d}"
 
 
 class MomentField(forms.Field):

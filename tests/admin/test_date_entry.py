@@ -51,6 +51,12 @@ class TestField:
         assert f'value="{shown}"' in html
         assert ("datetime-local" in html) == (language == "en")
 
+    def test_speaks_in_the_digits_of_its_page(self, settings):
+        settings.NEGIN_SMS_PERSIAN_DIGITS = True
+        with override("fa"):
+            assert 'value="۱۴۱۸/۱۰/۱۲ ۱۰:۰۰"' in drawn(MomentField(), SOON)
+            assert 'value="۱۴۱۸/۱۰/۱۲"' in drawn(DayField(), SOON.date())
+
     def test_day_without_jalali_is_the_browsers_own(self, settings):
         settings.NEGIN_SMS_JALALI = False
         with override("fa"):

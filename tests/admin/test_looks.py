@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 SCREENSHOTS = os.environ.get("NEGIN_SMS_SCREENSHOTS", "")
 LIST = "/admin/negin_sms/message/"
 ACCOUNT = "/admin/negin_sms/accountstate/"
-WIDTH, PHONE, HEIGHT = 1200, 390, 900
+OPT_OUTS = "/admin/negin_sms/optout/"
+WIDTH, PHONE, PAPER, HEIGHT = 1200, 390, 718, 900  # paper: A4, upright
+NARROW = (PHONE, 768, 1024)
 SHOWN = {"compose", "preview", "list", "message", "review", "report"}
 MODES = [("en", "dark"), ("fa", "light")]
 if SCREENSHOTS:
@@ -57,6 +59,13 @@ def visit(page: Any) -> Iterator[str]:
         "send": f"{LIST}{admin_site.queued().pk}/send/",
         "report": f"{LIST}report/",
         "guide": f"{LIST}guide/",
+        "edit": f"{LIST}{admin_site.queued().pk}/edit/",
+        "reschedule": f"{LIST}{admin_site.queued().pk}/reschedule/",
+        "batches": f"{LIST}batches/",
+        "optouts": OPT_OUTS,
+        "enter": f"{OPT_OUTS}add/",
+        "templates": "/admin/negin_sms/smstemplate/",
+        "template": "/admin/negin_sms/smstemplate/add/",
         "index": "/admin/negin_sms/",
         "accounts": ACCOUNT,
         "pause": f"{ACCOUNT}{AccountState.objects.get().pk}/pause/",
@@ -87,9 +96,79 @@ def test_every_page_fits(open_browser, language, scheme):
         assert left_of_numbers(page) == set()
         if SCREENSHOTS and name in SHOWN:
             keep(page, f"{name}-{language}-{scheme}.png")
-        page.set_viewport_size({"width": PHONE, "height": HEIGHT})
-        assert_fits(page)
+        assert unnamed(page) == []
+        for width in NARROW:
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            assert_fits(page)
+            assert squeezed(page) == [], (name, width)
         page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+
+
+def test_report_is_printed_whole(open_browser):
+    admin_site.set_up()
+    page = open_browser(at=f"{LIST}report/", width=PAPER)
+    page.wait_for_load_state()
+    assert cut(page)  # on the screen it is scrolled
+    page.emulate_media(media="print")
+    assert cut(page) == []
+
+
+def test_unused_fields_go_with_their_labels_in_any_theme(open_browser):
+    page = open_browser(at=f"{LIST}compose/")
+    page.wait_for_load_state()
+    page.evaluate(
+        "document.querySelectorAll('.form-row').forEach(r => r.className = '')"
+    )
+    page.check("[name=scenario][value=service_line]")
+    assert not page.is_visible("[name=line]")
+    assert not page.is_visible("label[for=id_line]")
+    assert page.is_visible("label[for=id_text]")
+
+
+def unnamed(page: Any) -> list[str]:
+    """Return the fields, links and buttons that a screen reader has no words for."""
+    script = """() => {
+        const words = (e) => [e.getAttribute("aria-label"), e.title, e.textContent,
+            ...Array.from(e.labels || [], (l) => l.textContent + l.innerHTML),
+            e.type === "submit" ? e.value : "",
+            ...Array.from(e.querySelectorAll("img"), (i) => i.alt)];
+        const all = document.querySelectorAll(
+            "#content :is(input:not([type=hidden]), select, textarea, a, button)");
+        return Array.from(all).filter((e) => e.getClientRects().length)
+            .filter((e) => e.matches("select, textarea")
+                ? !(e.labels.length || e.getAttribute("aria-label") || e.title)
+                : !words(e).some((w) => w && w.trim()))
+            .map((e) => e.outerHTML);
+    }"""
+    return list(page.evaluate(script))
+
+
+def squeezed(page: Any) -> list[str]:
+    """Return what has a word a line, and the buttons that lie on the heading."""
+    script = """() => {
+        const box = (e) => e.getBoundingClientRect();
+        const tall = Array.from(document.querySelectorAll("th, td, label, dt, dd, a"))
+            .filter((e) => box(e).width && box(e).width < 60 && box(e).height > 70)
+            .filter((e) => e.textContent.trim().length > 12);
+        const heading = document.querySelector("#content h1, #content-start h1, h1");
+        const words = document.createRange();
+        if (heading) words.selectNodeContents(heading);
+        const at = words.getBoundingClientRect();
+        const above = Array.from(document.querySelectorAll(".object-tools li"))
+            .filter((e) => at.left < box(e).right - 1 && box(e).left < at.right - 1
+                && at.top < box(e).bottom - 1 && box(e).top < at.bottom - 1);
+        return [...tall, ...above].map((e) => e.textContent.trim());
+    }"""
+    return list(page.evaluate(script))
+
+
+def cut(page: Any) -> list[str]:
+    """Return the tables of which columns are out of sight."""
+    script = """() => Array.from(document.querySelectorAll(".negin-sms-scroll table"))
+        .filter((t) => t.getBoundingClientRect().width
+            > t.parentElement.getBoundingClientRect().width + 1)
+        .map((t) => t.closest("section").id)"""
+    return list(page.evaluate(script))
 
 
 def left_of_numbers(page: Any) -> set[str]:
