@@ -84,6 +84,9 @@ class SmsTemplateAdminMixin(ListedLookups):
     fields = ["name", "language", "text", "placeholders", "parts"]
     readonly_fields = ["placeholders", "parts"]
 
+    class Media:
+        css = {"all": ["negin_sms/admin.css"]}
+
     def get_urls(self) -> list[Any]:
         """Let every page speak in the digits of its language."""
         return speak_persian(super().get_urls())
