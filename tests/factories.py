@@ -38,6 +38,7 @@ class _MessageFactory(factory.django.DjangoModelFactory):
     # SQLite's clock knows milliseconds: what is due now must not be so a moment later.
     created_at = LazyFunction(lambda: timezone.now() - timedelta(milliseconds=2))
     due_at = SelfAttribute("created_at")
+    begins_at = SelfAttribute("due_at")
     expires_at = LazyAttribute(lambda row: row.due_at + timedelta(days=1))
 
     class Params:

@@ -129,7 +129,7 @@ class ComposeForm(ComposeFields):
     def of(cls, drafts: Sequence[Message]) -> ComposeForm:
         """Return the form that wrote these drafts, as far as they still say."""
         first, reopened = drafts[0], reopen(drafts)
-        lifetime = int((first.expires_at - first.due_at).total_seconds())
+        lifetime = int((first.expires_at - first.begins_at).total_seconds())
         name, _space, _token = first.group.rpartition(" ")
         same = ("scenario", "line", "line2", "template", "account", "send_at")
         return cls(

@@ -25,7 +25,10 @@ from .date_fields import MomentField
 
 _LTR = {"dir": "ltr"}
 # What compose() works out beside the fields of the form.
-_WORKED_OUT = ("parts", "due_at", "expires_at", "default_line", "default_line2")
+_WORKED_OUT = (
+    *("parts", "due_at", "begins_at", "expires_at"),
+    *("default_line", "default_line2"),
+)
 
 
 def lock_draft(pk: int) -> bool:
@@ -148,7 +151,7 @@ class DraftForm(forms.ModelForm):
         row = self.instance
         if row.pk is None or row.account != self.cleaned_data["account"]:
             return None
-        lifetime: timedelta = row.expires_at - row.due_at
+        lifetime: timedelta = row.expires_at - row.begins_at
         return lifetime
 
 

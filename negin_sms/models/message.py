@@ -81,6 +81,8 @@ class Message(models.Model):
         _("priority"), choices=Priority.choices, default=Priority.NORMAL
     )
     send_at = models.DateTimeField(_("send at"), null=True, blank=True)
+    # Its lifetime lasts from here to expires_at. Tries and the gate move due_at alone.
+    begins_at = models.DateTimeField(editable=False)
     expires_at = models.DateTimeField(_("expires at"))
     idempotency_key = models.CharField(
         _("idempotency key"), max_length=128, null=True, blank=True
@@ -270,6 +272,7 @@ _WISHED = frozenset(
             "default_line",
             "default_line2",
             "priority",
+            "begins_at",
             "expires_at",
             "due_at",
         ),

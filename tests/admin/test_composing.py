@@ -470,7 +470,7 @@ class TestEdit:
 
     def test_lifetime_that_the_page_does_not_offer_stays(self, admin_client):
         group = draft(admin_client)
-        Message.objects.update(expires_at=F("due_at") + timedelta(seconds=777))
+        Message.objects.update(expires_at=F("begins_at") + timedelta(seconds=777))
         html = admin_client.get(COMPOSE, {"edit": group}).content.decode()
         assert '<option value="777" selected>777 seconds</option>' in html
         draft(admin_client, replaces=group, expires_in="777")

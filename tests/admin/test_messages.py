@@ -65,6 +65,7 @@ def make(**fields) -> Message:
         "status": Status.DRAFT,
         "created_at": now,
         "due_at": now,
+        "begins_at": now,
         "expires_at": now + timedelta(days=1),
     }
     return Message.objects.create(**defaults | fields)

@@ -46,7 +46,8 @@ RARE = 12
 
 
 def _row(at: datetime, **fields: Any) -> Message:
-    times = {"created_at": at, "due_at": at, "expires_at": NOW + timedelta(days=1)}
+    times = dict.fromkeys(("created_at", "due_at", "begins_at"), at)
+    times["expires_at"] = NOW + timedelta(days=1)
     wish = {"mobile": MOBILE, "text": "x", "line": "98"}
     return Message(**{**times, **wish, "status": Status.QUEUED, **fields})
 

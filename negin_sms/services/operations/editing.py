@@ -51,8 +51,8 @@ _KEPT = ("account", "mobile", "text", "priority", "sensitive", "source", "group"
 _COLUMNS: dict[str, tuple[str, ...]] = {
     "text": ("text", "parts"),
     **dict.fromkeys(_WAY, (*_WAY, "default_line", "default_line2")),
-    **dict.fromkeys(_LIFETIME, ("expires_at",)),
-    "send_at": ("send_at", "due_at", "expires_at"),
+    **dict.fromkeys(_LIFETIME, ("begins_at", "expires_at")),
+    "send_at": ("send_at", "due_at", "begins_at", "expires_at"),
 }
 
 
@@ -166,13 +166,10 @@ def _options(row: Message, given: Mapping[str, Any], now: datetime) -> dict[str,
 def _lifetime(row: Message) -> timedelta | None:
     """Return how long a message may wait from when it was asked to leave.
 
-    Not from ``due_at``, which moves with each try and with the gate. None, which is
-    the account's, where a row that others wrote has none.
+    None, which is the account's, where a row that others wrote has none.
     """
-    begins_at = max(row.send_at or row.created_at, row.created_at)
-    if row.status == Status.DRAFT:
-        begins_at = row.due_at
-    return row.expires_at - begins_at if row.expires_at > begins_at else None
+    lifetime = row.expires_at - row.begins_at
+    return lifetime if lifetime > timedelta(0) else None
 
 
 def _write(

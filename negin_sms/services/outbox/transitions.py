@@ -40,13 +40,14 @@ WAITING = (Status.DRAFT, Status.QUEUED, Status.HELD)
 
 def queue(drafts: MessageQuerySet, **changed: Any) -> int:
     """Step drafts to queued; their lifetime begins when they are due."""
-    lifetime = F("expires_at") - F("due_at")
+    lifetime = F("expires_at") - F("begins_at")
     # In this order: MariaDB and MySQL read a column that the same UPDATE has set
     # with its new value.
     return drafts.filter(status=Status.DRAFT).update(
         expires_at=ExpressionWrapper(
             _send_time() + lifetime, output_field=DateTimeField()
         ),
+        begins_at=_send_time(),
         due_at=_send_time(),
         status=Status.QUEUED,
         **changed,

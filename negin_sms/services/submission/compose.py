@@ -113,6 +113,7 @@ def compose(
         priority=_choice("priority", priority, _PRIORITIES),
         send_at=planned,
         due_at=due_at,
+        begins_at=due_at,
         expires_at=_expiry(expires_in, expires_at, due_at, now, settings_of),
         created_at=now,
         idempotency_key=_short("idempotency_key", idempotency_key) or None,

@@ -7,19 +7,27 @@ meanwhile, by whoever, is shown again instead of being sent.
 from __future__ import annotations
 
 from django.db import connections
+from django.db.models import Case, F, Q, Value, When
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
+from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.querysets import MessageQuerySet
 
 _LEAVES = (
-    *("pk", "account", "mobile", "text", "scenario", "line", "line2", "template"),
+    *("pk", "account", "mobile", "text", "scenario", "template"),
     *("send_at", "priority", "sensitive"),
 )
-_LIFETIME = ("due_at", "expires_at")
+_LIFETIME = ("begins_at", "expires_at")
+# A claim fills in the lines that nobody named.
+_LINES = tuple(
+    Case(When(Q((f"default_{name}", True)), then=Value("")), default=F(name))
+    for name in ("line", "line2")
+)
+_IS_HELD = Case(When(status=Status.HELD, then=1), default=0)
 
 
 @sensitive_variables()
@@ -27,13 +35,17 @@ def digest(rows: MessageQuerySet) -> str:
     """Return the digest of these messages: numbers, texts, lines, times.
 
     A message that names no line follows its account, so that one's lines count too.
+    What tries and the gate write does not count: no person changed anything then. That
+    a message is held now does, since it may have been sent already.
     """
     found = salted_hmac("negin_sms.seen", b"", algorithm="sha256")
     accounts = set()
-    for row in rows.order_by("pk").values_list(*_LEAVES, *_LIFETIME).iterator():
-        *leaving, due_at, expires_at = row
+    columns = *_LEAVES, *_LINES, _IS_HELD, *_LIFETIME
+    for row in rows.order_by("pk").values_list(*columns).iterator():
+        *leaving, begins_at, expires_at = row
         accounts.add(row[1])
-        found.update(repr((*leaving, expires_at - due_at)).encode("utf-8", "replace"))
+        lifetime = expires_at - begins_at
+        found.update(repr((*leaving, lifetime)).encode("utf-8", "replace"))
     for alias in sorted(accounts):
         found.update(repr((alias, *_lines(alias))).encode())
     return found.hexdigest()

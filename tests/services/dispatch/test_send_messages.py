@@ -36,6 +36,7 @@ class TestSendMessages:
 
     def test_drafts_live_from_now_on(self, live):
         old = MessageFactory(status=Status.DRAFT)
+        old.begins_at -= timedelta(days=30)
         old.due_at -= timedelta(days=30)
         old.expires_at -= timedelta(days=30)
         old.save()

@@ -100,8 +100,8 @@ def test_moved_message_takes_its_lifetime_along():
 
 
 def test_lifetime_is_not_what_tries_have_left_of_it():
-    row = MessageFactory(due_at=timezone.now() + 23 * HOUR, expires_at=timezone.now())
-    Message.objects.update(expires_at=row.created_at + DAY)
+    now = timezone.now()
+    row = MessageFactory(due_at=now + 23 * HOUR, begins_at=now, expires_at=now + DAY)
     services.reschedule(row, timezone.now() + 2 * DAY, by=None)
     assert row.expires_at - row.due_at == DAY
 
@@ -123,6 +123,49 @@ def test_end_alone_is_measured_from_when_it_is_due():
     assert (row.due_at, row.expires_at) == (later, later + timedelta(seconds=60))
     with pytest.raises(InvalidMessage, match="before the message may be sent"):
         services.edit(row, by=None, expires_at=later - HOUR)
+
+
+@pytest.fixture
+def old_draft() -> Message:
+    """A draft that somebody made yesterday, to live an hour once it is confirmed."""
+    made_at = timezone.now() - DAY
+    return MessageFactory(
+        status=Status.DRAFT, created_at=made_at, expires_at=made_at + HOUR
+    )
+
+
+def test_draft_of_yesterday_lives_as_long_as_it_was_given_today(old_draft):
+    services.edit(old_draft, by=None, expires_in=120)
+    services.queue_messages([old_draft])
+    old_draft.refresh_from_db()
+    assert old_draft.expires_at - old_draft.due_at == timedelta(seconds=120)
+
+
+def test_draft_of_yesterday_may_be_given_an_end(old_draft):
+    ends_at = timezone.now() + 2 * HOUR
+    services.edit(old_draft, by=None, expires_at=ends_at)
+    services.queue_messages([old_draft])
+    old_draft.refresh_from_db()
+    assert abs(old_draft.expires_at - ends_at) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("send_at", [None, timezone.now() + 3 * DAY])
+def test_confirmed_the_next_day_and_moved_it_lives_as_long_as_before(
+    old_draft, send_at
+):
+    services.queue_messages([old_draft])
+    Message.objects.update(due_at=timezone.now() + HOUR)  # the gate let it wait
+    services.reschedule(old_draft, send_at, by=None)
+    assert old_draft.expires_at - old_draft.due_at == HOUR
+
+
+def test_moved_from_a_later_time_to_now_and_away_again_it_keeps_its_lifetime():
+    row = services.queue_sms(MOBILE, "x", send_at=timezone.now() + DAY, expires_in=HOUR)
+    Message.objects.update(created_at=timezone.now() - DAY)
+    row.refresh_from_db()
+    services.reschedule(row, None, by=None)
+    services.reschedule(row, timezone.now() + 2 * DAY, by=None)
+    assert row.expires_at - row.due_at == HOUR
 
 
 def test_none_is_now():

@@ -104,7 +104,7 @@ class TestConfirm:
         [
             {"text": "Bello"},
             {"mobile": "+989395213309"},
-            {"line": "9830003301"},
+            {"line": "9830003301", "default_line": False},
             {"send_at": timezone.now()},
             {"expires_at": timezone.now() + timedelta(days=9)},
             {"sensitive": True},
@@ -162,9 +162,8 @@ class TestConfirm:
     def test_lifetime_begins_now(self):
         group = draft("09395213300", expires_in=60).group
         long_ago = timezone.now() - timedelta(days=3)
-        Message.objects.update(
-            due_at=long_ago, expires_at=long_ago + timedelta(seconds=60)
-        )
+        times = {"due_at": long_ago, "begins_at": long_ago}
+        Message.objects.update(**times, expires_at=long_ago + timedelta(seconds=60))
         confirm_batch(group)
         assert Message.objects.due().count() == 1
 
