@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +24,17 @@ def find_account(alias: str) -> conf.Account:
         if not accounts or alias in accounts:
             raise
         raise InvalidMessage("account", str(error)) from None
+
+
+def unknown_accounts(aliases: Iterable[str]) -> dict[str, str]:
+    """Return those of the aliases that the settings do not have, with what to do."""
+    unknown = {}
+    for alias in aliases:
+        try:
+            find_account(alias)
+        except InvalidMessage as error:
+            unknown[alias] = str(error.reason)
+    return unknown
 
 
 def account_state(alias: str, using: str) -> AccountState:

@@ -6,13 +6,19 @@ import pytest
 
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import AccountState
-from negin_sms.services.accounts import account_state, find_account
+from negin_sms.services.accounts import account_state, find_account, unknown_accounts
 
 
 def test_unknown_alias_is_the_messages_fault():
     with pytest.raises(InvalidMessage, match="bulk") as caught:
         find_account("bulk")
     assert caught.value.field == "account"
+
+
+def test_unknown_ones_are_told_with_the_reason():
+    unknown = unknown_accounts({"default", "bulk"})
+    assert list(unknown) == ["bulk"]
+    assert "no SMS account 'bulk'" in unknown["bulk"]
 
 
 def test_settings_that_cannot_be_read_are_not(settings):

@@ -11,27 +11,32 @@ from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.services.accounts import find_account
+from negin_sms.services.accounts import find_account, unknown_accounts
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.reports import ActionReport
 
 from .dispatcher import send_rows
 
+# Drafts are those that were not queued, since their account is gone.
+_READY = (Status.QUEUED, Status.DRAFT)
+
 
 @private
 def send_messages(messages: Iterable[Message]) -> ActionReport:
     """Send these drafts, queued and held messages now, due or not, several at a time.
 
-    Messages of any other status are skipped: nothing is sent twice.
+    Messages of any other status are skipped: nothing is sent twice. So are those of
+    accounts that the settings do not have any more; drafts of these stay drafts.
     """
     using = write_alias()
     refuse_transaction(using)
     keys = [message.pk for message in messages]
     rows = Message.objects.using(using).filter(pk__in=keys)
-    transitions.queue(rows)
+    aliases = set(rows.values_list("account", flat=True))
+    transitions.queue(rows.exclude(account__in=unknown_accounts(aliases)))
     transitions.release(rows)
-    ready = list(rows.filter(status=Status.QUEUED).values_list("pk", "account"))
+    ready = list(rows.filter(status__in=_READY).values_list("pk", "account"))
     paused: dict[str, str] = {}
     for alias in sorted({account for _pk, account in ready}):
         paused |= _send_account(alias, rows.filter(account=alias))
@@ -71,7 +76,7 @@ def _why_not(row: Message, was_ready: bool, paused: dict[str, str]) -> str:
     status = {"status": row.get_status_display()}
     if not was_ready:
         return _("It is not waiting to be sent (%(status)s).") % status
-    if row.status == Status.QUEUED and row.account in paused:
+    if row.status in _READY and row.account in paused:
         return _("The account “%(account)s” sends nothing now: %(reason)s") % {
             "account": row.account,
             "reason": paused[row.account],

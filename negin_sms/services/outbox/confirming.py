@@ -11,7 +11,7 @@ from negin_sms.choices import Status
 from negin_sms.error_reports import private
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
-from negin_sms.services.accounts import find_account
+from negin_sms.services.accounts import find_account, unknown_accounts
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
@@ -27,8 +27,9 @@ def queue_messages(
 ) -> ActionReport:
     """Put these drafts in the queue; others are skipped.
 
-    Raise InvalidMessage("seen") where the messages are not those any more that
-    ``seen`` was the digest of.
+    So are those of accounts that the settings do not have any more. Raise
+    InvalidMessage("seen") where the messages are not those any more that ``seen`` was
+    the digest of.
     """
     using = write_alias()
     keys = [message.pk for message in messages]
@@ -37,11 +38,16 @@ def queue_messages(
         before = lock_statuses(rows, using)
         if seen is not None:
             refuse_changed(rows, seen)
-        drafts = [pk for pk, status in before.items() if status == Status.DRAFT]
-        transitions.queue(rows.filter(pk__in=drafts))
-    for alias in set(rows.values_list("account", flat=True)):
+        drafts = rows.filter(status=Status.DRAFT)
+        aliases = set(drafts.values_list("account", flat=True))
+        gone = unknown_accounts(aliases)
+        left = dict(drafts.filter(account__in=gone).values_list("pk", "account"))
+        transitions.queue(drafts.exclude(account__in=gone))
+    for alias in aliases - {*gone}:
         wake(alias, using)
-    return report_on(keys, before, (Status.DRAFT,))
+    report = report_on([k for k in keys if k not in left], before, (Status.DRAFT,))
+    why = tuple((key, gone[left[key]]) for key in keys if key in left)
+    return ActionReport(report.done, report.skipped + why)
 
 
 @private

@@ -28,6 +28,7 @@ _LINES = tuple(
     for name in ("line", "line2")
 )
 _IS_HELD = Case(When(status=Status.HELD, then=1), default=0)
+_COLUMNS: tuple[str | Case, ...] = (*_LEAVES, *_LINES, _IS_HELD, *_LIFETIME)
 
 
 @sensitive_variables()
@@ -40,8 +41,7 @@ def digest(rows: MessageQuerySet) -> str:
     """
     found = salted_hmac("negin_sms.seen", b"", algorithm="sha256")
     accounts = set()
-    columns = *_LEAVES, *_LINES, _IS_HELD, *_LIFETIME
-    for row in rows.order_by("pk").values_list(*columns).iterator():
+    for row in rows.order_by("pk").values_list(*_COLUMNS).iterator():
         *leaving, begins_at, expires_at = row
         accounts.add(row[1])
         lifetime = expires_at - begins_at

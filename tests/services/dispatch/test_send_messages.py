@@ -65,6 +65,13 @@ class TestSendMessages:
         assert "no SMS account 'gone'" in report.skipped[0][1]
         assert "DISPATCH is off" in report.skipped[1][1]
 
+    def test_draft_of_an_account_that_is_gone_stays_one(self, live):
+        rows = [MessageFactory(status="draft", account=a) for a in ("gone", "default")]
+        report = services.send_messages(rows)
+        assert (report.done, len(live.taken)) == (1, 1)
+        assert "no SMS account 'gone'" in report.skipped[0][1]
+        assert Message.objects.get(account="gone").status == Status.DRAFT
+
     def test_row_that_is_gone_is_said(self):
         row = MessageFactory()
         Message.objects.all().delete()

@@ -11,6 +11,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from tests.factories import MessageFactory
+from tests.services.submission.test_wakers import WOKEN
 
 pytestmark = pytest.mark.django_db
 
@@ -27,6 +28,24 @@ def test_queued_drafts_wait_for_their_time():
     assert draft.status == later.status == Status.QUEUED
     assert later.due_at == soon
     assert later.expires_at == soon + timedelta(days=1)
+
+
+def test_draft_of_an_account_that_is_gone_is_skipped_with_the_reason(
+    settings, django_capture_on_commit_callbacks
+):
+    waker = {"WAKER": "tests.services.submission.test_wakers.note_waking"}
+    settings.NEGIN_SMS = {"default": settings.NEGIN_SMS["default"] | waker}
+    rows = [MessageFactory(status="draft", account=a) for a in ("gone", "default")]
+    other = MessageFactory(account="gone")
+    WOKEN.clear()
+    with django_capture_on_commit_callbacks(execute=True):
+        report = services.queue_messages([*rows, other])
+    assert (report.done, WOKEN) == (1, ["default"])
+    reasons = dict(report.skipped)
+    assert "no SMS account 'gone'" in reasons[rows[0].pk]
+    assert "Its status" in reasons[other.pk]
+    statuses = [Message.objects.get(pk=row.pk).status for row in rows]
+    assert statuses == [Status.DRAFT, Status.QUEUED]
 
 
 def test_cancel_takes_drafts_and_queued_rows_only():
