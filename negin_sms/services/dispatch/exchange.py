@@ -6,10 +6,11 @@ between them touches none, so that worker threads and async code can do it elsew
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
@@ -29,7 +30,7 @@ from negin_sms.gateway.wire import SendReply
 from negin_sms.models import Message
 from negin_sms.services import breaker
 from negin_sms.services.database import retry_on_disconnect
-from negin_sms.services.outbox import gate, journal, results
+from negin_sms.services.outbox import claims, gate, journal, results
 from negin_sms.services.outbox.gate.rules import Verdict
 from negin_sms.services.outbox.jobs import SendJob, SendResult, make_job
 from negin_sms.services.outbox.journal.answers import to_answer
@@ -57,6 +58,21 @@ def set_out(
     ]
     journal.taken(claimed[0].claim, [job.pk for job in jobs])
     return jobs, verdicts
+
+
+@contextlib.contextmanager
+def put_back_on_error(claim: str, account: conf.Account, using: str) -> Iterator[None]:
+    """Queue a claim's messages again if they cannot set out: nothing was begun."""
+    try:
+        yield
+    except BaseException:
+        unclaim = functools.partial(claims.unclaim_all, claim, using)
+        try:
+            retry_on_disconnect(unclaim, using=using, seconds=account.result_retry)
+        except Exception as error:
+            # Its claim runs out, then; the caller is told what went wrong first.
+            logger.error("An SMS could not be put back: %s", type(error).__name__)
+        raise
 
 
 def record(

@@ -54,7 +54,7 @@ from negin_sms.services.submission.text_templates import Templates
 from negin_sms.services.submission.wakers import wake
 
 from .dispatcher import send_rows
-from .exchange import exchange, record, set_out
+from .exchange import exchange, put_back_on_error, record, set_out
 
 logger = logging.getLogger("negin_sms")
 
@@ -210,14 +210,15 @@ def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
     if not retry_deadlocks(lambda: _save_durably(attempt), using=attempt.using):
         journal.taken(claim, ())
         return
-    jobs, verdicts = set_out(
-        [attempt.message],
-        account,
-        attempt.using,
-        claimed_at=claimed_at,
-        lease=account.lease,
-        may_wait=attempt.on_not_sent == "queue",
-    )
+    with put_back_on_error(claim, account, attempt.using):
+        jobs, verdicts = set_out(
+            [attempt.message],
+            account,
+            attempt.using,
+            claimed_at=claimed_at,
+            lease=account.lease,
+            may_wait=attempt.on_not_sent == "queue",
+        )
     if jobs:
         attempt.job = jobs[0]
         return

@@ -7,6 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -25,6 +26,8 @@ from negin_sms.exceptions import (
 from negin_sms.gateway import memory
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState, Message
+from negin_sms.services import asend_sms
+from negin_sms.services.outbox import claims, gate
 from tests.factories import MessageFactory
 
 MOBILE = "09395213300"
@@ -134,6 +137,35 @@ class TestOutsideATransaction:
         row = caught.value.message
         assert (row.status, row.code) == (Status.QUEUED, 14)
         assert AccountState.objects.get().is_paused
+
+    @pytest.mark.parametrize("send", [services.send_sms, async_to_sync(asend_sms)])
+    def test_gate_that_fails_leaves_nothing_claimed(self, live, monkeypatch, send):
+        """It would be called uncertain later, and nothing of it was begun."""
+
+        def fail(*args, **kwargs):
+            raise RuntimeError("a rule of the gate failed")
+
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="rule"):
+            patch.setattr(gate, "let_out", fail)
+            send(MOBILE, "x")
+        row = Message.objects.get()
+        assert (row.status, row.claim, row.attempts) == (Status.QUEUED, "", 0)
+        assert services.dispatch_queue().accepted == len(live.taken) == 1
+
+    def test_what_cannot_be_put_back_either_tells_of_the_first_error(
+        self, live, monkeypatch, caplog
+    ):
+        def fail(*args, **kwargs):
+            raise RuntimeError("a rule of the gate failed")
+
+        def fail_too(*args):
+            raise ValueError
+
+        monkeypatch.setattr(gate, "let_out", fail)
+        monkeypatch.setattr(claims, "unclaim_all", fail_too)
+        with pytest.raises(RuntimeError, match="rule"):
+            services.send_sms(MOBILE, "x")
+        assert "could not be put back: ValueError" in caplog.text
 
     def test_dispatch_off_keeps_the_row_and_sends_nothing(self, use_account, sandbox):
         use_account(sandbox.url, DISPATCH=False)
