@@ -89,6 +89,10 @@ class Flag(models.TextChoices):
     OTHER_MOBILE = "other_mobile", _("The gateway named another number")
     REGRESSION = "regression", _("The gateway took a final state back")
     UNKNOWN_CODE = "unknown_code", _("The gateway used a code nobody knows")
+    LATE_ANSWER = (
+        "late_answer",
+        _("The gateway accepted it, against what a person decided"),
+    )
 
 
 class ReportSource(models.TextChoices):

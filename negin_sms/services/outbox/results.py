@@ -3,7 +3,8 @@
 Everything from outside was cleaned and cut before it came here, so the write cannot
 fail on content; a database that is away is tried again on a fresh connection. What
 cannot be written is kept all the same, whatever was raised. A result that finds its
-row without its claim is evidence, and is written unless a person has acted on it.
+row without its claim is evidence, and is written unless a person has acted on it; then
+the row is flagged.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from negin_sms.choices import Status
+from negin_sms.choices import Flag, Status
 from negin_sms.gateway.codes import SUCCESS, find_code
 from negin_sms.models import Message
 from negin_sms.services import breaker
@@ -164,8 +165,9 @@ def _write_evidence(result: SendResult, using: str) -> bool:
         _stop_restored(job.account.alias, job.pk)
     elif _is_in_doubt(row, job.claim, using):
         logger.warning("SMS %s: its own late result ends the doubt", job.pk)
-    else:
-        return False  # written before, or a person has acted
+    else:  # written before, or a person has acted
+        _tell_of_contradiction(row, result, using)
+        return False
     transitions.finish(rows.filter(status=row.status, claim=row.claim), result)
     invalidate_days([row.finished_at], using=using)
     return True
@@ -175,6 +177,22 @@ def _is_in_doubt(row: Message, claim: str, using: str) -> bool:
     if row.status != Status.UNCERTAIN or row.claim != claim:
         return False
     return not Message.objects.using(using).resends_of([row.pk]).exists()
+
+
+def _tell_of_contradiction(row: Message, result: SendResult, using: str) -> None:
+    """Show that a message was sent of which a person has decided otherwise."""
+    if result.status != Status.ACCEPTED or row.status == Status.ACCEPTED:
+        return
+    if row.flag == Flag.LATE_ANSWER or row.gateway_id == result.gateway_id:
+        return
+    logger.error(
+        "SMS %s was accepted by the gateway (id %s), as came out too late: a person "
+        "has decided otherwise. The message is flagged and stays as it is",
+        row.pk,
+        result.gateway_id,
+    )
+    rows = Message.objects.using(using).filter(pk=row.pk)
+    rows.update(flag=Flag.LATE_ANSWER)
 
 
 def _stop_restored(alias: str, pk: int) -> None:

@@ -203,6 +203,30 @@ class TestLateResult:
         row = written(MessageFactory(uncertain=True, status=Status.REJECTED))
         assert row.status == Status.REJECTED
 
+    @pytest.mark.parametrize("decided", ["rejected by hand", "sent again"])
+    def test_that_contradicts_a_person_is_flagged_and_told_once(self, decided, caplog):
+        row = MessageFactory(uncertain=True)
+        if decided == "sent again":
+            MessageFactory(resend_of=row)
+        else:
+            Message.objects.update(status=Status.REJECTED, detail="not in the panel")
+        before = Message.objects.get(pk=row.pk)
+        for _try in range(2):
+            row = written(row)
+        assert (row.status, row.flag) == (before.status, Flag.LATE_ANSWER)
+        assert (row.gateway_id, row.detail) == ("", before.detail)
+        (said,) = [each.getMessage() for each in caplog.records]
+        assert said.startswith(f"SMS {row.pk} was accepted by the gateway (id 7001)")
+        assert MOBILE[1:] not in said
+
+    def test_that_agrees_with_a_person_is_no_contradiction(self, caplog):
+        row = MessageFactory(uncertain=True, status=Status.REJECTED)
+        error = Rejected("no", code=1, effect=Effect.SUCCESS)
+        assert written(row, error=error).flag == ""
+        row = MessageFactory(accepted=True, gateway_id="", poll_at=None)
+        assert written(row).flag == ""
+        assert not caplog.records
+
 
 @pytest.mark.django_db(transaction=True)
 class TestAwayDatabase:
