@@ -149,6 +149,38 @@ def test_number_that_is_none_is_not_saved(user):
         SMSDevice.objects.create(user=user, name="phone", mobile="nonsense")
 
 
+@pytest.mark.parametrize("names", [None, ["user"], ["user_id", "mobile"]])
+def test_code_ends_when_the_device_is_given_to_another_user(device, last_code, names):
+    device.generate_challenge()
+    device.user = get_user_model().objects.create_user("ali")
+    device.save(update_fields=names)
+    assert not SMSDevice.objects.get().verify_token(last_code())
+
+
+@pytest.mark.parametrize("field", ["user", "mobile"])
+def test_clerk_who_moves_a_device_does_not_move_its_code(
+    client, device, last_code, field
+):
+    other = get_user_model().objects.create_user("ali")
+    staff(client, "change_smsdevice", "view_smsdevice", "view_sensitive_message")
+    device.generate_challenge()
+    url = reverse("admin:negin_sms_otp_smsdevice_change", args=[device.pk])
+    same = {"user": device.user_id, "name": "phone", "mobile": E164, "confirmed": "on"}
+    moved = {"user": other.pk, "mobile": "09390000000"}
+    client.post(url, same | {field: moved[field]})
+    fresh = SMSDevice.objects.get()
+    assert (fresh.user_id, fresh.mobile) != (device.user_id, device.mobile)
+    assert not fresh.verify_token(last_code())
+
+
+def test_code_stays_where_only_the_name_or_the_spelling_changes(device, last_code):
+    SMSDevice.objects.update(mobile="09395213300")  # as an import wrote it
+    device.generate_challenge()
+    device.name = "old phone"
+    device.save()
+    assert SMSDevice.objects.get().verify_token(last_code())
+
+
 def staff(client, *rights: str):
     member = get_user_model().objects.create_user("clerk", is_staff=True)
     member.user_permissions.set(Permission.objects.filter(codename__in=rights))

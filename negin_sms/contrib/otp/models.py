@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,6 +24,8 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.services.database import after_commit, write_alias
 
 from . import conf
+
+_CODE = ("token", "valid_until")
 
 
 class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
@@ -50,14 +52,41 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
         super().clean_fields(exclude)
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the device; raise InvalidMessage for a new one without a number."""
+        """Save the device; raise InvalidMessage for a new one without a number.
+
+        A device that is given to another user, or another number, loses its code:
+        who has it is neither's owner any more.
+        """
         try:
             self.mobile = normalize_mobile(self.mobile)
         except InvalidMessage:
             # One that came in otherwise still has its wrong codes counted.
             if self._state.adding:
                 raise
+        if self._is_moved(**kwargs):
+            self.token, self.valid_until = None, timezone.now()
+            if kwargs.get("update_fields") is not None:
+                kwargs["update_fields"] = {*kwargs["update_fields"], *_CODE}
         super().save(*args, **kwargs)
+
+    @private
+    def _is_moved(
+        self,
+        *,
+        using: str | None = None,
+        update_fields: Iterable[str] | None = None,
+        **_others: Any,
+    ) -> bool:
+        """Return whether what is about to be saved changes the user or the number."""
+        fields = {"user", "mobile"} if update_fields is None else {*update_fields}
+        if self._state.adding or fields.isdisjoint({"user", "user_id", "mobile"}):
+            return False
+        using = using or router.db_for_write(type(self), instance=self)
+        rows = type(self)._base_manager.using(using).filter(pk=self.pk)
+        before = rows.values_list("user_id", "mobile").first()
+        if before is None:
+            return False
+        return (before[0], _spelt(before[1])) != (self.user_id, self.mobile)
 
     def generate_challenge(self) -> str:
         """Send a new code, unless one was sent a moment ago; say what was done.
@@ -144,6 +173,14 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
             type(self)._default_manager.filter(pk=self.pk).update(
                 last_generated_timestamp=None
             )
+
+
+def _spelt(mobile: str) -> str:
+    """Return a number as it is stored; what is none as it is."""
+    try:
+        return normalize_mobile(mobile)
+    except InvalidMessage:
+        return mobile
 
 
 def _ascii_digits(text: str) -> str:
