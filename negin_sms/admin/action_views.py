@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
@@ -80,8 +80,11 @@ class ActionViewsMixin(ConfirmationMixin):
         return [*own, *super().get_urls()]
 
     def has_send_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Return whether the user may send what they see."""
-        return self._may(request, SEND.name, obj)
+        """Return whether the user may send what they see; what is held they release."""
+        may_leave = (
+            obj is None or not obj.is_held or self._may(request, RELEASE.name, obj)
+        )
+        return may_leave and self._may(request, SEND.name, obj)
 
     def has_refresh_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may ask for the state of what they see."""
@@ -135,7 +138,15 @@ class ActionViewsMixin(ConfirmationMixin):
             words = _("Select at most %(limit)s messages at a time.")
             self.warn(request, words % {"limit": action.limit})
             return None
-        return self.confirmation(request, action, chosen)
+        allowed = [m for m in chosen if self._is_permitted(request, action, m)]
+        if refused := len(chosen) - len(allowed):
+            words = ngettext(
+                "%(count)s message is left out: you have no right to do this to it.",
+                "%(count)s messages are left out: you have no right to do this to them.",
+                refused,
+            )
+            self.warn(request, words % {"count": refused})
+        return self.confirmation(request, action, allowed) if allowed else None
 
     def action_buttons(
         self, request: HttpRequest, message: Message

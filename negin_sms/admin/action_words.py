@@ -69,6 +69,16 @@ def released_words(done: Sequence[Message]) -> str:
     return words % {"count": len(done)}
 
 
+def release_advice(chosen: Sequence[Message]) -> str:
+    """Warn of what is held, whichever button lets it leave."""
+    if not any(message.is_held for message in chosen):
+        return ""
+    return _(
+        "What was held after a restore or a failover may have been sent already: it "
+        "may arrive twice. Look in the gateway's panel first."
+    )
+
+
 def resent_words(done: Sequence[Message]) -> str:
     """Say what was queued as a new message."""
     words = ngettext(

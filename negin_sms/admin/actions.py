@@ -36,6 +36,7 @@ from .action_words import (
     accepted_words,
     cancelled_words,
     queued_words,
+    release_advice,
     released_words,
     resend_advice,
     resent_words,
@@ -205,6 +206,7 @@ SEND = MessageAction(
     limit=10_000,
     fits=lambda message: message.status in WAITING,
     run=_send,
+    advice=release_advice,
 )
 REFRESH = MessageAction(
     name="refresh",
@@ -234,10 +236,7 @@ RELEASE = MessageAction(
     limit=10_000,
     fits=lambda message: message.is_held,
     run=_release,
-    advice=lambda _chosen: _(
-        "What was held after a restore or a failover may have been sent already: it "
-        "may arrive twice. Look in the gateway's panel first."
-    ),
+    advice=release_advice,
 )
 RESEND = MessageAction(
     name="resend",

@@ -14,7 +14,9 @@ from django.utils.translation import gettext as _
 from negin_sms.choices import Status
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
+from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.seen import digest
 
 from .actions import AT_ONCE, RELEASE, SEND, MessageAction, is_scheduled
@@ -27,7 +29,7 @@ from .displays import (
     status_badge,
 )
 from .pages import BATCH
-from .preview_warnings import quiet_warnings
+from .preview_warnings import opt_out_warnings, quiet_warnings
 from .privacy import PrivacyMixin
 
 _LISTED = 10
@@ -122,16 +124,34 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
     return {
         "waiting": len(waiting),
         "schedules": alone.send_at if alone else None,
-        "warnings": quiet_warnings(alone) if alone else [],
+        "warnings": [
+            *_opt_out_warnings(chosen),
+            *(quiet_warnings(alone) if alone else []),
+        ],
         "is_scheduled": alone is not None and alone.status == Status.QUEUED,
         **({"title": _("Schedule it?")} if alone else {}),
     }
 
 
+def _opt_out_warnings(chosen: Sequence[Message]) -> list[str]:
+    """Return the warnings of those whom what is to be sent does not reach."""
+    first_of = {each.account: each for each in chosen if SEND.fits(each)}
+    waiting = _rows(chosen).filter(status__in=WAITING)
+    return [
+        words
+        for alias, first in first_of.items()
+        for words in opt_out_warnings(waiting.filter(account=alias), first)
+    ]
+
+
 def _digest(action: MessageAction, chosen: Sequence[Message]) -> str:
-    keys = [message.pk for message in chosen]
-    rows = Message.objects.using(write_alias()).filter(pk__in=keys)
+    rows = _rows(chosen)
     return digest(rows.held() if action is RELEASE else rows)
+
+
+def _rows(chosen: Sequence[Message]) -> MessageQuerySet:
+    keys = [message.pk for message in chosen]
+    return Message.objects.using(write_alias()).filter(pk__in=keys)
 
 
 def _moment(moment: datetime | None) -> str:

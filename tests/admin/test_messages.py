@@ -559,6 +559,28 @@ class TestSaveAndSend:
         assert admin_client.get(f"{LIST}{'9' * 40}/send/").status_code == 404
 
 
+class TestOptedOut:
+    """The question says whom a message does not reach, as a batch's preview does."""
+
+    WORDS = "1 recipient has opted out"
+
+    def test_single_draft(self, admin_client):
+        draft = make()
+        url = f"{LIST}{draft.pk}/send/"
+        assert self.WORDS not in admin_client.get(url).text
+        services.opt_out(NUMBER, account="default")
+        assert self.WORDS in admin_client.get(url).text
+
+    def test_among_several_those_that_wait_are_counted(self, admin_client):
+        rows = [make(), make(mobile="+989390000000"), make_accepted()]
+        services.opt_out(NUMBER, account="default")
+        assert self.WORDS in act(admin_client, "send_selected", rows).text
+
+    def test_other_buttons_do_not_send(self, admin_client):
+        services.opt_out(NUMBER, account="default")
+        assert self.WORDS not in act(admin_client, "cancel_selected", [make()]).text
+
+
 class TestScheduling:
     """What has a time leaves then; sending it now is a choice of its own."""
 

@@ -8,6 +8,7 @@ from django.contrib.admin.models import LogEntry
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import Message
+from negin_sms.services.submission.seen import digest
 from tests.admin.test_messages import (
     LIST,
     act,
@@ -57,6 +58,41 @@ def test_button_stands_on_the_page_of_a_held_message_only():
 def test_button_is_for_those_with_the_right():
     (held,) = hold(1)
     assert "/release/" not in page(log_in("view", "send"), change_url(held))
+
+
+@pytest.mark.parametrize("rights", [["send"], ["send", "release"]])
+def test_send_lets_it_leave_for_those_with_both_rights(rights):
+    (held,) = hold(1)
+    client = log_in("view", *rights)
+    may_send = "release" in rights
+    assert ("/send/" in page(client, change_url(held))) is may_send
+    url = f"{LIST}{held.pk}/send/"
+    question = client.get(url)
+    data = {"ids": held.pk, "seen": digest(Message.objects.all())}
+    response = client.post(url, data, follow=True)
+    codes = (question.status_code, response.status_code)
+    assert codes == ((200, 200) if may_send else (403, 403))
+    assert ("it may arrive twice" in question.text) is may_send
+    assert (statuses() == [Status.ACCEPTED]) is may_send
+
+
+def test_send_of_many_leaves_out_what_is_held_without_the_right():
+    rows = [*hold(1), make(status=Status.QUEUED)]
+    question = act(log_in("view", "send"), "send_selected", rows)
+    assert "1 message is left out" in told(question)
+    assert f'name="ids" value="{rows[1].pk}"' in question.text
+    assert "it may arrive twice" not in question.text
+
+
+def test_held_while_the_question_was_read_it_is_asked_again_with_the_advice(
+    admin_client,
+):
+    row = make(status=Status.QUEUED)
+    question = admin_client.get(f"{LIST}{row.pk}/send/")
+    services.hold_queue(reason="restored")
+    response = confirm(admin_client, question)
+    assert "it may arrive twice" in response.text
+    assert statuses() == [Status.HELD]
 
 
 def test_what_was_edited_meanwhile_is_shown_again(admin_client):

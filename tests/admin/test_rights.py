@@ -267,6 +267,18 @@ def test_post_does_what_the_role_may_do_and_no_more(role, page):
         assert is_refused(role, response)
 
 
+@pytest.mark.parametrize("page", ["message_send", "message_send_selected"])
+@pytest.mark.parametrize("lacks", ["", "send_message", "release_message"])
+def test_what_is_held_is_sent_by_those_who_may_release_it(page, lacks, monkeypatch):
+    rights = ROLES["operator"] or set()
+    monkeypatch.setitem(ROLES, "operator", rights - {lacks})
+    row = make(status=Status.HELD)
+    data = {"ids": row.pk, "seen": digest(Message.objects.held())}
+    response = log_in("operator").post(address(page, row), data)
+    assert is_refused("operator", response) is bool(lacks)
+    assert bool(outbox) is not bool(lacks)
+
+
 @pytest.mark.parametrize("page", sorted(PAGES))
 def test_post_from_another_site_is_refused(page):
     row = target(page)
