@@ -14,6 +14,7 @@ from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.accounts import find_account, unknown_accounts
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.outbox import transitions
+from negin_sms.services.outbox.gate import obstacles
 from negin_sms.services.reports import ActionReport
 
 from .dispatcher import send_rows
@@ -52,7 +53,12 @@ def _send_account(alias: str, rows: MessageQuerySet) -> dict[str, str]:
         return {alias: str(error.reason)}
     if not account.dispatch:
         return {alias: _("DISPATCH is off in its settings.")}
-    return send_rows(account, rows, most=rows.count()).paused
+    paused = send_rows(account, rows, most=rows.count()).paused
+    if paused:
+        return paused
+    # Of the whole account: what it keeps was not claimed, and has no reason of its own.
+    kept = obstacles(account, rows.db)
+    return {alias: str(kept[0].reason)} if kept else {}
 
 
 def _report(

@@ -18,14 +18,13 @@ from negin_sms import conf
 from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.querysets import database_now, from_now
+from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps, opt_outs, rules
 from negin_sms.services.outbox.gate.rules import RULES, Passage, Verdict
 
-_HEAD = 200  # messages of the queue that are looked at while its account is capped
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
 
 
@@ -113,19 +112,13 @@ def room(account: conf.Account, most: int, using: str) -> int:
     if not account.account_caps:
         return most
     free = caps.account_room(account, database_now(using), using)
-    if free is None or free >= most:
-        return most
-    return max(free, min(most, _place_of_override(account, using)))
+    return most if free is None else min(free, most)
 
 
-def _place_of_override(account: conf.Account, using: str) -> int:
-    """Return the last place in the queue's head of one that ignores caps, 0 for none.
-
-    Those before it are claimed with it, and put off.
-    """
+def due_overrides(account: conf.Account, using: str) -> MessageQuerySet:
+    """Return what may leave although the account's cap is used up."""
     due = Message.objects.using(using).due().filter(account=account.alias)
-    head = due.in_queue_order().values_list("ignores_caps", flat=True)[:_HEAD]
-    return max((at for at, ignores in enumerate(head, 1) if ignores), default=0)
+    return due.filter(ignores_caps=True, priority__in=open_priorities(account, using))
 
 
 def _passage(

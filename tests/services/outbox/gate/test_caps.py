@@ -13,6 +13,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from negin_sms import conf, services
+from negin_sms.choices import Priority
 from negin_sms.exceptions import CapExceeded, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
@@ -271,3 +272,49 @@ def test_what_ignores_caps_leaves_although_its_account_s_is_used_up(use_account)
     assert services.dispatch_queue().accepted == 1
     assert memory.outbox[-1].text == "over"
     assert statuses().count("queued") == 3
+
+
+@pytest.mark.usefixtures("each_engine")
+class TestOverrideBehindMany:
+    """It leaves from any place in the queue, and moves none of those before it."""
+
+    @pytest.fixture
+    def last(self, use_account) -> Message:
+        use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 1}, WORKERS=2)
+        services.send_sms(MOBILE, "takes the place")
+        MessageFactory.create_batch(250)
+        last: Message = MessageFactory(text="over", ignores_caps=True)
+        return last
+
+    def assert_sent(self) -> None:
+        assert memory.outbox[-1].text == "over"
+        assert statuses().count("queued") == 250
+        assert not Message.objects.filter(status="queued").exclude(detail="").exists()
+
+    def test_leaves_with_the_dispatcher(self, last):
+        assert services.why_waiting(last) == ()
+        report = services.dispatch_queue()
+        assert (report.accepted, report.put_off) == (1, 0)
+        self.assert_sent()
+
+    def test_leaves_when_it_is_sent_by_hand(self, last):
+        assert services.send_messages([last]).done == 1
+        self.assert_sent()
+
+    def test_all_of_them_leave_in_one_run(self, last):
+        MessageFactory.create_batch(9, ignores_caps=True)
+        assert services.dispatch_queue().accepted == 10
+
+    def test_waits_for_the_end_of_the_quiet_hours(self, last, settings):
+        now = timezone.localtime()
+        around = (now - timedelta(hours=1), now + timedelta(hours=1))
+        quiet = tuple(f"{at:%H:%M}" for at in around)
+        ours = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": {**ours, "QUIET_HOURS": quiet}}
+        Message.objects.filter(pk=last.pk).update(priority=Priority.LOW)
+        assert services.dispatch_queue().accepted == 0
+
+    def test_others_say_what_they_wait_for(self, last):
+        row = Message.objects.filter(status="queued").earliest("pk")
+        ((_pk, why),) = services.send_messages([row]).skipped
+        assert "at most 1 message in a day" in why
