@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf
@@ -28,6 +29,7 @@ from negin_sms.services import why_waiting
 from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
 
+_FIRST_WORDS = 40  # characters, in lists
 HIDDEN_TEXT = "•••"
 _OFFERED = "_negin_sms_offered"
 
@@ -142,6 +144,14 @@ class MessageDisplays(MessageMoments, PagesMixin):
     def masked_mobile(self, message: Message) -> SafeString:
         """Return the number as everybody may see it."""
         return ltr(message.masked_mobile)
+
+    @admin.display(description=_("text"))
+    def text_preview(self, message: Message) -> str:
+        """Return the first words, for lists of those who may see texts."""
+        if message.sensitive or message.redacted_at is not None:
+            return self._nothing
+        words = Truncator(message.text).chars(_FIRST_WORDS)
+        return format_html('<bdi dir="auto">{}</bdi>', words)
 
     @admin.display(description=_("mobile"))
     def full_mobile(self, message: Message) -> SafeString:

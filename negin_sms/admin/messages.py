@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
-from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import health
@@ -24,6 +23,7 @@ from .exports import ExportMixin
 from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .guide import GuideMixin
+from .newest_filters import CodeFilter, LineFilter
 from .pages import speak_persian
 from .paging import FEW, CappedPaginator, KeyedChangeList
 from .reports import ReportMixin
@@ -117,6 +117,7 @@ class MessageAdminMixin(
     list_display = [
         "id",
         "masked_mobile",
+        "text_preview",
         "status_badge",
         "state_badge",
         "listed_created_at",
@@ -130,6 +131,8 @@ class MessageAdminMixin(
         SentFilter,
         "scenario",
         AccountFilter,
+        LineFilter,
+        CodeFilter,
         "flag",
         "sensitive",
         GroupFilter,
@@ -159,11 +162,6 @@ class MessageAdminMixin(
         """Order by the index that finds the rows: old days lie deep in the table."""
         by_day = ["-finished_at", "-id"]
         return by_day if SentFilter.is_chosen(request.GET) else self.ordering
-
-    def get_list_display(self, request: HttpRequest) -> list[Any]:
-        """Leave the account out where there is only one: the list is wide enough."""
-        alone = len(conf.get_accounts()) == 1
-        return [name for name in self.list_display if not alone or name != "account"]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Allow for drafts that the user may read: the rest is history, or hidden."""

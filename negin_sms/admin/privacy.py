@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import Message
 
@@ -87,6 +88,15 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
             "back_url": self.with_filters(request, self.page_url("change", object_id)),
         }
         return self.draw(request, "reveal.html", context)
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """Show texts to those who may see them, the account where there are several."""
+        unseen = set() if len(conf.get_accounts()) > 1 else {"account"}
+        if not self.has_view_sensitive_permission(request):
+            unseen.add("text_preview")
+        return [
+            name for name in super().get_list_display(request) if name not in unseen
+        ]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Message], search_term: str

@@ -43,7 +43,7 @@ def search_condition(term: str, rows: QuerySet[Message], *, numbers: bool) -> Q 
         found += _by_keys(term)
         found += [_number(digits)] if numbers else []
     if wanted := _without_index(term, numbers=numbers):
-        found.append(Q(pk__in=_among_newest(rows, wanted)))
+        found.append(Q(pk__in=_newest_keys(rows, wanted)))
     return reduce(or_, found)
 
 
@@ -83,10 +83,15 @@ def _without_index(term: str, *, numbers: bool) -> Q | None:
     return None
 
 
-def _among_newest(rows: QuerySet[Message], wanted: Q) -> list[int]:
-    keys = rows.order_by("-pk").values_list("pk", flat=True)
+def among_newest(rows: QuerySet[Message]) -> QuerySet[Message]:
+    """Return those of the rows that are among the newest messages."""
     newest = Message.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
-    return list(keys.filter(wanted, pk__gt=newest - NEWEST)[:MOST])
+    return rows.filter(pk__gt=newest - NEWEST)
+
+
+def _newest_keys(rows: QuerySet[Message], wanted: Q) -> list[int]:
+    found = among_newest(rows).filter(wanted).order_by("-pk")
+    return list(found.values_list("pk", flat=True)[:MOST])
 
 
 def _starts_with(field: str, prefix: str) -> Q:

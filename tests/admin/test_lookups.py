@@ -13,7 +13,10 @@ from tests.oracles import orders, tellers
 pytestmark = pytest.mark.django_db
 
 FILTERS = {
-    Message: {"status", "state", "scenario", "account", "flag", "sensitive", "group"},
+    Message: {
+        *("status", "state", "scenario", "account", "flag", "sensitive", "group"),
+        *("line", "code"),
+    },
     AccountState: set(),
     SmsTemplate: {"language"},
     OptOut: {"account", "line"},

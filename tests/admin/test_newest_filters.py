@@ -1,0 +1,58 @@
+"""The filters by code and by line, and the first words of a text in the list."""
+
+from __future__ import annotations
+
+import pytest
+
+from negin_sms.admin import search_terms
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from tests.admin.test_messages import LIST, log_in, make
+
+pytestmark = pytest.mark.django_db
+
+
+def found(client, **chosen: str) -> list[Message]:
+    return list(client.get(LIST, chosen).context["cl"].queryset)
+
+
+def test_code_is_that_of_the_answer(admin_client):
+    make(status=Status.REJECTED, code=3)
+    wanted = make(status=Status.REJECTED, code=27)
+    assert found(admin_client, code="27") == [wanted]
+    assert "27: The recipient has opted out" in admin_client.get(LIST).text
+
+
+def test_line_is_the_first_or_the_second(admin_client):
+    make(line="9830003309")
+    first = make(line="9830003301")
+    second = make(scenario="second_line", line2="9830003301")
+    assert found(admin_client, line="9830003301") == [second, first]
+
+
+def test_only_line_is_no_choice(admin_client, settings):
+    settings.NEGIN_SMS = {"default": {**settings.NEGIN_SMS["default"], "LINE2": ""}}
+    assert "?line=" not in admin_client.get(LIST).text
+
+
+@pytest.mark.parametrize("chosen", [{"code": "x"}, {"line": "0"}, {"code": "9" * 30}])
+def test_value_that_is_no_choice_filters_nothing(admin_client, chosen):
+    message = make(status=Status.REJECTED, code=27)
+    assert found(admin_client, **chosen) == [message]
+
+
+def test_only_the_newest_are_read(admin_client, monkeypatch):
+    make(pk=1, status=Status.REJECTED, code=27)
+    new = make(pk=12, status=Status.REJECTED, code=27)
+    monkeypatch.setattr(search_terms, "NEWEST", 10)
+    assert found(admin_client, code="27") == [new]
+
+
+def test_first_words_are_for_those_who_may_see_texts(admin_client):
+    make(text="Your order is on its way, and it will arrive tomorrow.")
+    make(text="code 4321", sensitive=True)
+    html = admin_client.get(LIST).text
+    assert "Your order is on its way" in html
+    assert "tomorrow" not in html
+    assert "4321" not in html
+    assert "Your order" not in log_in("view").get(LIST).text
