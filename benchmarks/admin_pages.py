@@ -42,12 +42,14 @@ DAYS = 90
 # of 500 in a group. A tenth is due for polling or settled without a report.
 FILL = """
 INSERT INTO negin_sms_message (
+    default_line, default_line2, ignores_caps, begins_at,
     account, mobile, text, scenario, line, line2, template, priority, send_at,
     expires_at, idempotency_key, sensitive, parts, source, "group", created_by_id,
     created_at, resend_of_id, status, due_at, claim, claimed_until, attempts,
     gateway_id, used_line, code, detail, flag, finished_at, state, state_at, poll_at,
     settled_at)
 SELECT
+    false, false, false, at,
     'default', '+98939521' || lpad((n * 7919 %% 10000)::text, 4, '0'),
     'Your order ' || n || ' is on its way; thank you for buying from us.',
     CASE WHEN n %% 4 = 0 THEN 'chelcheleh' ELSE 'single' END, '9830003300', '', NULL,
@@ -121,6 +123,13 @@ def pages() -> dict[str, str]:
         "search, part of a number": "?q=0939521",
         "search, gateway id": "?q=77777",
         "search, nothing found": "?q=09120000000",
+        "search, last four digits": "?q=0077",
+        "search, masked number": "?q=0939•••0077",
+        "search, words": "?q=thank you",
+        "search, words not there": "?q=nowhere",
+        "search, batch": "?q=batch-77",
+        "code 27": "?code=27",
+        "code that is not used": "?code=14",
         # Two at once, which no index knows together.
         "scenario and state 2": "?scenario__exact=chelcheleh&state=2",
         "scenario and status rejected": (
@@ -144,6 +153,9 @@ def pages() -> dict[str, str]:
     return {
         "index": "/admin/negin_sms/",
         "review": f"{LIST}review/",
+        "batches": f"{LIST}batches/",
+        "a batch": f"{LIST}batch/?group=batch-77",
+        "a message": f"{LIST}77/change/",
         **{name: LIST + query for name, query in filters.items()},
         "report, 14 days": f"{LIST}report/",
         "report, 30 days": f"{LIST}report/?first={month}&last={today}",

@@ -24,7 +24,7 @@ from tests.admin.test_messages import (
 )
 from tests.admin.test_rights import ALONE, PAGES, POST_ONLY, READ_ONLY
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 SCRIPT = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
 OVERRIDE = "\u202edesrever\u2066"

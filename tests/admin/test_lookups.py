@@ -10,7 +10,7 @@ from negin_sms.models import AccountState, Message, OptOut, SmsTemplate
 from tests.admin.test_messages import NUMBER, make, make_user
 from tests.oracles import orders, tellers
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 FILTERS = {
     Message: {

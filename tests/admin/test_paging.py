@@ -16,7 +16,7 @@ from negin_sms.admin.actions import ACTIONS
 from negin_sms.choices import Flag
 from tests.factories import MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 LIST = "/admin/negin_sms/message/"
 

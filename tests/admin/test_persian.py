@@ -16,7 +16,7 @@ from negin_sms.choices import Status
 from tests.admin.test_messages import WISH, act, make, make_accepted
 from tests.admin.test_rights import PAGES, POST_ONLY, address, target
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 # What stays Latin: names of things, units, what the tests have written themselves.
 LATIN = {

@@ -11,7 +11,7 @@ from negin_sms.models import AccountState
 from tests.admin.test_messages import make, make_accepted
 from tests.admin.test_rights import PAGES, POST_ONLY, address, target
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 
 @pytest.fixture(autouse=True)

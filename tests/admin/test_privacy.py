@@ -24,7 +24,7 @@ from tests.admin.test_messages import (
     told,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 TEXT = "code 4321"
 RIGHTS = (

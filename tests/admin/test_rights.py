@@ -27,7 +27,7 @@ from negin_sms.services.submission.batches import drafts_of
 from negin_sms.services.submission.seen import digest
 from tests.admin.test_messages import NUMBER, WISH, make
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 Row = Message | AccountState | OptOut | SmsTemplate
 

@@ -11,6 +11,8 @@ import pytest
 import negin_sms
 from tests.pages import DOCS, read
 
+pytestmark = pytest.mark.long
+
 GUIDES = Path(negin_sms.__file__).parent / "templates/admin/negin_sms/guide"
 PAGES = {"fa": "fa/staff", "en": "howto/staff"}
 

@@ -27,7 +27,7 @@ from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients.reader import read_sheet
 from tests.admin.test_messages import LIST, WISH, make
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.long, pytest.mark.django_db(transaction=True)]
 
 MOBILE, TEXT, KEY = "+989000000123", "canary-text 80471103", "canary-key"
 CANARIES = ("9000000123", "canary", "80471103")

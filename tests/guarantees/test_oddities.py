@@ -25,7 +25,7 @@ from negin_sms.services.outbox.jobs import SendResult, make_job
 from negin_sms.services.outbox.results import record
 from tests.factories import MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 # JSON values, some of which no JSON library would write.
 TEXTS = {

@@ -22,7 +22,7 @@ from negin_sms.management.commands._output import SmsCommand
 from negin_sms.models import Message
 from tests.factories import MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 NAMES = [
     name

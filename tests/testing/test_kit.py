@@ -22,6 +22,8 @@ from negin_sms.models import Message
 from negin_sms.services import queue_sms, send_sms
 from negin_sms.testing import SmsTestMixin, gateways, in_memory
 
+pytestmark = pytest.mark.long
+
 MOBILE = "09395213300"
 REAL = {"USERNAME": "user", "PASSWORD": "secret", "LINE": "98"}
 CONSOLE = "negin_sms.gateway.console.ConsoleGateway"

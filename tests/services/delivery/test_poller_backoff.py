@@ -22,7 +22,7 @@ from negin_sms.querysets import DbNow
 from tests.badgateway import BadGateway
 from tests.factories import MessageFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.long, pytest.mark.django_db]
 
 FRONT_DOOR = AccountPaused("refused at the door", effect=Effect.TRIPS)
 TROUBLE = [

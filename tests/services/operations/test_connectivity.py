@@ -11,7 +11,7 @@ import pytest
 from negin_sms import services
 from tests.badgateway import BadGateway, write_ca
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sms_live]
+pytestmark = [pytest.mark.long, pytest.mark.django_db, pytest.mark.sms_live]
 NONE = timedelta()
 
 
