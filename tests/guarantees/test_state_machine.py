@@ -610,7 +610,7 @@ def run(examples: int, steps: int, number: int = 0) -> None:
 
 class TestAnyOrder:
     def test_loses_nothing_and_sends_nothing_twice(self):
-        run(examples=5, steps=30)
+        run(examples=3, steps=30)
 
 
 @pytest.mark.chaos(seconds=35)
