@@ -19,6 +19,7 @@ from negin_sms.models import AccountState, Message
 from negin_sms.services.dispatch import producer
 from negin_sms.services.dispatch.dispatcher import Dispatcher
 from negin_sms.services.outbox import gate
+from tests.badgateway import wait_until
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -406,6 +407,11 @@ def test_default_lease_outlasts_an_exchange_twice():
     assert account.lease >= 2 * (account.deadline + account.result_retry)
 
 
+def workers_alive() -> bool:
+    names = [thread.name for thread in threading.enumerate()]
+    return any(name.startswith("negin-sms-worker") for name in names)
+
+
 class TestWindingUp:
     """Whatever is raised, results are kept and what was not begun goes back."""
 
@@ -417,6 +423,9 @@ class TestWindingUp:
         for account in ("default", "other"):
             for number in range(8):
                 services.queue_sms(MOBILE, str(number), account=account)
+        yield
+        # A thread that is left to its request would send into the next test's outbox.
+        wait_until(lambda: not workers_alive(), 10)
 
     def test_one_write_that_fails_costs_the_others_nothing(
         self, two_accounts, monkeypatch
