@@ -478,6 +478,7 @@ _PLAIN_OR_NEARLY = r"\A(\+98|0098|98|0|\+|00|009|980|\+980|\+98 )?9?[0-9]{8,10}\
 _ONE_IN_PERSIAN = r"\A(\+98|0098|98|0)?9[0-9]{8}[۰-۹]\Z"
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=500)
 @given(st.from_regex(_PLAIN_OR_NEARLY) | st.from_regex(_ONE_IN_PERSIAN) | _numberlike)
 @example("9830003300")

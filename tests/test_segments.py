@@ -113,6 +113,7 @@ _texts = st.text(st.sampled_from("aZ9€~{\n\t`çÇ۱سی\u200c😀🇮"), max_s
 _gsm_texts = st.text(GSM_TABLE + GSM_EXTENSION, max_size=500)
 
 
+@pytest.mark.long
 @given(_texts | _gsm_texts | st.text())
 @example("a" * 152 + "€" * 80)
 @example(PERSIAN * 66 + EMOJI * 40)

@@ -747,6 +747,7 @@ class TestKeepAlive:
                     lost += 1
         assert lost <= 1
 
+    @pytest.mark.long
     @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_server_that_drops_idle_connections_costs_no_message(
         self, make: Make, scheme: str

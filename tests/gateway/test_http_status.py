@@ -148,6 +148,7 @@ def test_429_throttles_though_the_body_refuses():
     assert type(decode_http(429, "", NO_CREDIT)) is Throttled
 
 
+@pytest.mark.long
 def test_fuzz_http_status_sends_nothing_back_to_the_queue_by_mistake():
     rng = random.Random(20261122)
     headers = ["", "5", "9" * 40, "soon", "\0", "-1", "Wed, 21 Oct 2026 07:28:00 GMT"]

@@ -16,6 +16,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.long
 @given(ANYTHING)
 def test_nothing_raises(value):
     readers.integer(value)

@@ -767,6 +767,7 @@ def check_refusal(error: GatewayError, status: int | None) -> None:
         assert status in FINAL
 
 
+@pytest.mark.long
 def test_fuzz_no_send_is_accepted_or_refused_without_the_gateways_word():
     accepted = 0
     for body in fuzz(SENT, ["message_id", "line", "mobile"]):
@@ -803,6 +804,7 @@ def fold_digits(value: Any) -> Any:
     return value.strip().translate(digits) if isinstance(value, str) else value
 
 
+@pytest.mark.long
 def test_fuzz_no_state_is_given_to_a_message_that_the_gateway_did_not_name():
     answered = 0
     for body in fuzz(STATES, ["msgIds", "states"]):

@@ -273,6 +273,7 @@ def test_sandbox_command_says_when_the_port_is_taken(sandbox):
         ("poll_sms_states", "poller_seen_at", "0 asked"),
     ],
 )
+@pytest.mark.long
 def test_service_ends_well_on_sigterm(tmp_path, command, sign, words):
     database = f"sqlite:///{tmp_path}/db.sqlite3"
     assert manage("migrate", DATABASE_URL=database).communicate(timeout=60)[1] == ""

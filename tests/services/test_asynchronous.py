@@ -73,6 +73,7 @@ def test_arefresh_learns_the_states(slow):
     assert (report.asked, report.settled, row.state) == (1, 1, 1)
 
 
+@pytest.mark.long
 def test_slow_gateway_keeps_no_other_request_from_its_queries(slow, monkeypatch):
     """While three sends and a refresh wait for the gateway, queries go on."""
     old = services.send_sms(MOBILE, "x")

@@ -51,6 +51,7 @@ def test_limit_counts_over_all_looks(gateway):
     assert report.asked == 3
 
 
+@pytest.mark.long
 def test_errors_of_an_earlier_look_are_over(gateway, monkeypatch):
     monkeypatch.setattr("negin_sms.services.delivery.account_poller.POLL_RETRY", 0.01)
     MessageFactory(accepted=True)

@@ -124,6 +124,7 @@ class TimingGateway(memory.MemoryGateway):
         return super().send(request)
 
 
+@pytest.mark.long
 def test_rate_is_not_made_up_for_after_an_idle_time(use_account):
     """No burst when there is work again: a second's worth, then the pace."""
     use_account(BACKEND="tests.services.dispatch.test_dispatcher.TimingGateway")
