@@ -210,7 +210,13 @@ def test_search_for_a_number_leaves_it_out_of_the_address(open_browser):
     page.press("[name=q]", "Enter")
     page.wait_for_url("**?q=~*")
     assert page.locator("#result_list tbody tr").count() == 1
-    assert page.input_value("[name=q]") == "09000000001"
+    assert page.input_value("#searchbar") == "09000000001"
+    first = page.url
+    page.fill("#searchbar", "09000000002")  # beside the other forms of a search's list
+    page.press("#searchbar", "Enter")
+    page.wait_for_url(lambda url: "q=~" in url and url != first)
+    assert "0900" not in page.url
+    assert page.locator("#result_list tbody tr").count() == 1
 
 
 def test_chosen_template_fills_the_text_and_the_counter(open_browser):

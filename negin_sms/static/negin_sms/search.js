@@ -3,7 +3,7 @@
 "use strict";
 
 document.addEventListener("DOMContentLoaded", () => {
-    const input = document.querySelector("form input[name=q]");
+    const input = document.querySelector("form input[name=q]:not([type=hidden])");
     const token = document.querySelector("input[name=csrfmiddlewaretoken]");
     if (input && token) {
         input.form.method = "post";
