@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.models import AccountState, Message, SmsTemplate
+from negin_sms.models import AccountState, Message, OptOut, SmsTemplate
 from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients.reader import read_sheet
 
@@ -58,6 +58,7 @@ def send(by: Any) -> Message:
     assert abs(due.finished_at - timezone.now()) < timedelta(seconds=30)
     assert later.send_at == soon
     services.pause_account("default", reason="a look", by=by)
+    services.opt_out("09395213301", reason="a call", by=by)
     SmsTemplate.objects.create(name="thanks", language="en", text="Thank you!")
     return due
 
@@ -67,6 +68,7 @@ def walk(client: Client, message: Message) -> str:
     keys = {
         "message": message.pk,
         "accountstate": AccountState.objects.get().pk,
+        "optout": OptOut.objects.get().pk,
         "smstemplate": SmsTemplate.objects.get().pk,
     }
     said = [client.get(reverse("admin:index")), client.get("/admin/negin_sms/")]
