@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from traceback import walk_tb
 
 import pytest
-from django.db import IntegrityError
+from asgiref.sync import sync_to_async
+from django.db import IntegrityError, connections
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
@@ -121,6 +122,7 @@ def test_coroutine_of_the_caller_goes_on(settings):
         except ValueError:
             with pytest.raises(InvalidMessage):
                 await services.aqueue_sms("no number", "x")
+        await sync_to_async(connections.close_all)()  # of a thread that is not ours
         return amount
 
     assert asyncio.run(view()) == "7"
