@@ -41,7 +41,8 @@ pytestmark = [pytest.mark.database, pytest.mark.long]
 
 NOW = timezone.now()
 SETTLED = 5000
-DUE = 1000
+QUEUED = 5 * CAP  # a queue longer than what is counted
+ASKED = 1000
 RARE = 12
 
 
@@ -53,7 +54,7 @@ def _row(at: datetime, **fields: Any) -> Message:
 
 
 def _rows() -> Iterator[Message]:
-    """Yield many settled messages, a thousand due of each kind, a few rare ones."""
+    """Yield many settled messages, a long queue, a thousand to be asked about, a few rare ones."""
     for number in range(SETTLED):
         at = NOW - timedelta(days=40) + timedelta(minutes=10 * number)
         yield _row(
@@ -70,9 +71,10 @@ def _rows() -> Iterator[Message]:
         NOW - timedelta(minutes=5),
         {"status": Status.ACCEPTED, "poll_at": NOW},
     )
-    for number in range(DUE):
+    for number in range(QUEUED):
         due_at = soon + timedelta(seconds=number % 100)
         yield _row(soon, due_at=due_at, priority=Priority.values[number % 4])
+    for number in range(ASKED):
         poll_at = NOW + timedelta(seconds=number - 100)
         yield _row(soon, **asked | {"poll_at": poll_at}, finished_at=soon, state=8)
     for _number in range(RARE):

@@ -114,17 +114,39 @@ def overview(
     )
 
 
-class _Count(Subquery):
-    """How many rows a limited query finds."""
+class _Few(Subquery):
+    """What becomes of the first CAP + 1 rows of a query, in the order of an index."""
 
-    template = "(SELECT COUNT(*) FROM (%(subquery)s) counted)"
+    template = "(SELECT {} FROM (%(subquery)s LIMIT {}) counted)"
+    what: str
+    limit = f"{CAP + 1}"
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
+        """Limit here: a queryset's limit is always a number."""
+        template = self.template.format(self.what, self.limit)
+        return super().as_sql(compiler, connection, template=template, **extra)
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
+        """Do not let the planner see the limit.
+
+        Where it expects fewer rows than that it would read all there are and sort
+        them, and it expects few of a long queue whose priority is rare elsewhere.
+        """
+        template = self.template.format(self.what, f"(SELECT {self.limit})")
+        return super().as_sql(compiler, connection, template=template)
+
+
+class _Count(_Few):
+    """How many rows there are, CAP + 1 where there are more."""
+
+    what = "COUNT(*)"
     output_field = IntegerField()
 
 
-class _Earliest(Subquery):
-    """The earliest of the moments that a limited query finds."""
+class _Earliest(_Few):
+    """The earliest ``moment`` among them."""
 
-    template = "(SELECT MIN(moment) FROM (%(subquery)s) counted)"
+    what = "MIN(moment)"
     output_field = DateTimeField()
 
 
@@ -135,7 +157,6 @@ def _questions(
     rows = Message.objects.using(using).filter(account=account.alias)
     waiting = rows.order_by("priority", "due_at", "id")
     uncertain = waiting.filter(status=Status.UNCERTAIN, resent_as__isnull=True)
-    few = uncertain.values(moment=F("finished_at"))[: CAP + 1]
     sending = waiting.filter(status=Status.SENDING)
     longest = sending.order_by(F("claimed_until").desc(nulls_last=True))
     # Where the index has no account: as an expression, or PostgreSQL reads all rows of
@@ -149,7 +170,7 @@ def _questions(
     yield "sending", _count(sending)
     yield "longest_lease_until", _first(longest, "claimed_until")
     yield "uncertain", _count(uncertain)
-    yield "uncertain_since", _Earliest(few)
+    yield "uncertain_since", _Earliest(uncertain.values(moment=F("finished_at")))
     yield "expired", _count(expired.order_by("-expires_at"))
     yield "states_due", _count(asked)
     yield "oldest_state_due_at", _first(asked, "poll_at")
@@ -172,10 +193,10 @@ def _questions(
             yield f"oldest_{priority}", _first(due, "due_at")
 
 
-def _count(few: QuerySet[Any]) -> Subquery:
+def _count(rows: QuerySet[Any]) -> Subquery:
     # In the order of an index: else PostgreSQL, which takes rows to lie anywhere,
     # reads all of the table to find those few that were written last.
-    return _Count(few.values("pk")[: CAP + 1])
+    return _Count(rows.values("pk"))
 
 
 def _first(rows: MessageQuerySet, column: str) -> Subquery:
