@@ -9,7 +9,7 @@ from negin_sms.choices import Scenario
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway import wire
 from negin_sms.gateway.memory import outbox
-from negin_sms.models import AccountState, DeliveryState, Message
+from negin_sms.models import AccountState, CapCount, DeliveryState, Message
 from negin_sms.services import dispatch_queue, queue_sms
 from tests.factories import MOBILE, MessageFactory
 
@@ -79,6 +79,13 @@ def test_delivery_state_and_account_say_what_they_are():
     report = DeliveryState(message=row, code=1, reported_at=row.created_at)
     assert str(report).startswith("Delivered (")
     assert str(AccountState(account="bulk")) == "bulk"
+
+
+def test_cap_count_shows_no_number():
+    of_number = CapCount(account="default", mobile=MOBILE, messages=3)
+    assert MOBILE not in str(of_number)
+    assert str(of_number).endswith(": 3")
+    assert str(CapCount(account="default", messages=3)) == "default: 3"
 
 
 def test_index_names_fit_every_database():

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from datetime import timezone as fixed
 
 import pytest
 from django.utils import timezone
 
 from negin_sms.choices import Status
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow, database_now, from_now
+from negin_sms.querysets import DbNow, clock_sql, database_now, from_now
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +18,19 @@ def test_database_clock_is_utc_and_near_ours():
     now = database_now("default")
     assert now.tzinfo is UTC
     assert abs(now - timezone.now()) < timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("vendor", "ahead"),
+    [
+        ("sqlite", "'NOW', '+12600 seconds'"),
+        ("mysql", "+ INTERVAL 12600 SECOND"),
+        ("postgresql", "STATEMENT_TIMESTAMP()"),
+    ],
+)
+def test_clock_of_columns_that_hold_local_time(vendor, ahead):
+    assert ahead in clock_sql(vendor, fixed(timedelta(hours=3.5)))
+    assert clock_sql(vendor, UTC) == clock_sql(vendor)
 
 
 def test_moment_is_not_earlier_than_itself():

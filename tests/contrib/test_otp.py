@@ -278,12 +278,15 @@ def test_attempt_sees_what_another_copy_has_seen(device, live):
     assert not other.verify_token(device.token)
 
 
-def test_code_that_ended_is_removed(device, live):
+def test_code_that_ended_is_removed(device, live, capsys):
     device.generate_challenge()
     SMSDevice.objects.update(valid_until=timezone.now())
-    call_command("clear_sms_codes", verbosity=0)
+    call_command("clear_sms_codes")
+    assert capsys.readouterr().out == "1 code(s) removed\n"
     device.refresh_from_db()
     assert device.token is None
+    call_command("clear_sms_codes", verbosity=0)
+    assert capsys.readouterr().out == ""
 
 
 def test_code_that_ended_is_removed_by_the_attempt_to_use_it(device, live):

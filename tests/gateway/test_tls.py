@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,16 @@ def test_contexts_of_accounts_with_other_trust_are_apart():
 def test_missing_ca_file_is_named():
     with pytest.raises(InvalidConfiguration, match="CA_FILE"):
         tls.trust_of(account(ca_file="/nowhere/ca.pem"))
+
+
+def test_windows_keeps_its_authorities_in_a_store(monkeypatch, tmp_path: Path):
+    """Played on a system that has none: its function hands out what the test put in."""
+    pem = Path(write_ca(tmp_path / "ca.pem")).read_text()
+    store = [
+        (ssl.PEM_cert_to_DER_cert(pem), "x509_asn", True),
+        (b"", "pkcs_7_asn", True),
+    ]
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(ssl, "enum_certificates", lambda name: store, raising=False)
+    with BadGateway(scheme="https") as server:
+        send(account(server.url))

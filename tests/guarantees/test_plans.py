@@ -54,7 +54,7 @@ def _row(at: datetime, **fields: Any) -> Message:
 
 
 def _rows() -> Iterator[Message]:
-    """Yield many settled messages, a long queue, a thousand to be asked about, a few rare ones."""
+    """Yield many settled messages, a long queue, many to ask about, a few rare ones."""
     for number in range(SETTLED):
         at = NOW - timedelta(days=40) + timedelta(minutes=10 * number)
         yield _row(

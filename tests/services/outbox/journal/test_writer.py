@@ -9,6 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+
+import pytest
 
 from negin_sms.services.outbox import journal
 from negin_sms.services.outbox.journal import Answer
@@ -113,6 +116,81 @@ def test_a_file_that_was_taken_away_is_replaced(folder):
     journal.begun(first, 1)
     second = journal.new_claim(str(folder), "default")
     assert first.rpartition(".")[0] != second.rpartition(".")[0]
+
+
+class Torn:
+    """A file on a disk that is full, or whose interpreter shuts down."""
+
+    def __init__(self, file, error: Exception | None) -> None:
+        self._file, self._error = file, error
+
+    def write(self, line: bytes) -> int:
+        if self._error:
+            raise self._error
+        return self._file.write(line[:5])
+
+    def __getattr__(self, name: str):
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize(
+    "error", [None, OSError("full"), ValueError("write to closed file")]
+)
+@pytest.mark.parametrize("may_unlink", [True, False])
+def test_a_file_that_cannot_be_written_proves_nothing(
+    error, may_unlink, folder, monkeypatch, caplog
+):
+    """A line is missing: who found the file would take the message for not begun."""
+    claim = journal.new_claim(str(folder), "default")
+    journal.taken(claim, [1, 2])
+    file = journal.writer._files[claim.rpartition(".")[0]]
+    monkeypatch.setattr(file, "_file", Torn(file._file, error))
+    if not may_unlink:
+        monkeypatch.setattr(Path, "unlink", refuse)
+    journal.begun(claim, 1)
+    journal.begun(claim, 2)
+    journal.answered(Answer(claim, 1, "accepted"))
+    left = [path.read_bytes() for path in folder.iterdir()]
+    assert left == ([] if may_unlink else [b"" if error else b'["a",'])
+    assert caplog.text.count("given up") == 1
+    monkeypatch.undo()
+    assert fate(folder, claim, 1) in (None, Fate.UNKNOWN)
+    assert journal.new_claim(str(folder), "default").rpartition(".")[0] != file.tag
+
+
+def test_what_can_neither_be_written_nor_taken_away_does_not_leave(folder, monkeypatch):
+    claim = journal.new_claim(str(folder), "default")
+    file = journal.writer._files[claim.rpartition(".")[0]]
+    monkeypatch.setattr(file, "_file", Torn(file._file, OSError("full")))
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr(os, "truncate", refuse)
+    with pytest.raises(OSError, match="refused"):
+        journal.begun(claim, 1)
+
+
+def test_a_file_that_cannot_be_locked_is_none(folder, monkeypatch, caplog):
+    """Others would take its process for dead."""
+    monkeypatch.setattr(journal.writer, "lock", lambda *_file, **_wait: False)
+    claim = journal.new_claim(str(folder), "default")
+    journal.begun(claim, 1)
+    assert list(folder.iterdir()) == []
+    assert "cannot be locked" in caplog.text
+
+
+def test_a_child_sends_nothing_of_its_parent(folder, monkeypatch):
+    """What a fork calls in the child; with real processes in ``test_reader``."""
+    monkeypatch.setattr(journal.writer, "_inherited", frozenset())
+    claim = journal.new_claim(str(folder), "default")
+    journal.writer._start_anew()
+    with pytest.raises(OSError, match="forked from"):
+        journal.begun(claim, 1)
+    own = journal.new_claim(str(folder), "default")
+    assert own.rpartition(".")[0] != claim.rpartition(".")[0]
+    journal.begun(own, 1)
+
+
+def refuse(*_path, **_options):
+    raise OSError("refused")
 
 
 def test_threads_do_not_mix_their_lines(folder):
