@@ -14,9 +14,9 @@ from negin_sms.models import SmsTemplate
 
 from .date_fields import MomentField
 from .recipient_fields import NOT_ENDLESS, NUMBERS, RecipientFields
+from .way_fields import line_field, template_field
 from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
 
-_LTR = {"dir": "ltr"}
 _HOUR = 3600
 LIFETIMES = [
     ("", _("As the account's settings say")),
@@ -76,27 +76,11 @@ class ComposeFields(RecipientFields):
         initial=Scenario.SINGLE,
         widget=ScenarioSelect,
     )
-    line = forms.CharField(
-        label=capfirst(_("line")),
-        required=False,
-        max_length=20,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("Empty: the account's own line."),
+    line = line_field(_("line"), when_empty=_("Empty: the account's own line."))
+    line2 = line_field(
+        _("second line"), when_empty=_("Empty: the account's own second line.")
     )
-    line2 = forms.CharField(
-        label=capfirst(_("second line")),
-        required=False,
-        max_length=20,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("Empty: the account's own second line."),
-    )
-    template = forms.IntegerField(
-        label=capfirst(_("template")),
-        required=False,
-        min_value=0,
-        widget=widgets.AdminIntegerFieldWidget(attrs=_LTR),
-        help_text=_("Number of the text registered for the service line."),
-    )
+    template = template_field()
     account = forms.ChoiceField(label=capfirst(_("account")), required=False)
     send_at = MomentField(
         label=capfirst(_("send at")),

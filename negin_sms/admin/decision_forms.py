@@ -20,9 +20,10 @@ from negin_sms.services.operations.decisions import (
     refuse_unfit_way,
 )
 
+from .way_fields import LTR, line_field, template_field
 from .widgets import ScenarioSelect
 
-_LTR = {"dir": "ltr"}
+_AS_BEFORE = _("Empty: as before; for another scenario the account's own.")
 
 
 class DecisionForm(forms.Form):
@@ -42,27 +43,9 @@ class ResendForm(DecisionForm):
         choices=[("", _("As before")), *Scenario.choices],
         widget=ScenarioSelect,
     )
-    line = forms.CharField(
-        label=capfirst(_("line")),
-        required=False,
-        max_length=20,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("Empty: as before; for another scenario the account's own."),
-    )
-    line2 = forms.CharField(
-        label=capfirst(_("second line")),
-        required=False,
-        max_length=20,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
-        help_text=_("Empty: as before; for another scenario the account's own."),
-    )
-    template = forms.IntegerField(
-        label=capfirst(_("template")),
-        required=False,
-        min_value=0,
-        widget=widgets.AdminIntegerFieldWidget(attrs=_LTR),
-        help_text=_("Number of the text registered for the service line."),
-    )
+    line = line_field(_("line"), when_empty=_AS_BEFORE)
+    line2 = line_field(_("second line"), when_empty=_AS_BEFORE)
+    template = template_field()
 
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
@@ -101,7 +84,7 @@ class ResolveForm(DecisionForm):
         label=capfirst(_("gateway id")),
         required=False,
         max_length=32,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
+        widget=widgets.AdminTextInputWidget(attrs=LTR),
         help_text=_("From the panel; the message's delivery is followed then."),
     )
 

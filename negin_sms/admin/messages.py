@@ -25,7 +25,7 @@ from .forms import DraftForm, lock_draft
 from .guide import GuideMixin
 from .newest_filters import CodeFilter, LineFilter
 from .pages import speak_persian
-from .paging import FEW, CappedPaginator, KeyedChangeList
+from .paging import BoundedList, KeyedChangeList
 from .reports import ReportMixin
 from .review import ReviewMixin
 
@@ -103,7 +103,7 @@ class DeliveryHistory(ReportDisplays, admin.TabularInline):
 
 
 class MessageAdminMixin(
-    ComposingMixin, ReportMixin, ExportMixin, ReviewMixin, GuideMixin
+    BoundedList, ComposingMixin, ReportMixin, ExportMixin, ReviewMixin, GuideMixin
 ):
     """The list, the drafts, and the page of a message, for any ``ModelAdmin``.
 
@@ -140,11 +140,6 @@ class MessageAdminMixin(
     # The primary key is the order of time; no other column has an index to sort by.
     ordering = ["-id"]
     sortable_by = ["id"]
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
-    list_max_show_all = FEW
-    paginator = CappedPaginator
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}

@@ -29,9 +29,9 @@ from .displays import ltr, user_name
 from .filters import AccountFilter
 from .lookups import ListedLookups
 from .opt_out_forms import EnterForm, OptOutForm
-from .pages import PagesMixin, speak_persian
-from .paging import FEW, CappedPaginator
-from .private_search import PrivateSearch, searched
+from .pages import speak_persian
+from .paging import BoundedList
+from .private_search import PrivateSearch
 from .private_views import PrivateViews
 from .search_terms import number_condition
 
@@ -66,7 +66,7 @@ class LineFilter(admin.AllValuesFieldListFilter):
 
 
 class OptOutAdminMixin(
-    ListedLookups, PrivateSearch, PrivateViews, OptOutMoments, PagesMixin
+    ListedLookups, BoundedList, PrivateSearch, PrivateViews, OptOutMoments
 ):
     """The list of who opted out, and the page that enters one number or many.
 
@@ -85,11 +85,6 @@ class OptOutAdminMixin(
         *("masked_mobile", "full_mobile", "line", "account", "shown_since", "enterer"),
     ]
     actions = ["end_selected"]
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    list_per_page = 50
-    list_max_show_all = FEW
-    paginator = CappedPaginator
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
@@ -164,22 +159,14 @@ class OptOutAdminMixin(
         key = row.created_by_id
         return str(self.get_empty_value_display()) if key is None else user_name(key)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[OptOut], search_term: str
-    ) -> tuple[QuerySet[OptOut], bool]:
+    def condition_for(
+        self, request: HttpRequest, queryset: QuerySet[OptOut], term: str
+    ) -> Q | None:
         """Search by number, for those with the right to see it."""
-        term = searched(request, search_term)
-        if term is None:
-            self.warn(request, _("This search is over; search again."))
-            return queryset.none(), False
-        if not term.strip():
-            return queryset, False
         if not self._reads_numbers(request):
             self.warn(request, _("To search by number takes the right to see numbers."))
-            return queryset.none(), False
-        condition = number_condition(term)
-        found = queryset.none() if condition is None else queryset.filter(condition)
-        return found, False
+            return None
+        return number_condition(term)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Say what can be searched for."""

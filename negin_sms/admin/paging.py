@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.admin import ShowFacets
 from django.contrib.admin.views.main import ALL_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+
+from .pages import AdminPart
 
 COUNT_LIMIT = 10_000
 FEW = 200
@@ -47,6 +50,16 @@ class CappedPaginator(Paginator):
             return len(self.few_keys)
         found: Any = self.object_list
         return int(found.order_by()[: COUNT_LIMIT + 1].count())
+
+
+class BoundedList(AdminPart):
+    """For a ModelAdmin whose table may have any size."""
+
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER
+    list_per_page = 50
+    list_max_show_all = FEW
+    paginator = CappedPaginator
 
 
 class KeyedChangeList(ChangeList):

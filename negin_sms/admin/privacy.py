@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils.translation import gettext as _
@@ -24,13 +24,12 @@ from negin_sms.models import Message
 
 from .displays import message_text, status_badge
 from .lookups import ListedLookups
-from .pages import PagesMixin
-from .private_search import PrivateSearch, searched
+from .private_search import PrivateSearch
 from .private_views import PrivateViews
 from .search_terms import NEWEST, search_condition
 
 
-class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
+class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews):
     """The rights to see, the search, and the page that reveals a text."""
 
     search_fields = ["mobile", "gateway_id"]
@@ -98,20 +97,12 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews, PagesMixin):
             name for name in super().get_list_display(request) if name not in unseen
         ]
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
-    ) -> tuple[QuerySet[Message], bool]:
+    def condition_for(
+        self, request: HttpRequest, queryset: QuerySet[Message], term: str
+    ) -> Q | None:
         """Search by what an operator has at hand, as far as they may see it."""
-        term = searched(request, search_term)
-        if term is None:
-            self.warn(request, _("This search is over; search again."))
-            return queryset.none(), False
-        if not term.strip():
-            return queryset, False
         numbers = self.has_view_sensitive_permission(request)
-        condition = search_condition(term, queryset, numbers=numbers)
-        found = queryset.none() if condition is None else queryset.filter(condition)
-        return found, False
+        return search_condition(term, queryset, numbers=numbers)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Say what can be searched for."""

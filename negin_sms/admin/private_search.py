@@ -10,9 +10,11 @@ import secrets
 from typing import Any
 
 from django.contrib.admin.views.main import SEARCH_VAR
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.utils.translation import gettext as _
 
-from .pages import AdminPart
+from .pages import PagesMixin
 
 _KEPT = "negin_sms_searches"
 _MOST = 20
@@ -20,7 +22,7 @@ _MARK = "~"
 _NO_FILTERS = ("csrfmiddlewaretoken", SEARCH_VAR)
 
 
-class PrivateSearch(AdminPart):
+class PrivateSearch(PagesMixin):
     """Take a posted search, and find by the word that stands for it."""
 
     def changelist_view(
@@ -36,6 +38,26 @@ class PrivateSearch(AdminPart):
         changelist: Any = super().get_changelist_instance(request)
         changelist.query = searched(request, changelist.query) or ""
         return changelist
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Find what the word stands for, as far as the user may."""
+        term = searched(request, search_term)
+        if term is None:
+            self.warn(request, _("This search is over; search again."))
+            return queryset.none(), False
+        if not term.strip():
+            return queryset, False
+        condition = self.condition_for(request, queryset, term)
+        found = queryset.none() if condition is None else queryset.filter(condition)
+        return found, False
+
+    def condition_for(
+        self, request: HttpRequest, queryset: QuerySet[Any], term: str
+    ) -> Q | None:
+        """Return what a term finds; None for nothing, as where no model says more."""
+        return None
 
 
 def searched(request: HttpRequest, term: str) -> str | None:

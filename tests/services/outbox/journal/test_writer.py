@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,13 +122,13 @@ def test_a_file_that_was_taken_away_is_replaced(folder):
 class Torn:
     """A file on a disk that is full, or whose interpreter shuts down."""
 
-    def __init__(self, file, error: Exception | None) -> None:
+    def __init__(self, file: Any, error: Exception | None) -> None:
         self._file, self._error = file, error
 
     def write(self, line: bytes) -> int:
         if self._error:
             raise self._error
-        return self._file.write(line[:5])
+        return int(self._file.write(line[:5]))
 
     def __getattr__(self, name: str):
         return getattr(self._file, name)

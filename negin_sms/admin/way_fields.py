@@ -1,0 +1,37 @@
+"""Form fields of the way that a message takes: its lines, its registered text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin import widgets
+from django.utils.text import capfirst
+from django.utils.translation import gettext_lazy as _
+
+LTR = {"dir": "ltr"}
+
+
+def line_field(name: Any, *, when_empty: Any) -> forms.CharField:
+    """Ask for a line; ``when_empty`` says which one it is otherwise.
+
+    Both are lazy strings.
+    """
+    return forms.CharField(
+        label=capfirst(name),
+        required=False,
+        max_length=20,
+        widget=widgets.AdminTextInputWidget(attrs=LTR),
+        help_text=when_empty,
+    )
+
+
+def template_field() -> forms.IntegerField:
+    """Ask for the number of a text that the panel has registered."""
+    return forms.IntegerField(
+        label=capfirst(_("template")),
+        required=False,
+        min_value=0,
+        widget=widgets.AdminIntegerFieldWidget(attrs=LTR),
+        help_text=_("Number of the text registered for the service line."),
+    )
