@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import secrets
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
 from django.utils import timezone
 
 from negin_sms import services
@@ -358,4 +360,53 @@ def test_what_stands_in_the_way_is_seen_and_its_page_ends_it(code, site, live):
     assert re.sub(r"\d+", "", told) == re.sub(r"\d+", "", finding.text)
     assert page_of(code)
     follow(site)
+    assert code not in wrong()
+
+
+@pytest.fixture
+def hidden_server() -> Iterator[None]:
+    """Work as a role of PostgreSQL that may not ask which server it is."""
+    if connection.vendor != "postgresql":
+        pytest.skip("only PostgreSQL can be kept from saying who it is")
+    role = f"negin_sms_{secrets.token_hex(4)}"
+    ask = "EXECUTE ON FUNCTION pg_control_system()"
+    before = (
+        f"CREATE ROLE {role}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}",
+        f"REVOKE {ask} FROM PUBLIC",
+        f"SET ROLE {role}",
+    )
+    after = (
+        "RESET ROLE",
+        f"GRANT {ask} TO PUBLIC",
+        f"DROP OWNED BY {role}",
+        f"DROP ROLE {role}",
+    )
+    run(*before)
+    yield
+    run(*after)
+
+
+def run(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.mark.sms_live
+def test_server_that_hides_is_seen_and_its_page_ends_it(hidden_server, site, live):
+    code = "server_unknown"
+    told = told_by("check_sms_gateway")
+    assert code in told
+    # No failover is noticed, so what waits is held by hand, and let go.
+    message = MessageFactory()
+    typed(code, "hold_sms_queue")
+    message.refresh_from_db()
+    assert message.status == Status.HELD
+    call_command("hold_sms_queue", "--release", stdout=io.StringIO())
+    message.refresh_from_db()
+    assert message.status == Status.QUEUED
+    # Or the right is given back: typed by the administrator.
+    (grant,) = re.findall(r"``(GRANT .*?)``", re.sub(r"\s+", " ", page_of(code)))
+    run("RESET ROLE", f"{grant} PUBLIC")
     assert code not in wrong()
