@@ -50,13 +50,18 @@ def form_of(mobile: str, text: str) -> dict[str, str]:
     return {**ACCOUNT, "mobile": mobile, "message": text}
 
 
-def session_post(url: str) -> Post:
-    """Return a function that posts one message by the session of its thread."""
+def session_post(url: str, trust_env: bool) -> Post:
+    """Return a function that posts one message by the session of its thread.
+
+    With ``trust_env``, as a session has it unless told otherwise, each request looks
+    for proxies in the environment and for a .netrc; the app never does.
+    """
     own = threading.local()
 
     def post(mobile: str, text: str) -> Any:
         if not hasattr(own, "session"):
             own.session = requests.Session()
+            own.session.trust_env = trust_env
         data = form_of(mobile, text)
         answer = own.session.post(url + SEND, data=data, timeout=(5, 20)).json()
         assert answer["status"] == -1
@@ -78,14 +83,24 @@ def urllib3_post(url: str, workers: int) -> Post:
     return post
 
 
+MEASURED = """
+{code}
+import os
+print("ready", flush=True)
+input()
+before = sum(os.times()[:4])
+{line}
+print(sum(os.times()[:4]) - before, flush=True)
+"""
+
+
 class Processes:
     """Processes that run a line together, each ready before it is timed."""
 
     def __init__(self, code: str, line: str, count: int) -> None:
-        code = f"{code}\nprint(flush=True)\ninput()\n{line}\nprint(flush=True)"
         self._all = [
             subprocess.Popen(
-                [sys.executable, "-c", code],
+                [sys.executable, "-c", MEASURED.format(code=code, line=line)],
                 env=dict(os.environ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -93,17 +108,19 @@ class Processes:
             )
             for _ in range(count)
         ]
-        self._wait()
+        assert self._lines() == ["ready"] * count
 
-    def go(self) -> None:
-        """Let them go, and wait until all are through; their own ends take no time."""
+    def go(self) -> float:
+        """Let them go, and wait until all are through; their own ends take no time.
+
+        Return the processor seconds that they, and what they started, have spent.
+        """
         for process in self._all:
             assert process.stdin
             process.stdin.write("\n")
             process.stdin.flush()
-        self._wait()
+        return sum(map(float, self._lines()))
 
-    def _wait(self) -> None:
-        for process in self._all:
-            assert process.stdout
-            assert process.stdout.readline() == "\n"
+    def _lines(self) -> list[str]:
+        """Read one line of each."""
+        return [each.stdout.readline().strip() for each in self._all if each.stdout]

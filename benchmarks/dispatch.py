@@ -4,9 +4,11 @@
     python -m benchmarks.dispatch postgres://postgres@127.0.0.1:5432/x --latency 0.05
     python -m benchmarks.dispatch sqlite --table
 
-Prints messages a second, side by side: a loop of requests.Session().post in as many
-threads, urllib3 alone, ours, django-post-office and a Celery task a message (the peers
-need the extra ``bench``); best of several rounds, in turns. With ``--processes`` each
+Prints messages a second and processor time a message, side by side: a loop of
+requests.Session().post in as many threads, without and with a look at its
+environment, urllib3 alone (the limit), ours, django-post-office and a Celery task a
+message (the peers need the extra ``bench``; they leave the environment alone as well);
+medians of several rounds, in turns. With ``--processes`` each
 runs in so many processes, with so many workers in each. ``--table`` goes through
 latencies, workers and processes with as many messages as a bare loop posts in
 ``--seconds``, and prints ratios.
@@ -17,9 +19,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.util
+import math
 import os
+import statistics
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from benchmarks.gateway import serving
 from benchmarks.project import account, project
@@ -52,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=16, help="in each process")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds")
     parser.add_argument("--processes", type=int, default=1)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--seconds", type=float, default=1.0, help="a cell's loop")
@@ -64,14 +69,15 @@ def single(given: argparse.Namespace, peers: bool) -> None:
     with serving(given.latency) as url, account(url, WORKERS=given.workers):
         cell = Cell(url, given.workers, given.processes, given.messages)
         with ways_of(given.workers, given.processes, peers) as ways:
-            best = race(ways, cell, given.rounds)
+            found = race(ways, cell, given.rounds)
     print(
         f"{given.messages} messages, {given.workers} workers in each of "
         f"{given.processes} processes, {given.latency * 1000:g} ms"
     )
-    bare = next(iter(best.values()))
-    for name, each in best.items():
-        print(f"  {name:28} {each:8,.0f}/s  {each / bare:.2f}")
+    bare = next(iter(found.values()))
+    for name, each in found.items():
+        spent = f"{each.spent * 1000:.2f} ms  {each.spent / bare.spent:.2f}"
+        print(f"  {name:28} {each.rate:8,.0f}/s  {each.rate / bare.rate:.2f}   {spent}")
 
 
 def table(given: argparse.Namespace, peers: bool) -> None:
@@ -92,14 +98,14 @@ def table(given: argparse.Namespace, peers: bool) -> None:
                             return
                         cell = cell_of(url, workers, processes, latency, given.seconds)
                         with account(url, WORKERS=workers):
-                            best = race(ways, cell, 1)
-                        print_line(processes, workers, latency, best)
+                            found = race(ways, cell, 1)
+                        print_line(processes, workers, latency, found)
 
 
 def print_line(
-    processes: int, workers: int, latency: float, best: dict[str, float]
+    processes: int, workers: int, latency: float, found: dict[str, Figures]
 ) -> None:
-    bare, *others = best.values()
+    bare, *others = (each.rate for each in found.values())
     ratios = " ".join(f"{each / bare:15.2f}" for each in others)
     place = f"{processes:9}, {workers:7}, {latency * 1000:3g}"
     print(f"{place} {bare:13,.0f}/s {ratios}", flush=True)
@@ -124,17 +130,26 @@ def ways_of(workers: int, processes: int, peers: bool) -> Iterator[list[Way]]:
         yield ways
 
 
-def race(ways: list[Way], cell: Cell, rounds: int) -> dict[str, float]:
-    """Return each way's best messages a second."""
-    best = {way.name: 0.0 for way in ways}
+class Figures(NamedTuple):
+    rate: float  # messages a second
+    spent: float  # processor seconds a message; not a number where nobody knows
+
+
+def race(ways: list[Way], cell: Cell, rounds: int) -> dict[str, Figures]:
+    """Return the medians of each way."""
+    found: dict[str, list[Figures]] = {way.name: [] for way in ways}
     for _round in range(rounds):
         for way in ways:
             go = way.prepare(cell)
             started = time.perf_counter()
-            go()
+            spent = go()
             rate = cell.messages / (time.perf_counter() - started)
-            best[way.name] = max(best[way.name], rate)
-    return best
+            spent = math.nan if spent is None else spent / cell.messages
+            found[way.name].append(Figures(rate, spent))
+    return {
+        name: Figures(*map(statistics.median, zip(*each, strict=True)))
+        for name, each in found.items()
+    }
 
 
 if __name__ == "__main__":

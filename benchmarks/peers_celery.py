@@ -38,7 +38,7 @@ _posts: dict[str, bare.Post] = {}
 def send(key: int, url: str) -> None:
     from negin_sms.models import Message
 
-    post = _posts.get(url) or _posts.setdefault(url, bare.session_post(url))
+    post = _posts.get(url) or _posts.setdefault(url, bare.session_post(url, False))
     row = Message.objects.filter(pk=key)
     mobile, text = row.values_list("mobile", "text").get()
     gateway_id = post(mobile.removeprefix("+"), text)

@@ -23,6 +23,7 @@ class GatewayBackend(BaseEmailBackend):
 
     def open(self) -> None:
         self._session = requests.Session()
+        self._session.trust_env = False
 
     def close(self) -> None:
         self._session.close()

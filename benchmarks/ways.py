@@ -1,7 +1,8 @@
 """The ways to get a queue to the gateway that benchmarks.dispatch runs side by side.
 
 A way prepares (fills its queue, has its processes ready) and returns what is timed.
-The first is what the others are compared with.
+The first is what the others are compared with: a loop of requests that leaves its
+environment alone, as the app does.
 """
 
 from __future__ import annotations
@@ -25,14 +26,19 @@ class Cell:
     messages: int
 
 
+# Runs the way; returns the processor seconds of its processes, where they are ours.
+Go = Callable[[], float | None]
+
+
 class Way(NamedTuple):
     name: str
-    prepare: Callable[[Cell], Callable[[], None]]
+    prepare: Callable[[Cell], Go]
 
 
 def our_ways() -> list[Way]:
     return [
-        Way("Session", sessions),
+        Way("Session, no environment", functools.partial(sessions, trust_env=False)),
+        Way("Session", functools.partial(sessions, trust_env=True)),
         Way("urllib3", pools),
         Way("ours", dispatch),
     ]
@@ -50,15 +56,15 @@ def peer_ways(workers: int, processes: int) -> Iterator[list[Way]]:
         ]
 
 
-def sessions(cell: Cell) -> Callable[[], None]:
-    return bare_loops(cell, "session_post", f"{cell.url!r}")
+def sessions(cell: Cell, trust_env: bool) -> Go:
+    return bare_loops(cell, "session_post", f"{cell.url!r}, {trust_env}")
 
 
-def pools(cell: Cell) -> Callable[[], None]:
+def pools(cell: Cell) -> Go:
     return bare_loops(cell, "urllib3_post", f"{cell.url!r}, {cell.workers}")
 
 
-def bare_loops(cell: Cell, post: str, arguments: str) -> Callable[[], None]:
+def bare_loops(cell: Cell, post: str, arguments: str) -> Go:
     each = cell.messages // cell.processes
     code = f"from benchmarks import bare\npost = bare.{post}({arguments})"
     run = f"bare.run(post, {each}, {cell.workers})"
@@ -77,21 +83,22 @@ services.dispatch_queue()
 """
 
 
-def dispatch(cell: Cell) -> Callable[[], None]:
+def dispatch(cell: Cell) -> Go:
     clear()
     run = f"services.dispatch_queue(workers={cell.workers})"
     # As one that runs for ever: it has found nothing to do once.
     processes = bare.Processes(DISPATCH, run, cell.processes)
     fill(cell.messages)
 
-    def go() -> None:
-        processes.go()
+    def go() -> float:
+        spent = processes.go()
         assert accepted() == cell.messages
+        return spent
 
     return go
 
 
-def post_office(cell: Cell, batch: int) -> Callable[[], None]:
+def post_office(cell: Cell, batch: int) -> Go:
     from benchmarks import peers_post_office
 
     peers_post_office.fill(cell.messages)
@@ -99,14 +106,15 @@ def post_office(cell: Cell, batch: int) -> Callable[[], None]:
     # One process, which makes as many as it is told by itself.
     processes = bare.Processes(peers_post_office.SEND, run, 1)
 
-    def go() -> None:
-        processes.go()
+    def go() -> float:
+        spent = processes.go()
         assert peers_post_office.sent() == cell.messages
+        return spent
 
     return go
 
 
-def by_task(celery: object, cell: Cell) -> Callable[[], None]:
+def by_task(celery: object, cell: Cell) -> Go:
     from benchmarks import peers_celery
 
     assert isinstance(celery, peers_celery.Workers)

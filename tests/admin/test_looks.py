@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.utils.translation import override
@@ -26,7 +27,7 @@ LIST = "/admin/negin_sms/message/"
 ACCOUNT = "/admin/negin_sms/accountstate/"
 OPT_OUTS = "/admin/negin_sms/optout/"
 WIDTH, PHONE, PAPER, HEIGHT = 1200, 390, 718, 900  # paper: A4, upright
-NARROW = (PHONE, 768, 1024)
+WIDTHS = (PHONE, 768, 1024, 1440)
 SHOWN = {"compose", "preview", "list", "message", "review", "report"}
 MODES = [("en", "dark"), ("fa", "light")]
 if SCREENSHOTS:
@@ -62,6 +63,7 @@ def visit(page: Any) -> Iterator[str]:
         "edit": f"{LIST}{admin_site.queued().pk}/edit/",
         "reschedule": f"{LIST}{admin_site.queued().pk}/reschedule/",
         "batches": f"{LIST}batches/",
+        "batch": f"{LIST}batch/?{urlencode({'batch': admin_site.ORDERS})}",
         "optouts": OPT_OUTS,
         "enter": f"{OPT_OUTS}add/",
         "templates": "/admin/negin_sms/smstemplate/",
@@ -98,7 +100,7 @@ def test_every_page_fits(open_browser, settings, language, scheme):
         if SCREENSHOTS and name in SHOWN:
             keep(page, f"{name}-{language}-{scheme}.png")
         assert unnamed(page) == []
-        for width in NARROW:
+        for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             assert_fits(page)
             assert squeezed(page) == [], (name, width)
