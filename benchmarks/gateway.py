@@ -21,12 +21,14 @@ _HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 )
 _ids = itertools.count(800_000_000)
+_requests = itertools.count(1)
 
 
 class Talk(asyncio.Protocol):
     """One connection: requests in, answers out, in order."""
 
     latency = 0.0
+    cut = 0  # of so many requests one gets no answer; 0: none
 
     def __init__(self) -> None:
         self._buffer = b""
@@ -46,6 +48,9 @@ class Talk(asyncio.Protocol):
         if len(rest) < length:
             return
         body, self._buffer = rest[:length], rest[length:]
+        if self.cut and next(_requests) % self.cut == 0:
+            self._transport.abort()
+            return
         answer = _answer(lines[0], body)
         if self.latency:
             loop = asyncio.get_running_loop()
@@ -75,17 +80,17 @@ def _sent(form: dict[str, list[str]]) -> dict[str, object]:
     }
 
 
-async def _serve(latency: float) -> None:
-    Talk.latency = latency
+async def _serve(latency: float, cut: int) -> None:
+    Talk.latency, Talk.cut = latency, cut
     server = await asyncio.get_running_loop().create_server(Talk, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
 
 @contextlib.contextmanager
-def serving(latency: float = 0.0) -> Iterator[str]:
+def serving(latency: float = 0.0, cut: int = 0) -> Iterator[str]:
     """Run it in another process; give its base URL."""
-    command = [sys.executable, "-m", "benchmarks.gateway", str(latency)]
+    command = [sys.executable, "-m", "benchmarks.gateway", str(latency), str(cut)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -95,4 +100,4 @@ def serving(latency: float = 0.0) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(float(sys.argv[1])))
+    asyncio.run(_serve(float(sys.argv[1]), int(sys.argv[2])))
