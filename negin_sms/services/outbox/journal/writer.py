@@ -100,8 +100,10 @@ def begun(claim: str, pk: int) -> None:
     tag = _tag_of(claim)
     if file := _files.get(tag):
         file.begin(claim, pk)
-    elif tag in _inherited:
-        raise OSError("the message is claimed by the process that this was forked from")
+    elif tag in _ended:
+        raise OSError(
+            "the claim's journal was closed, or is of who forked this process"
+        )
 
 
 def answered(answer: Answer) -> None:
@@ -210,7 +212,7 @@ _lock = threading.Lock()
 _files: dict[str, _File] = {}  # by tag
 _current: dict[_Key, _File] = {}
 _hopeless_until: dict[_Key, float] = {}
-_inherited: frozenset[str] = frozenset()
+_ended: frozenset[str] = frozenset()  # tags of which nothing more is written here
 
 
 def _begin_another(key: _Key) -> _File | None:
@@ -245,8 +247,13 @@ def _tag_of(claim: str) -> str:
 
 
 def close_all() -> None:
-    """End this process's files; whatever it sends after that has new ones."""
+    """End this process's files; whatever it claims after that has new ones.
+
+    What is claimed and not begun cannot be noted any more, so it does not leave.
+    """
+    global _ended
     with _lock:
+        _ended |= frozenset(_files)
         for file in _files.values():
             file.close()
         _files.clear()
@@ -256,9 +263,9 @@ def close_all() -> None:
 def _start_anew() -> None:
     # The lock is shared with the parent until the child lets go of the file; and
     # the parent's thread that held ours does not exist here.
-    global _lock, _inherited
+    global _lock, _ended
     _lock = threading.Lock()
-    _inherited |= frozenset(_files)
+    _ended |= frozenset(_files)
     for file in _files.values():
         file.drop()
     _files.clear()

@@ -180,14 +180,24 @@ def test_a_file_that_cannot_be_locked_is_none(folder, monkeypatch, caplog):
 
 def test_a_child_sends_nothing_of_its_parent(folder, monkeypatch):
     """What a fork calls in the child; with real processes in ``test_reader``."""
-    monkeypatch.setattr(journal.writer, "_inherited", frozenset())
+    monkeypatch.setattr(journal.writer, "_ended", frozenset())
     claim = journal.new_claim(str(folder), "default")
     journal.writer._start_anew()
-    with pytest.raises(OSError, match="forked from"):
+    with pytest.raises(OSError, match="forked"):
         journal.begun(claim, 1)
     own = journal.new_claim(str(folder), "default")
     assert own.rpartition(".")[0] != claim.rpartition(".")[0]
     journal.begun(own, 1)
+
+
+def test_what_a_file_that_was_closed_does_not_say_is_not_sent(folder):
+    """An interpreter that ends closes it, while threads of its own still run."""
+    claim = journal.new_claim(str(folder), "default")
+    journal.close_all()
+    assert fate(folder, claim, 1) is Fate.NOT_BEGUN
+    with pytest.raises(OSError, match="closed"):
+        journal.begun(claim, 1)
+    journal.begun(journal.new_claim(str(folder), "default"), 1)
 
 
 def refuse(*_path, **_options):
