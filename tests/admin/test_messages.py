@@ -698,6 +698,7 @@ class TestActions:
         sent = make_accepted()
         dead = {"USERNAME": "u", "PASSWORD": "p", "BASE_URL": "http://127.0.0.1:9/api"}
         settings.NEGIN_SMS = {"default": dead}
+        services.adopt_account("default")
         response = admin_client.post(f"{LIST}{sent.pk}/refresh/", follow=True)
         assert "answered for 0 of 1" in told(response)
         assert "cannot be reached" in told(response)

@@ -18,9 +18,14 @@ from negin_sms import conf
 from negin_sms.choices import Flag, ReportSource, Status
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import database_now
-from negin_sms.services.accounts import account_state, find_account
+from negin_sms.services.accounts import (
+    account_state,
+    find_account,
+    unknown_accounts,
+)
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.delivery import poller_backoff
+from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.reports import PollReport
 
 from .account_poller import AccountPoller
@@ -35,8 +40,9 @@ def refresh_states(messages: Iterable[Message]) -> PollReport:
     """Ask for the states of these messages now, due or not, settled or not.
 
     Skipped with the reason are those without a gateway id or with one that is not
-    theirs alone, and all of an account that was refreshed too often lately or whose
-    gateway gives no answers at the moment.
+    theirs alone, and all of an account that the settings do not have, that was
+    refreshed too often lately or whose gateway gives no answers at the moment. Raise
+    InvalidConfiguration for an account that is bound to another gateway.
     """
     refresh = prepare_refresh(messages)
     for poller, asked in refresh.pollers:
@@ -64,13 +70,17 @@ def prepare_refresh(messages: Iterable[Message]) -> Refresh:
     refuse_transaction(using)
     asked, skipped = _sort_out([message.pk for message in messages], using)
     pollers = []
+    gone = unknown_accounts(asked)
+    accounts = {alias: find_account(alias) for alias in asked if alias not in gone}
+    refuse_others(accounts.values(), using)
     for alias, targets in asked.items():
-        account = find_account(alias)
-        why = _why_not_now(account, len(targets), using)
+        why = gone.get(alias) or _why_not_now(accounts[alias], len(targets), using)
         if why:
             skipped |= dict.fromkeys([one.pk for one in targets], why)
             continue
-        poller = AccountPoller(account, using=using, source=ReportSource.REFRESH)
+        poller = AccountPoller(
+            accounts[alias], using=using, source=ReportSource.REFRESH
+        )
         pollers.append((poller, targets))
     return Refresh(pollers, skipped)
 

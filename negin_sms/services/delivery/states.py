@@ -128,7 +128,8 @@ def set_aside(asked: PollTarget, account: conf.Account, using: str) -> bool:
     last_age = timedelta(seconds=account.poll_schedule[-1])
     now = database_now(using)
     is_over = asked.accepted_at + last_age <= now
-    row = Message.objects.using(using).filter(pk=asked.pk)
+    # What a refresh asked about may be settled: that stays as it is.
+    row = Message.objects.using(using).unsettled().filter(pk=asked.pk)
     if asked.due_at is not None:
         row = row.due_for_poll()
     note = _("The gateway gives no answer for its id.")
@@ -137,9 +138,7 @@ def set_aside(asked: PollTarget, account: conf.Account, using: str) -> bool:
         with transaction.atomic(using=using):
             invalidate_days([asked.accepted_at], using=using)
             return bool(row.update(**settled, detail=note))
-    row.filter(poll_at__isnull=False).update(
-        poll_at=asked.accepted_at + last_age, detail=note
-    )
+    row.update(poll_at=asked.accepted_at + last_age, detail=note)
     return False
 
 

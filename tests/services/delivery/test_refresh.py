@@ -10,7 +10,8 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.choices import Flag
 from negin_sms.exceptions import NotSent, OutcomeUnknown, Throttled
-from negin_sms.models import AccountState
+from negin_sms.models import AccountState, Message
+from negin_sms.signals import message_settled
 from tests.factories import MessageFactory
 from tests.services.delivery.scripted import poll
 
@@ -37,6 +38,35 @@ def test_only_accepted_rows_with_an_id_are_refreshed(gateway):
     report = services.refresh_states(rows)
     assert report.requests == 0
     assert [pk for pk, _why in report.skipped] == [row.pk for row in rows]
+
+
+def test_id_that_the_gateway_has_forgotten_says_nothing_new(gateway):
+    """Of what was settled long ago: it is not settled again, nor told of."""
+    told = []
+
+    def note(message, **kwargs):
+        told.append(message.pk)
+
+    old, young = MessageFactory.create_batch(2, accepted=True)
+    poll(gateway, old, 1)
+    ago = timezone.now() - timedelta(days=2)
+    Message.objects.filter(pk=old.pk).update(finished_at=ago, settled_at=ago)
+    gateway.codes[young.gateway_id] = 8
+    gateway.poison = {old.gateway_id}
+    message_settled.connect(note)
+    report = services.refresh_states([old, young])
+    message_settled.disconnect(note)
+    old.refresh_from_db()
+    assert (old.state, old.detail, old.settled_at) == (1, "", ago)
+    assert (told, report.settled, report.no_report) == ([], 0, 0)
+
+
+def test_account_that_is_gone_does_not_keep_the_others_from_it(gateway):
+    old = MessageFactory(accepted=True, account="gone")
+    row = MessageFactory(accepted=True)
+    report = services.refresh_states([old, row])
+    assert (report.asked, [pk for pk, _why in report.skipped]) == (1, [old.pk])
+    assert "no SMS account 'gone'" in dict(report.skipped)[old.pk]
 
 
 def refresh(row) -> str:

@@ -43,6 +43,12 @@ def test_states_are_not_asked_of_another_host(elsewhere):
         services.poll_states()
 
 
+def test_states_are_not_asked_by_hand_of_another_host(elsewhere):
+    row = MessageFactory(accepted=True)
+    with pytest.raises(InvalidConfiguration):
+        services.refresh_states([row])
+
+
 def test_another_username_is_another_account(live, use_account):
     services.dispatch_queue()
     use_account(live.url, USERNAME="somebody")
