@@ -237,8 +237,10 @@ class Producer:
     def _claim_chosen(
         self, rows: MessageQuerySet, claim: str, room: int
     ) -> list[Message]:
-        rows = rows.filter(status=Status.QUEUED, expires_at__gt=DbNow())
-        if self._only is not None:
+        if self._only is None:
+            rows = rows.due()  # it may have been moved since they were chosen
+        else:
+            rows = rows.filter(status=Status.QUEUED, expires_at__gt=DbNow())
             # Each once: what was not sent is queued again at once, and not due.
             rows = rows.exclude(pk__in=self._tried)
         messages = engine_for(self.using).claim_rows(

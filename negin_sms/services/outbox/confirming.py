@@ -85,7 +85,9 @@ def cancel(messages: Iterable[Message]) -> ActionReport:
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
         before = lock_statuses(rows, using)
-        reserved = rows.filter(status=Status.QUEUED, counted_for__isnull=False)
+        reserved = rows.filter(
+            status__in=transitions.WAITING, counted_for__isnull=False
+        )
         places = list(reserved.only("account", "mobile", "counted_for"))
         transitions.cancel(rows, _("Cancelled."))
         if places:

@@ -14,7 +14,7 @@ the same moves as single statements of a database (``engines``).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import Case, DateTimeField, ExpressionWrapper, F, Value, When
@@ -102,7 +102,6 @@ def put_off(
     until: Any,
     reason: str,
     *,
-    counted_for: datetime | None = None,
     attempted: bool = False,
 ) -> int:
     """Queue a claimed message again until a moment, since the gate lets it wait."""
@@ -110,7 +109,6 @@ def put_off(
         **_queued_again(),
         due_at=until,
         detail=reason,
-        counted_for=counted_for,
         attempts=F("attempts") - int(not attempted),
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -50,9 +51,6 @@ def let_out(
         else:
             verdicts[message.pk] = verdict
             _move(message, verdict, passage)
-    if account.mobile_caps or account.account_caps:
-        rows = Message.objects.using(using).filter(pk__in=[m.pk for m in kept])
-        rows.update(counted_for=passage.now)
     return kept, verdicts
 
 
@@ -147,15 +145,15 @@ def _move(message: Message, verdict: Verdict, passage: Passage) -> None:
     row = claimed.filter(pk=message.pk)
     place = passage.places.get(message.pk)
     if verdict.stops:
-        transitions.stop(row, verdict.reason)
-        if place == passage.now:  # it does not leave, so it was not counted
-            caps.give_back_place(message, place, using)
+        with transaction.atomic(using=using):
+            transitions.stop(row, verdict.reason)
+            if place == passage.now:  # it does not leave, so it was not counted
+                caps.give_back_place(message, place, using)
         return
     transitions.put_off(
         row,
         verdict.until or from_now(_LOOK_AGAIN),
         verdict.reason,
-        counted_for=verdict.counted_for or place,
         attempted=verdict.attempted,
     )
 

@@ -9,11 +9,12 @@ begin at whole minutes, hours and days (UTC).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connections
+from django.db import connections, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -21,6 +22,7 @@ from django.utils.translation import ngettext
 from negin_sms import conf
 from negin_sms.models import CapCount, Message
 from negin_sms.querysets import MessageQuerySet, from_now
+from negin_sms.services.database import retry_deadlocks
 
 _KEPT = 2 * 24 * 3600.0
 _SWEEP = 500
@@ -85,16 +87,25 @@ def take_place(
     """Count a message in all periods of a moment, or in none; return whether it was.
 
     ``counted_for`` is a moment whose periods have counted it already: whoever tries
-    again takes no second place.
+    again takes no second place. The row says so by the same commit, so a gate that
+    breaks off leaves no place that nobody has.
     """
-    taken: list[Period] = []
-    for period, most in _periods(message, at):
-        if counted_for is not None and _contains(period, counted_for):
-            continue
-        if not _take(period, most, using, force=message.ignores_caps):
-            _give_back(taken, using)
-            return False
-        taken.append(period)
+    take = functools.partial(_take_all, message, at, counted_for, using)
+    return retry_deadlocks(take, using=using)
+
+
+def _take_all(
+    message: Message, at: datetime, counted_for: datetime | None, using: str
+) -> bool:
+    with transaction.atomic(using=using):
+        # The row first, as who cancels or edits it does: nobody waits crosswise.
+        Message.objects.using(using).filter(pk=message.pk).update(counted_for=at)
+        for period, most in _periods(message, at):
+            if counted_for is not None and _contains(period, counted_for):
+                continue
+            if not _take(period, most, using, force=message.ignores_caps):
+                transaction.set_rollback(True, using=using)
+                return False
     return True
 
 

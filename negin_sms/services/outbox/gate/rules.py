@@ -42,16 +42,14 @@ logger = logging.getLogger("negin_sms")
 class Verdict:
     """Why a message does not go: for good, until a moment, or nobody knows how long.
 
-    ``error`` is what ``send_sms`` tells its caller, None where somebody ordered it.
-    ``counted_for`` is the place that caps have given it, ``attempted`` whether this
-    was a try of its own.
+    ``error`` is what ``send_sms`` tells its caller, None where somebody ordered it;
+    ``attempted`` is whether this was a try of its own.
     """
 
     reason: str
     until: datetime | None = None
     stops: bool = False
     error: NeginSmsError | None = None
-    counted_for: datetime | None = None
     attempted: bool = False
 
 
@@ -215,11 +213,12 @@ def _over_cap(message: Message, full: caps.Full, passage: Passage) -> Verdict:
     error = CapExceeded(full.reason, scope=full.scope, retry_after=wait)
     if not passage.may_wait:
         return Verdict(full.reason, stops=True, error=error)
-    if full.scope == "account":
+    # A place that it does not live to leave in would be lost to its number.
+    if full.scope == "account" or message.expires_at <= later:
         return Verdict(full.reason, later, error=error)
     counted_for = passage.places.get(message.pk)
     if caps.take_place(message, later, counted_for, passage.using):
-        return Verdict(full.reason, later, error=error, counted_for=later)
+        return Verdict(full.reason, later, error=error)
     blocked = caps.find_full(message, later, counted_for, passage.using)
     if blocked and blocked.scope == "account":
         return Verdict(full.reason, later, error=error)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import pickle
 import threading
+import time
 from collections import Counter
 from datetime import timedelta
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.utils import timezone
 
 from negin_sms import conf, services
@@ -17,6 +18,7 @@ from negin_sms.choices import Priority
 from negin_sms.exceptions import CapExceeded, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
+from negin_sms.services import breaker
 from negin_sms.services.outbox.gate import caps
 from negin_sms.signals import pre_send
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
@@ -108,6 +110,82 @@ def test_cancelled_message_gives_its_place_up(capped):
     services.dispatch_queue()
     services.cancel(Message.objects.filter(status="queued"))
     assert counted() == {0: 2, 1: 0}
+
+
+def test_held_message_that_is_cancelled_gives_its_place_up(capped):
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(3)])
+    services.dispatch_queue()
+    services.hold_queue(reason="restored")
+    services.cancel(Message.objects.filter(status="held"))
+    assert counted() == {0: 2, 1: 0}
+
+
+def test_what_expires_before_the_next_period_takes_no_place_in_it(capped):
+    """Else codes that nobody got would keep the next period's from their number."""
+    for _ in range(2):
+        services.send_sms(MOBILE, "x")
+    with pytest.raises(CapExceeded):
+        services.send_sms(MOBILE, "code", expires_in=0.5)
+    assert (statuses()[-1], counted()) == ("queued", {0: 2})
+    time.sleep(0.6)
+    assert services.dispatch_queue().expired == 1
+
+
+@pytest.mark.parametrize("texts", [["x"], ["x", "y", "z"]])
+def test_gate_that_breaks_off_counts_nobody_twice(capped, texts):
+    """A server that ends a request ends it in a receiver, too."""
+    seen = []
+
+    def end(message, **kwargs):
+        seen.append(message.pk)
+        if len(seen) == 1:
+            raise KeyboardInterrupt
+
+    pre_send.connect(end)
+    services.queue_many([{"mobile": MOBILE, "text": text} for text in texts])
+    with pytest.raises(KeyboardInterrupt):
+        services.dispatch_queue()
+    assert set(statuses()) == {"queued"}
+    services.dispatch_queue()
+    pre_send.disconnect(end)
+    assert counted() == ({0: 1} if len(texts) == 1 else {0: 2, 1: 1})
+
+
+def test_database_that_fails_at_the_gate_counts_nobody_twice(use_account, monkeypatch):
+    """It fails after the first of two counts, and the message tries again."""
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 9, "day": 9})
+    take, calls = caps._take, []
+
+    def fail_once(*args, **options):
+        calls.append(args)
+        if len(calls) == 2:
+            raise OperationalError("away")
+        return take(*args, **options)
+
+    monkeypatch.setattr(caps, "_take", fail_once)
+    services.queue_sms(MOBILE, "x")
+    assert services.dispatch_queue().accepted == 1
+    assert set(CapCount.objects.values_list("messages", flat=True)) == {1}
+
+
+def test_place_of_a_vetoed_message_is_given_back_with_its_end(capped, monkeypatch):
+    def veto(message, **kwargs):
+        raise Vetoed("no")
+
+    give_back, calls = caps.give_back_place, []
+
+    def fail_once(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise OperationalError("away")
+        give_back(*args)
+
+    monkeypatch.setattr(caps, "give_back_place", fail_once)
+    pre_send.connect(veto)
+    services.queue_sms(MOBILE, "x")
+    services.dispatch_queue()
+    pre_send.disconnect(veto)
+    assert (statuses(), counted()) == (["cancelled"], {0: 0})
 
 
 def test_vetoed_message_is_not_counted(capped):
@@ -300,6 +378,18 @@ class TestOverrideBehindMany:
     def test_leaves_when_it_is_sent_by_hand(self, last):
         assert services.send_messages([last]).done == 1
         self.assert_sent()
+
+    def test_stays_when_it_is_moved_meanwhile(self, last, monkeypatch):
+        """Between the look at what may leave and the claim of it."""
+        admit = breaker.admit
+
+        def move_first(*args, **options):
+            later = timezone.now() + timedelta(hours=1)
+            services.reschedule(last, later, by=None)
+            return admit(*args, **options)
+
+        monkeypatch.setattr(breaker, "admit", move_first)
+        assert services.dispatch_queue().accepted == 0
 
     def test_all_of_them_leave_in_one_run(self, last):
         MessageFactory.create_batch(9, ignores_caps=True)
