@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import DateTimeField, F, IntegerField, QuerySet, Subquery, Value
+from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -22,12 +22,13 @@ from negin_sms.choices import Flag, Priority, Status
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now
-from negin_sms.quiet_hours import quiet_until
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.gate.opt_outs import lately_opted_out
+from negin_sms.services.outbox.gate.rules import awake_priorities
 from negin_sms.services.outbox.gateway_binding import gateway_of
 
 from .findings import CAP
+from .first_rows import Count, Earliest
 
 LATELY = timedelta(hours=1)
 _LAST_DAY = timedelta(days=1)
@@ -114,42 +115,6 @@ def overview(
     )
 
 
-class _Few(Subquery):
-    """What becomes of the first CAP + 1 rows of a query, in the order of an index."""
-
-    template = "(SELECT {} FROM (%(subquery)s LIMIT {}) counted)"
-    what: str
-    limit = f"{CAP + 1}"
-
-    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> Any:  # type: ignore[override]
-        """Limit here: a queryset's limit is always a number."""
-        template = self.template.format(self.what, self.limit)
-        return super().as_sql(compiler, connection, template=template, **extra)
-
-    def as_postgresql(self, compiler: Any, connection: Any) -> Any:
-        """Do not let the planner see the limit.
-
-        Where it expects fewer rows than that it would read all there are and sort
-        them, and it expects few of a long queue whose priority is rare elsewhere.
-        """
-        template = self.template.format(self.what, f"(SELECT {self.limit})")
-        return super().as_sql(compiler, connection, template=template)
-
-
-class _Count(_Few):
-    """How many rows there are, CAP + 1 where there are more."""
-
-    what = "COUNT(*)"
-    output_field = IntegerField()
-
-
-class _Earliest(_Few):
-    """The earliest ``moment`` among them."""
-
-    what = "MIN(moment)"
-    output_field = DateTimeField()
-
-
 def _questions(
     account: conf.Account, now: datetime, forgotten: datetime, using: str
 ) -> Iterator[tuple[str, Subquery]]:
@@ -170,7 +135,7 @@ def _questions(
     yield "sending", _count(sending)
     yield "longest_lease_until", _first(longest, "claimed_until")
     yield "uncertain", _count(uncertain)
-    yield "uncertain_since", _Earliest(uncertain.values(moment=F("finished_at")))
+    yield "uncertain_since", Earliest(uncertain.values(moment=F("finished_at")))
     yield "expired", _count(expired.order_by("-expires_at"))
     yield "states_due", _count(asked)
     yield "oldest_state_due_at", _first(asked, "poll_at")
@@ -178,7 +143,7 @@ def _questions(
         flagged = mixed.filter(flag=flag, finished_at__gte=now - _LAST_DAY)
         yield f"flagged_{flag}", _count(flagged.order_by("-id"))
     yield "opt_outs", _count(lately_opted_out(account, now - _LAST_DAY, using))
-    awake = _awake(account, now)
+    awake = awake_priorities(account, now)
     for priority in Priority.values:
         queue = rows.filter(priority=priority).order_by("-due_at", "-id")
         lately = queue.filter(due_at__gte=now - LATELY)
@@ -196,7 +161,7 @@ def _questions(
 def _count(rows: QuerySet[Any]) -> Subquery:
     # In the order of an index: else PostgreSQL, which takes rows to lie anywhere,
     # reads all of the table to find those few that were written last.
-    return _Count(rows.values("pk"))
+    return Count(rows.values("pk"))
 
 
 def _first(rows: MessageQuerySet, column: str) -> Subquery:
@@ -303,12 +268,6 @@ def _gone(using: str) -> dict[str, int]:
 def _next_alias(rows: MessageQuerySet, after: str) -> str | None:
     aliases = rows.filter(account__gt=after).order_by("account")
     return aliases.values_list("account", flat=True).first()
-
-
-def _awake(account: conf.Account, now: datetime) -> list[int]:
-    """Return the priorities that may leave now."""
-    inside = quiet_until(now, account.quiet_hours) is not None
-    return [p for p in Priority.values if p != Priority.LOW or not inside]
 
 
 def _last(clock: time, now: datetime) -> datetime:

@@ -97,12 +97,9 @@ _OF_ACCOUNTS = (
 
 def open_priorities(account: conf.Account, using: str) -> Sequence[int]:
     """Return the priorities that may be claimed now, the most urgent first."""
-    priorities: list[int] = Priority.values
-    if account.quiet_hours is None:
-        return priorities
-    if rules.quiet_until(account, database_now(using)) is None:
-        return priorities
-    return [priority for priority in priorities if priority != Priority.LOW]
+    if account.quiet_hours is None:  # who has none need not ask for the time
+        return rules.ALL_PRIORITIES
+    return rules.awake_priorities(account, database_now(using))
 
 
 def room(account: conf.Account, most: int, using: str) -> int:

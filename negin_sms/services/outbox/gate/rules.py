@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
@@ -30,6 +29,7 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message, OptOut
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
+from negin_sms.quiet_hours import quiet_until
 from negin_sms.retries import retry_delay
 from negin_sms.services import breaker
 from negin_sms.services.outbox.gate import caps
@@ -70,6 +70,7 @@ class Passage:
     opt_outs: dict[int, OptOut] = field(default_factory=dict)
 
 
+ALL_PRIORITIES: Sequence[int] = Priority.values
 Rule = Callable[[Message, Passage], Verdict | None]
 
 
@@ -115,12 +116,19 @@ def check_breaker(message: Message, passage: Passage) -> Verdict | None:
 
 def check_quiet_hours(message: Message, passage: Passage) -> Verdict | None:
     """Let LOW messages wait for the end of the quiet hours."""
-    if message.priority != Priority.LOW or passage.account.quiet_hours is None:
+    if message.priority != Priority.LOW:
         return None
-    until = quiet_until(passage.account, passage.now)
+    until = quiet_until(passage.now, passage.account.quiet_hours)
     return (
         Verdict(_("It waits for the end of the quiet hours."), until) if until else None
     )
+
+
+def awake_priorities(account: conf.Account, now: datetime) -> Sequence[int]:
+    """Return the priorities that may leave at a moment, the most urgent first."""
+    if quiet_until(now, account.quiet_hours) is None:
+        return ALL_PRIORITIES
+    return [priority for priority in ALL_PRIORITIES if priority != Priority.LOW]
 
 
 def check_line(message: Message, passage: Passage) -> Verdict | None:
@@ -226,25 +234,6 @@ def _over_cap(message: Message, full: caps.Full, passage: Passage) -> Verdict:
     reason %= {"reason": full.reason}
     error = CapExceeded(reason, scope=full.scope, retry_after=wait)
     return Verdict(reason, stops=True, error=error)
-
-
-def quiet_until(account: conf.Account, now: datetime) -> datetime | None:
-    """Return when the quiet hours end in which a moment lies, None outside them."""
-    assert account.quiet_hours is not None  # noqa: S101 - for the type checker
-    local = timezone.localtime(now, timezone.get_default_timezone())
-    start, end = account.quiet_hours
-    clock = local.time()
-    is_over_midnight = start > end
-    if is_over_midnight:
-        is_quiet = clock >= start or clock < end
-    else:
-        is_quiet = start <= clock < end
-    if not is_quiet:
-        return None
-    day = local.date()
-    if is_over_midnight and clock >= start:
-        day += timedelta(days=1)
-    return datetime.combine(day, end, tzinfo=timezone.get_default_timezone())
 
 
 RULES: tuple[Rule, ...] = (
