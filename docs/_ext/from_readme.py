@@ -1,7 +1,8 @@
 """``.. readme-section:: Sending``: a section of README.rst where it belongs.
 
 The README is the front page: what it says of the essentials stands there only, and its
-tables are compared with the code by tests/documentation/test_reference.py.
+tables are compared with the code by tests/documentation/test_reference.py. Its links to
+files in docs/ become links to their pages.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def section(title: str) -> str:
     _before, found, rest = text.partition(f"\n{title}\n{'=' * len(title)}\n")
     if not found:
         raise LookupError(f"README.rst has no section {title!r}")
-    return re.split(r"\n[^\n]+\n={3,}\n", rest)[0].strip("\n")
+    text = re.split(r"\n[^\n]+\n={3,}\n", rest)[0].strip("\n")
+    return re.sub(r"`([^`<]+)<docs/([\w/.-]+)\.rst>`__", r":doc:`\1</\2>`", text)
 
 
 class ReadmeSection(SphinxDirective):
