@@ -22,8 +22,13 @@ from negin_sms import conf
 from tests.pages import PAGES, ROOT, blocks, code, literals, read, typed
 
 EVERYWHERE = ["README", *PAGES]
-# Commands of django-tasks-db, which is no app of the tests' project.
-OF_OTHERS = ["db_worker", "prune_db_task_results"]
+# Commands of packages that are no apps of the tests' project.
+OF_OTHERS = {
+    "cleanup_mail": "post_office",
+    "db_worker": "django_tasks_db",
+    "prune_db_task_results": "django_tasks_db",
+    "send_queued_mail": "post_office",
+}
 # First words of what is typed and not looked at, with the reason.
 NOT_LOOKED_AT = {
     ".": "the shell's own",
@@ -76,8 +81,9 @@ def test_calls_of_manage_py_are_understood(page):
         filled = re.sub(r"<.+?>", "09395213300", call.replace("…", "x"))
         name, *args = shlex.split(filled)
         if name in OF_OTHERS:
-            assert not find_spec("django_tasks_db") or find_spec(
-                f"django_tasks_db.management.commands.{name}"
+            package = OF_OTHERS[name]
+            assert not find_spec(package) or find_spec(
+                f"{package}.management.commands.{name}"
             )
         elif name != "COMMAND":
             parser = parser_of(name)

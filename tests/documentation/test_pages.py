@@ -1,7 +1,7 @@
 """The pages in docs/ say what the code does, and their snippets run.
 
 What is typed into a terminal, settings that a project needs and the tutorial are in
-test_docs_followed.py; tables in test_docs.py; one-time passwords in contrib/.
+test_followed.py; tables in test_reference.py; one-time passwords in contrib/.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ast
 import contextlib
 import json
 import re
+import runpy
 import sys
 import threading
 from datetime import timedelta
@@ -21,17 +22,21 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.core.mail import EmailMessage
+from django.core.management import CommandError, call_command
 from django.urls import path as url
 from django.utils import timezone
 
-from negin_sms import services
+from negin_sms import conf, services
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.exceptions import NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message, OptOut
 from negin_sms.services import dispatch_queue
 from negin_sms.services.operations.health import findings
-from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read
+from negin_sms.services.outbox import gateway_binding
+from tests.documentation.test_followed import Project
+from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read, section, typed
 
 
 def run(page: str, **names: Any) -> dict[str, Any]:
@@ -45,6 +50,14 @@ def test_sections_of_the_readme_are_there(page):
     readme = read("README")
     for title in re.findall(r"^\.\. readme-section:: (.+)$", read(page), re.M):
         assert f"\n{title}\n{'=' * len(title)}\n" in readme
+
+
+def test_sections_of_the_readme_lead_to_pages_of_the_site():
+    pytest.importorskip("sphinx", reason="an extra")
+    section = runpy.run_path(str(DOCS / "_ext/from_readme.py"))["section"]
+    text = section("Sending")
+    assert "docs/" not in text
+    assert re.search(r":doc:`[^`]+</howto/idempotency>`", text)
 
 
 def test_readme_leads_to_every_guide_and_to_files_that_are_there():
@@ -252,6 +265,79 @@ def test_guide_to_accounts_uses_the_second(settings):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_guide_to_shared_databases_has_the_second_account(settings):
+    configured, told = blocks(read("howto/shared-database"))
+    names: dict[str, Any] = {}
+    exec(compile(configured + told, "howto/shared-database", "exec"), names)
+    memory = {"BACKEND": "negin_sms.gateway.memory.MemoryGateway"}
+    settings.NEGIN_SMS = {
+        alias: {**account, **memory} for alias, account in names["NEGIN_SMS"].items()
+    }
+    names["tell"](SimpleNamespace(mobile="09395213300"), "hello")
+    dispatch_queue()
+    assert Message.objects.get().line == "9830003301"
+
+
+REAL = {"USERNAME": "user", "PASSWORD": "secret", "LINE": "9830003300"}
+
+
+def fingerprint(settings: Any, **keys: object) -> str:
+    settings.NEGIN_SMS = {"default": {**REAL, **keys}}
+    return gateway_binding.gateway_of(conf.get_account())
+
+
+# The keys of a row of the table "What differs", each with another value.
+@pytest.mark.sms_live
+@pytest.mark.parametrize(
+    ("row", "changes"),
+    [
+        ("the host of ``BASE_URL``", [{"BASE_URL": "https://127.0.0.1/api"}]),
+        ("``USERNAME``", [{"USERNAME": "another"}]),
+        ("``BACKEND``", [{"BACKEND": "negin_sms.gateway.memory.MemoryGateway"}]),
+        (
+            "scheme, port or path",
+            [
+                {"BASE_URL": "http://sms.3300.ir:80/api"},
+                {"BASE_URL": "https://sms.3300.ir"},
+            ],
+        ),
+        ("``PASSWORD``, ``LINE``, all others", [{"PASSWORD": "b"}, {"LINE": "98"}]),
+    ],
+)
+def test_guide_to_shared_databases_says_what_a_fingerprint_is_of(
+    settings, row, changes
+):
+    (said,) = re.findall(
+        rf"^{re.escape(row)} +(yes|no)$", read("howto/shared-database"), re.M
+    )
+    ours = fingerprint(settings)
+    for keys in changes:
+        assert (fingerprint(settings, **keys) != ours) == (said == "yes")
+
+
+@pytest.mark.sms_live  # nothing is sent: it is about the settings alone
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_shared_databases_shows_the_refusal_and_the_way_out(settings, capsys):
+    refusal, adoption = blocks(read("howto/shared-database"), "console")
+    ((_command, refused),) = typed(refusal)
+    ((_command, adopted),) = typed(adoption)
+    settings.NEGIN_SMS = {"default": REAL}
+    call_command("adopt_sms_account", "default")
+    settings.NEGIN_SMS = {"default": {**REAL, "BASE_URL": "http://127.0.0.1:9/api"}}
+    with pytest.raises(CommandError) as caught:
+        call_command("dispatch_sms_queue")
+    assert refused.strip() == f"CommandError: {caught.value}"
+    settings.NEGIN_SMS = {
+        "default": {**REAL, "BASE_URL": "https://sms.example.com/api"}
+    }
+    call_command("adopt_sms_account", "default")
+    settings.NEGIN_SMS = {"default": REAL}
+    capsys.readouterr()
+    call_command("adopt_sms_account", "default")
+    assert capsys.readouterr().out.strip() == adopted.strip()
+
+
+@pytest.mark.django_db(transaction=True)
 def test_guide_to_moving_queues_and_sends(capsys):
     by_hand, later, now, *_others = blocks(read("howto/moving"))
     assert "requests.post" in by_hand  # what one moves away from; it would send
@@ -266,7 +352,7 @@ def test_guide_to_moving_queues_and_sends(capsys):
 @pytest.mark.django_db(transaction=True)
 def test_guide_to_moving_puts_a_backend_beneath_django_sms(settings, monkeypatch):
     sms = pytest.importorskip("sms", reason="needs django-sms")
-    _by_hand, _later, _now, backend, setting, _kavenegar = blocks(read("howto/moving"))
+    backend, setting = blocks(section("From django-sms", "howto/moving"))
     module = ModuleType("shop.sms_backend")
     exec(compile(backend, "howto/moving", "exec"), vars(module))
     monkeypatch.setitem(sys.modules, "shop", ModuleType("shop"))
@@ -279,6 +365,50 @@ def test_guide_to_moving_puts_a_backend_beneath_django_sms(settings, monkeypatch
     dispatch_queue()
     lines = Message.objects.filter(source="django-sms").values_list("line", flat=True)
     assert sorted(lines) == ["9830003300", "9830003300", "9830003309"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_moving_puts_a_backend_beneath_django_post_office():
+    page = section("From django-post-office", "howto/moving")
+    backend, setting = blocks(page)
+    names: dict[str, Any] = {}
+    exec(compile(backend + setting, "howto/moving", "exec"), names)
+    path = names["POST_OFFICE"]["BACKENDS"]["sms"]
+    assert f"# {path.rpartition('.')[0].replace('.', '/')}.py" in backend
+    sender = names[path.rpartition(".")[2]]()
+    # As django-post-office hands them over, with and without a name of their own.
+    to = ["09395213300@sms.invalid", "09395213301@sms.invalid"]
+    named = EmailMessage("", "hello", to=to, headers={"Message-ID": "<1@sms.invalid>"})
+    for _time in range(2):
+        assert sender.send_messages([named]) == 2
+    assert Message.objects.count() == 2
+    for _time in range(2):
+        sender.send_messages([EmailMessage("", "hello", to=to[:1])])
+    assert Message.objects.filter(source="post-office", text="hello").count() == 4
+
+
+@pytest.mark.long
+def test_guide_to_moving_lets_django_post_office_queue(tmp_path):
+    pytest.importorskip("post_office", reason="needs django-post-office")
+    backend, setting = blocks(section("From django-post-office", "howto/moving"))
+    project = Project(tmp_path, "http://127.0.0.1:9/api")
+    (tmp_path / "shop" / "sms_mail.py").write_text(backend)
+    project.add('INSTALLED_APPS += ["negin_sms", "post_office"]\n')
+    project.add(blocks(section("Installation"))[1])
+    memory = "negin_sms.gateway.memory.MemoryGateway"
+    project.add(f'NEGIN_SMS = {{"default": {{"BACKEND": "{memory}", "LINE": "98"}}}}\n')
+    project.add(f'globals().pop("MAILERS", None)\n{setting}')
+    project.python("manage.py", "migrate")
+    lines = (
+        "from negin_sms.models import Message; from post_office import mail;"
+        "from post_office.models import Email;"
+        "to = ['09395213300@sms.invalid'];"
+        "mail.send(to, message='hello', backend='sms'); mail.send_queued();"
+        "Email.objects.update(status=2); mail.send_queued();"  # as if it was killed
+        "print([(m.mobile, m.text) for m in Message.objects.all()])"
+    )
+    done = project.python("manage.py", "shell", "-c", lines)
+    assert "[('+989395213300', 'hello')]" in done.stdout, done.stderr
 
 
 @pytest.mark.django_db(transaction=True)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
+import os
 import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -13,16 +18,16 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
 
-from negin_sms import conf, services, signals
+from negin_sms import conf, exceptions, services, signals
 from negin_sms.admin.actions import ACTIONS
-from negin_sms.choices import Scenario, Status
+from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
 from negin_sms.gateway.memory import SentMessage
 from negin_sms.gateway.scripts import Scripted
 from negin_sms.models import Message, SmsTemplate
 from negin_sms.services.operations import shutdown
-from tests.pages import README, blocks, read, section
+from tests.pages import README, ROOT, blocks, read, section
 from tests.testing.test_sample import run_tests
 
 
@@ -115,7 +120,7 @@ def test_signals_are_listed_and_their_example_runs(capsys):
 
 
 def test_guide_to_brakes_works(settings):
-    block, veto = blocks(read("howto/brakes"))
+    block, caller, veto = blocks(read("howto/brakes"))
     namespace: dict[str, Any] = {}
     exec(block, namespace)
     settings.NEGIN_SMS = namespace["NEGIN_SMS"]
@@ -123,9 +128,106 @@ def test_guide_to_brakes_works(settings):
     assert conf.get_account().mobile_caps == ((60, 3), (3600, 10), (86400, 30))
     exec(veto, namespace)
     signals.pre_send.disconnect(namespace["respect_our_own_list"])
+    assert "def text_a_code" in caller
     message = Message(group="newsletter", mobile="+989395213300")
     with pytest.raises(Vetoed):
         namespace["respect_our_own_list"](Message, message)
+
+
+def veto(sender: object, message: Message, **kwargs: object) -> None:
+    raise Vetoed("no")
+
+
+def fail(sender: object, message: Message, **kwargs: object) -> None:
+    raise RuntimeError
+
+
+def fill(periods: int) -> None:
+    """Use up a cap of one message of a day, and of the next day."""
+    for _period in range(periods):
+        services.queue_sms("09395213300", "before", priority=Priority.HIGH)
+    services.dispatch_queue()
+
+
+# What a row of the table "What a caller sees" needs to come true.
+OBSTACLES: dict[str, tuple[dict[str, Any], Callable[[], object]]] = {
+    "``DISPATCH`` is ``False``": ({"DISPATCH": False}, int),
+    "the account is paused": (
+        {},
+        lambda: services.pause_account("default", reason="why"),
+    ),
+    "``QUIET_HOURS``": ({"QUIET_HOURS": ("00:00", "23:59:59")}, int),
+    "``ONLY_TO``": ({"ONLY_TO": ["09390000000"]}, int),
+    "an opt-out": ({}, lambda: services.opt_out("09395213300")),
+    "its number's cap": ({"MOBILE_CAPS": {"day": 1}}, lambda: fill(1)),
+    "that of the next period": ({"MOBILE_CAPS": {"day": 1}}, lambda: fill(2)),
+    "the account's cap": ({"ACCOUNT_CAPS": {"day": 1}}, lambda: fill(1)),
+    "``pre_send``: ``Vetoed``": ({}, lambda: signals.pre_send.connect(veto)),
+    "``pre_send``: other errors": ({}, lambda: signals.pre_send.connect(fail)),
+}
+
+
+def rows_of_brakes() -> dict[str, tuple[str, str]]:
+    text = section("What a caller sees", "howto/brakes")
+    rows = re.findall(r"^(\S.*?) {2,}(waits|is ``\w+``) {2,}(r.+)$", text, re.M)
+    return {what: (queued, told) for what, queued, told in rows}
+
+
+def test_every_obstacle_is_in_the_table_of_brakes():
+    assert rows_of_brakes().keys() == OBSTACLES.keys()
+
+
+@pytest.fixture
+def obstacle(request, settings, transactional_db) -> Iterator[str]:
+    keys, begin = OBSTACLES[request.param]
+    account = {**settings.NEGIN_SMS["default"], **keys}
+    settings.NEGIN_SMS = {"default": account}
+    begin()
+    yield request.param
+    signals.pre_send.disconnect(veto)
+    signals.pre_send.disconnect(fail)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("obstacle", OBSTACLES, indirect=True)
+@pytest.mark.parametrize("on_not_sent", ["queue", "cancel"])
+def test_caller_sees_what_the_guide_to_brakes_says(obstacle, on_not_sent):
+    words = rows_of_brakes()[obstacle][1]
+    error = getattr(
+        exceptions, (re.findall(r"raises ``(\w+)``", words) or [""])[0], None
+    )
+    status = re.findall(r"``(\w+)``", words)[-1]
+    if on_not_sent == "cancel" and "DISPATCH" not in obstacle:
+        status = "cancelled"
+    low: dict[str, Any] = {"priority": Priority.LOW} if "QUIET" in obstacle else {}
+    with pytest.raises(error) if error else contextlib.nullcontext() as told:
+        row = services.send_sms("09395213300", "hello", on_not_sent=on_not_sent, **low)
+    if error:
+        assert type(told.value) is error
+        row = told.value.message
+    assert row.status == status
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("obstacle", OBSTACLES, indirect=True)
+def test_queued_message_waits_as_the_guide_to_brakes_says(obstacle):
+    low: dict[str, Any] = {"priority": Priority.LOW} if "QUIET" in obstacle else {}
+    row = services.queue_sms("09395213300", "hello", **low)
+    services.dispatch_queue()
+    row.refresh_from_db()
+    said = rows_of_brakes()[obstacle][0]
+    assert said == ("waits" if row.status == "queued" else f"is ``{row.status}``")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_brakes_tells_how_long_to_wait(settings):
+    names: dict[str, Any] = {}
+    exec(blocks(read("howto/brakes"))[1], names)
+    account = {**settings.NEGIN_SMS["default"], "MOBILE_CAPS": {"day": 1}}
+    settings.NEGIN_SMS = {"default": account}
+    said = [names["text_a_code"]("09395213300", code) for code in ("1", "2")]
+    assert said[0] == "On its way."
+    assert re.fullmatch(r"Too many codes\. Try again in \d+ seconds\.", said[1])
 
 
 def test_reference_has_the_whole_api_once():
@@ -163,6 +265,28 @@ def test_guide_to_templates_works(settings):
     exec(named, namespace)
     settings.NEGIN_SMS = namespace["NEGIN_SMS"]
     assert dict(conf.get_account().service_texts) == {"otp": 3, "bill": 4}
+
+
+@pytest.mark.long
+def test_recipes_for_tests_work_with_both_runners(tmp_path):
+    tested, *with_pytest, with_unittest = blocks(read("howto/testing-recipes"))
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    (tmp_path / "shop" / "messages.py").write_text(tested)
+    (tmp_path / "test_messages.py").write_text("\n".join(with_pytest))
+    said = run_tests(tmp_path)
+    assert "10 passed" in said, said
+    (tmp_path / "shop" / "tests.py").write_text(with_unittest)
+    done = subprocess.run(
+        [sys.executable, "-m", "django", "test", "--settings=tests.sample.settings"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Ran 6 tests" in done.stderr, done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.long
