@@ -83,9 +83,10 @@ class IdempotencyConflict(NeginSmsError):
 
 
 class Vetoed(NeginSmsError):
-    """A receiver of ``pre_send`` raises this, with the reason, to stop a message.
+    """The message was stopped: by an opt-out, or by a receiver of ``pre_send``.
 
-    The message is cancelled; ``send_sms`` raises it on, with ``message``, the row.
+    A receiver raises it, with the reason. The message is cancelled; ``send_sms``
+    raises the error on, with ``message``, the row.
     """
 
     def __init__(self, reason: object = "") -> None:
@@ -137,7 +138,7 @@ class GatewayError(NeginSmsError):
 
 
 class NotSent(GatewayError):
-    """Surely not sent. The row stays queued and will be sent until it expires."""
+    """Surely not sent. The row stays queued, and is tried again until it expires."""
 
 
 class AccountPaused(NotSent):

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.contrib.auth.models import Permission
 from django.core.management import BaseCommand, get_commands, load_command_class
 from django.dispatch import Signal
 from django.utils.module_loading import import_string
@@ -244,6 +245,15 @@ def test_operations_table_is_the_admin_s():
         re.M,
     )
     assert rows == [(str(each.label), each.name) for each in ACTIONS]
+
+
+@pytest.mark.django_db
+def test_permissions_of_the_security_page_exist():
+    text = section("Permissions", "security")
+    named = set(re.findall(r"``(\w+_\w+)``", text)) - {"negin_sms"}
+    ours = Permission.objects.filter(content_type__app_label="negin_sms")
+    assert named <= set(ours.values_list("codename", flat=True))
+    assert {f"{each.name}_message" for each in ACTIONS} <= named
 
 
 def test_named_services_exist():

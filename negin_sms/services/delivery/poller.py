@@ -62,7 +62,8 @@ def poll_states(
     asks nothing. A set ``stop`` ends it after the requests in flight. ``progress``
     is called with the number of messages asked about and the counts of states so
     far. An account whose gateway cannot be reached, or refuses it, is left for the
-    next look; its messages stay due and ``errors`` says why (of the last look).
+    next look; its messages stay due and ``errors`` says why (of the last look). Raise
+    InvalidConfiguration for an account that is bound to another gateway.
     """
     poller = _Poller(
         accounts=[conf.get_account(account)] if account else conf.get_accounts(),

@@ -67,7 +67,8 @@ def dispatch_queue(
     (seconds) stand in for the accounts' settings; ``limit`` is the most messages
     to take. A set ``stop`` ends it: requests in flight are finished, what was
     claimed and not begun goes back to the queue. ``progress`` is called with the
-    number of messages each time some have ended.
+    number of messages each time some have ended. Raise InvalidConfiguration for an
+    account that is bound to another gateway (``adopt_account``).
     """
     aliases = [account] if account else [a.alias for a in conf.get_accounts()]
     dispatcher = Dispatcher(

@@ -60,7 +60,7 @@ def delivery_statistics(
     Days are those of the project's time zone: dates, or text in either calendar
     (InvalidMessage for what is no day). The cost is that of the days that
     have not come to rest, the kept counts of the others are read. Raise ValueError
-    for a range that is reversed or longer than LONGEST_REPORT.
+    for a range that is reversed or longer than 92 days.
     """
     first, last = read_day(first, "first"), read_day(last, "last")
     if not 0 <= (last - first).days < LONGEST_REPORT:

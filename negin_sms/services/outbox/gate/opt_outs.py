@@ -105,6 +105,7 @@ def import_opt_outs(
 ) -> OptOutImport:
     """Enter the numbers of a table as ``opt_out`` does; leave out what is none.
 
+    For the admin, which reads the table; a program calls ``opt_out`` for each number.
     Raise InvalidMessage for what concerns all, "recipients" for none or too many.
     """
     refuse_amount(len(rows))
