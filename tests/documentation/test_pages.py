@@ -207,6 +207,11 @@ def test_guide_to_reminders_follows_the_visit():
     assert guide["forget"](visit).done == 1
     visit.begins_at = timezone.now() + timedelta(minutes=50)
     assert guide["remind"](visit) is None
+    visit.begins_at = begins_at
+    before = Message.objects.count()
+    for _time in range(2):
+        guide["remind_all"]([visit])
+    assert Message.objects.count() == before + 1
 
 
 # What a key returns; the statuses that are new rows are in the table's last line.
