@@ -100,12 +100,14 @@ class Producer:
         self._width = min(self._width, self.workers)
         claim = journal.new_claim(self.account.state_dir, self.using)
         try:
-            return self._take_on(claim, room)
+            messages, jobs = self._take_on(claim, room)
         except BaseException:
             # The claim may have been committed all the same; nothing of it was
             # begun, so it goes back as soon as the database answers again.
             self._lost_claims.append(claim)
             raise
+        self._hand_over(jobs)
+        return len(messages)
 
     def _choose(self, most: int) -> int:
         """Choose what may be claimed, at least what ignores a full cap; count it."""
@@ -167,7 +169,7 @@ class Producer:
         """End the worker threads; one that hangs beyond its deadline is left behind."""
         self._pool.close(wait=not self.in_flight)
 
-    def _take_on(self, claim: str, room: int) -> int:
+    def _take_on(self, claim: str, room: int) -> tuple[list[Message], list[SendJob]]:
         claimed_at = time.monotonic()
         messages = self._claim_if_healthy(claim, room)
         if not messages:
@@ -175,7 +177,7 @@ class Producer:
             messages = self._claim_if_permitted(claim, room)
         if not messages:
             journal.taken(claim, ())
-            return 0
+            return [], []
         jobs, verdicts = set_out(
             messages,
             self.account,
@@ -188,11 +190,14 @@ class Producer:
             self.turned_back["cancelled" if verdict.stops else "put_off"] += 1
         if not jobs:
             breaker.release_probe(claim, using=self.using)
+        return messages, jobs
+
+    def _hand_over(self, jobs: Sequence[SendJob]) -> None:
         for job in jobs:
             self.in_flight[job.pk] = job
             self._pool.submit(job)
-        self._spend(len(jobs))
-        return len(messages)
+        if self._rate is not None:
+            self._tokens -= len(jobs)
 
     def _claim_if_healthy(self, claim: str, room: int) -> list[Message]:
         """Claim without asking how the account stands: the claim itself asks.
@@ -290,7 +295,3 @@ class Producer:
         grown = self._tokens + (now - self._filled_at) * self._rate
         self._tokens, self._filled_at = min(grown, max(self._rate, 1.0)), now
         return int(self._tokens)
-
-    def _spend(self, messages: int) -> None:
-        if self._rate is not None:
-            self._tokens -= messages
