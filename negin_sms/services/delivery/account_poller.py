@@ -75,7 +75,7 @@ class AccountPoller:
             self._workers, thread_name_prefix="negin-sms-poller"
         )
         self._name = journal.worker_name()
-        self._state = account_state(account.alias, using)
+        self._state = self._persist(lambda: account_state(account.alias, using))
         self._chunks = ChunkQueue(batch_size or account.states_batch_size)
         self._in_flight: set[Future[PollResult]] = set()
         self._failed = self._is_closing = False

@@ -25,6 +25,7 @@ from negin_sms.services.database import (
     LastMoment,
     over_by,
     refuse_transaction,
+    retry_on_disconnect,
     write_alias,
 )
 from negin_sms.services.operations.maintenance import Maintenance
@@ -74,11 +75,12 @@ def poll_states(
         stop=stop or threading.Event(),
         using=write_alias(),
     )
-    poller.count_due()
     if not dry_run:
         refuse_transaction(poller.using)
-        refuse_others(poller.accounts, poller.using)
-        with over_by(poller.last_moment()):
+    with over_by(poller.last_moment()):
+        poller.persist(poller.count_due)
+        if not dry_run:
+            poller.persist(lambda: refuse_others(poller.accounts, poller.using))
             poller.run(limit=limit, idle_for=interval if forever else None)
     alerts = tuple(poller.maintenance.alerts)
     return dataclasses.replace(poller.report, alerts=alerts)
@@ -115,8 +117,7 @@ class _Poller:
     def last_moment(self) -> LastMoment:
         """Return when it is over once it was told to stop."""
         deadline = max(each.deadline for each in self.accounts)
-        retry = max(each.result_retry for each in self.accounts)
-        return LastMoment(self.stop, deadline + retry)
+        return LastMoment(self.stop, deadline + self._patience)
 
     def run(self, *, limit: int | None, idle_for: float | None) -> None:
         """Give each account its turn until nothing is due, or until stopped."""
@@ -133,7 +134,15 @@ class _Poller:
         now = time.monotonic()
         if now - self.folded_at >= _FOLD_EVERY and not self.stop.is_set():
             self.folded_at = now
-            daily_counts.rollup_closed_days(using=self.using)
+            self.persist(lambda: daily_counts.rollup_closed_days(using=self.using))
+
+    def persist(self, action: Callable[[], object]) -> None:
+        """Do database work in spite of a server that is away for a moment."""
+        retry_on_disconnect(action, using=self.using, seconds=self._patience)
+
+    @property
+    def _patience(self) -> float:
+        return max(each.result_retry for each in self.accounts)
 
     def _go_round(self, limit: int | None) -> None:
         for each in self.accounts:
