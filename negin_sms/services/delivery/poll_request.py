@@ -33,7 +33,7 @@ class PollResult:
 def ask(gateway: Gateway, targets: Sequence[PollTarget]) -> PollResult:
     """Ask a gateway for the states of these messages; never raise."""
     try:
-        states = gateway.states([one.gateway_id for one in targets])
+        states = dict(gateway.states([one.gateway_id for one in targets]))
     except GatewayError as error:
         return PollResult(targets, error=error.with_traceback(None))
     except Exception as error:

@@ -113,6 +113,8 @@ def _send(
     try:
         note = functools.partial(journal.begun, job.claim, job.pk)
         reply = send_noting(gateway, job.request, start_by=job.start_by, on_begin=note)
+        if not isinstance(reply, SendReply):
+            raise TypeError  # no answer at all is no acceptance
         return reply, None
     except GatewayError as error:
         return None, error.with_traceback(None)

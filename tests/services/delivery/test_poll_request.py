@@ -37,6 +37,12 @@ def test_fault_of_a_gateway_class_is_told_by_its_kind_only(gateway, error):
     assert result.error.detail == type(error).__name__
 
 
+@pytest.mark.parametrize("said", [None, 1, ["9000"]])
+def test_gateway_class_that_gives_no_states_has_failed(gateway, monkeypatch, said):
+    monkeypatch.setattr(gateway, "states", lambda ids: said)
+    assert isinstance(ask(gateway, targets(1)).error, OutcomeUnknown)
+
+
 def test_answers_are_written_a_thousand_messages_at_a_time():
     results = [PollResult(targets(400)) for _ in range(5)]
     assert [len(batch) for batch in batches(results)] == [2, 2, 1]

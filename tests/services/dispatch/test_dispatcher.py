@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -334,6 +335,25 @@ def test_fault_of_a_gateway_class_leaves_the_row_uncertain(use_account, caplog):
     assert row.status == Status.UNCERTAIN
     assert "KeyError" in row.detail
     assert "my secret" not in caplog.text + row.detail
+
+
+class Silent(memory.MemoryGateway):
+    said: Any = None
+
+    def send(self, request, *, start_by=0.0):
+        super().send(request)
+        return self.said
+
+
+@pytest.mark.parametrize("said", [None, "12345", {"message_id": 12345}])
+def test_gateway_class_that_gives_no_reply_leaves_the_row_uncertain(
+    use_account, monkeypatch, said
+):
+    """And a thread that goes on working."""
+    use_account(BACKEND="tests.services.dispatch.test_dispatcher.Silent", WORKERS=1)
+    monkeypatch.setattr(Silent, "said", said)
+    MessageFactory.create_batch(3)
+    assert services.dispatch_queue().uncertain == 3
 
 
 def test_database_that_fails_while_claiming_is_asked_again(live):
