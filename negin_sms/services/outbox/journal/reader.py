@@ -9,10 +9,11 @@ file, or of none, proves nothing.
 from __future__ import annotations
 
 import enum
+import functools
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -42,16 +43,37 @@ class Fate(enum.Enum):
     UNKNOWN = "unknown"
 
 
+class _Lines:
+    """What stands below a file's head."""
+
+    def __init__(self, lines: Iterable[bytes], tag: str) -> None:
+        self.answers: dict[tuple[str, int], Answer] = {}
+        self.begun: set[tuple[str, int]] = set()
+        self.are_whole = True
+        for line in lines:
+            self._note(from_line(line), tag)
+
+    def _note(self, values: list[Any] | None, tag: str) -> None:
+        match values:
+            case ["b", str(claim), int(pk)]:
+                self.begun.add((tag + claim, pk))
+            case ["a", str(claim), int(pk), *rest] if _are_an_answer(rest):
+                self.answers[tag + claim, pk] = Answer(tag + claim, pk, *rest)
+            case _:
+                self.are_whole = False
+
+
 class Journal:
-    """One file, as it was found. A context manager: its lock is held meanwhile."""
+    """One file, as it was found. A context manager: its lock is held meanwhile.
+
+    Its lines are read when something is asked that they answer, and not before: every
+    sweep passes the files of all living processes, which may hold 100,000.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.answers: dict[tuple[str, int], Answer] = {}
         self.head: Head | None = None
         self.is_dead = False
-        self._begun: set[tuple[str, int]] = set()
-        self._is_whole = True
         self._file: BinaryIO = open(  # noqa: SIM115
             os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb"
         )
@@ -61,7 +83,7 @@ class Journal:
         self._found = os.fstat(descriptor)
         if _is_private(self._found):
             self.is_dead = lock(descriptor)
-            self._read()
+            self.head = Head.parse(self._file.readline())
         return self
 
     def __exit__(
@@ -71,6 +93,16 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         self._file.close()
+
+    @functools.cached_property
+    def _lines(self) -> _Lines:
+        head = self.head
+        return _Lines(self._file, head.tag) if head else _Lines((), "")
+
+    @property
+    def answers(self) -> dict[tuple[str, int], Answer]:
+        """Return the answers, by claim and message."""
+        return self._lines.answers
 
     @property
     def tag(self) -> str:
@@ -93,7 +125,7 @@ class Journal:
             return answer
         if not self.is_dead:
             return Fate.UNKNOWN
-        if (claim, pk) in self._begun:
+        if (claim, pk) in self._lines.begun:
             return Fate.BEGUN
         return Fate.NOT_BEGUN if self._proves_silence() else Fate.UNKNOWN
 
@@ -110,29 +142,12 @@ class Journal:
         head = self.head
         return (
             head is not None
-            and self._is_whole
+            and self._lines.are_whole
             and head.boot == boot_id() != ""
             # A copy is not locked by the process that goes on writing the original.
             and head.inode == self._found.st_ino
             and self.path.name == head.tag.rpartition(":")[2] + SUFFIX
         )
-
-    def _read(self) -> None:
-        lines = iter(self._file)
-        self.head = Head.parse(next(lines, b""))
-        if self.head is None:
-            return
-        for line in lines:
-            self._note(from_line(line), self.head.tag)
-
-    def _note(self, values: list[Any] | None, tag: str) -> None:
-        match values:
-            case ["b", str(claim), int(pk)]:
-                self._begun.add((tag + claim, pk))
-            case ["a", str(claim), int(pk), *rest] if _are_an_answer(rest):
-                self.answers[tag + claim, pk] = Answer(tag + claim, pk, *rest)
-            case _:
-                self._is_whole = False
 
 
 def read_all(

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,24 @@ def test_a_living_process_is_left_alone(worker, folder):
     assert fate(folder, claim, 1) is None
     with journal_reader.find(str(folder), claim) as found:
         assert found.fate(claim, 1) is Fate.UNKNOWN
+
+
+def test_a_sweep_does_not_read_what_the_living_wrote(folder, monkeypatch):
+    """Each dispatcher passes all of their files every five seconds."""
+    claim = journal.new_claim(str(folder), "default")
+    journal.begun(claim, 1)
+    read: list[bytes] = []
+
+    def note(line: bytes) -> list[Any] | None:
+        read.append(line)
+        return journal_files.from_line(line)
+
+    monkeypatch.setattr(journal_reader, "from_line", note)
+    assert list(journal_reader.read_all(str(folder), "default")) == []
+    assert read == []
+    with journal_reader.find(str(folder), claim) as found:
+        assert not found.answers
+    assert len(read) == 1
 
 
 def test_our_own_file_is_a_living_one(folder):
