@@ -155,12 +155,12 @@ class Dispatcher:
     def _run(
         self, *, limit: int | None, idle_for: float | None, stop: threading.Event
     ) -> None:
-        self._persist(
-            lambda: refuse_others([p.account for p in self._producers], self.using)
-        )
+        accounts = [producer.account for producer in self._producers]
+        refuse_others_again = functools.partial(refuse_others, accounts, self.using)
         left = math.inf if limit is None else limit
         try:
             while not stop.is_set() and self._failure is None:
+                self._persist(refuse_others_again)
                 self._persist(self._maintain)
                 claimed = self._claim_more(left)
                 left -= claimed

@@ -46,6 +46,7 @@ from negin_sms.services.database import (
 from negin_sms.services.outbox import journal, transitions
 from negin_sms.services.outbox.confirming import give_up
 from negin_sms.services.outbox.gate import rules
+from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.submission.compose import compose
 from negin_sms.services.submission.idempotency import save_once
@@ -93,10 +94,11 @@ def send_sms(
     result is written. Inside one the row is queued, and sent by this process once the
     transaction is durable; its result is on the row then.
 
-    Raise InvalidMessage or IdempotencyConflict (no row was saved), or an error whose
-    ``message`` is the saved row: Vetoed (cancelled), Rejected, OutcomeUnknown (may have
-    been sent: look before you send again) or NotSent with its kinds (still queued, and
-    sent until it expires; with ``on_not_sent="cancel"`` cancelled instead).
+    Raise InvalidMessage, IdempotencyConflict or InvalidConfiguration (no row was
+    saved), or an error whose ``message`` is the saved row: Vetoed (cancelled),
+    Rejected, OutcomeUnknown (may have been sent: look before you send again) or NotSent
+    with its kinds (still queued, and sent until it expires; with
+    ``on_not_sent="cancel"`` cancelled instead).
     ``fail_silently`` returns the row in place of one of these. Called again with the
     same ``idempotency_key``, it returns or raises what became of that row.
     """
@@ -189,6 +191,7 @@ def _claim(attempt: Attempt, account: conf.Account) -> None:
     # Settings that cannot work have to show before the row is claimed.
     attempt.gateway = get_gateway(account.alias)
     rules.refuse_unreadable_only_to(account)
+    refuse_others([account], using)
     claim = journal.new_claim(account.state_dir, using)
     permit = attempt.permit = breaker.admit(account, claim, using=using)
     if permit.refused:
@@ -207,7 +210,8 @@ def _claim(attempt: Attempt, account: conf.Account) -> None:
 def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
     claimed_at = time.monotonic()
     transitions.claim_unsaved(attempt.message, claim, account, account.lease)
-    if not retry_deadlocks(lambda: _save_durably(attempt), using=attempt.using):
+    save = committed(attempt.using)(functools.partial(_save, attempt))
+    if not retry_deadlocks(save, using=attempt.using):
         journal.taken(claim, ())
         return
     with put_back_on_error(claim, account, attempt.using):
@@ -227,11 +231,6 @@ def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
     if verdict.error is None and not verdict.stops:
         attempt.error = NotSent(verdict.reason, effect=Effect.IGNORED)
     attempt.message.refresh_from_db(using=attempt.using)
-
-
-def _save_durably(attempt: Attempt) -> bool:
-    with committed(attempt.using):
-        return _save(attempt)
 
 
 def _save(attempt: Attempt) -> bool:

@@ -7,7 +7,7 @@ from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway import memory
 from negin_sms.models import AccountState, Message
 from negin_sms.services.outbox import gateway_binding
-from tests.factories import MessageFactory
+from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +35,27 @@ def test_what_a_person_sends_now_is_refused_too(elsewhere):
     message = MessageFactory()
     with pytest.raises(InvalidConfiguration):
         services.send_messages([message])
+
+
+def test_new_messages_are_refused_too(elsewhere):
+    """Their ids would be asked of the other gateway, which has others under them."""
+    with pytest.raises(InvalidConfiguration, match="localhost"):
+        services.send_sms(MOBILE, "x")
+    assert not Message.objects.exists()
+
+
+def test_dispatcher_that_runs_keeps_off_when_another_adopts(
+    live, use_account, monkeypatch
+):
+    MessageFactory()
+    monkeypatch.setattr(gateway_binding, "_MINUTE", 0.0)
+
+    def adopted(_ended: int) -> None:
+        AccountState.objects.update(gateway="sms.example.com 0")
+
+    with pytest.raises(InvalidConfiguration, match=r"sms\.example\.com"):
+        services.dispatch_queue(forever=True, interval=0.01, progress=adopted)
+    assert Message.objects.get().status == "accepted"
 
 
 def test_states_are_not_asked_of_another_host(elsewhere):
