@@ -39,6 +39,12 @@ def shown(page) -> list[OptOut]:
 
 
 class TestEnter:
+    @pytest.mark.parametrize("may", [False, True])
+    def test_button_says_what_the_guide_says(self, may):
+        rights = ["view", "add"] if may else ["view"]
+        buttons = re.findall(r'class="addlink">(.+?)<', log_in(*rights).get(LIST).text)
+        assert ("Enter opt-outs" in buttons) is may
+
     def test_by_hand(self, admin_client, admin_user):
         wish = {"recipients": "0939 521 3300", "line": LINE, "reason": "wrote to us"}
         page = admin_client.post(ENTER, wish, follow=True)
