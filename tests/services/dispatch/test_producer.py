@@ -11,6 +11,7 @@ from negin_sms.gateway import memory
 from negin_sms.models import Message
 from negin_sms.services.dispatch import producer
 from negin_sms.services.dispatch.worker_pool import WorkerPool
+from tests.badgateway import wait_until
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,6 +37,7 @@ def test_what_workers_have_is_never_queued_again(use_account, monkeypatch):
 
     def submit_last(pool: Any, job: Any) -> None:
         submit(pool, job)
+        wait_until(lambda: bool(memory.outbox), 10)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(WorkerPool, "submit", submit_last)
