@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from django.utils import translation
 from hypothesis import HealthCheck, settings
 
 from negin_sms.gateway.sandbox import Sandbox
@@ -72,6 +73,8 @@ def _fresh() -> None:
     results._warned_codes.clear()
     states._warned_states.clear()
     gateway_binding._agreed_until.clear()
+    # LocaleMiddleware leaves the language of the last request behind.
+    translation.deactivate()
 
 
 @pytest.fixture(params=database_urls(), ids=lambda url: url.partition(":")[0])
