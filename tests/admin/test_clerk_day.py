@@ -108,7 +108,8 @@ def send_the_failed_again(page: Any, group: str) -> None:
     assert_fits(page)
     page.click("a[href*='/batch/resend/']")
     page.check("[name=scenario][value=service_line]")
-    assert not page.is_visible("[name=line]")
+    # The page may still be on its way: its script looks at what is chosen by then.
+    page.wait_for_selector("[name=line]", state="hidden")
     page.fill("[name=template]", "7")
     page.click(".negin-sms-form .default")
     page.wait_for_selector(".messagelist .success")
