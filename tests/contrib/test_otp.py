@@ -17,8 +17,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from negin_sms.contrib.codes import CodeNotSent
-from negin_sms.exceptions import InvalidMessage
+from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.models import Message
+from negin_sms.signals import pre_send
 from tests.contrib import require
 from tests.oracles import orders, tellers
 
@@ -123,6 +124,24 @@ def test_failure_is_said_and_starts_no_cooldown(device, use_account, live):
     with pytest.raises(CodeNotSent, match="could not be sent"):
         device.generate_challenge()
     device.refresh_from_db()
+    assert device.generate_is_allowed() == (True, None)
+
+
+def test_failure_forgets_no_wrong_code(device, live):
+    """One that was typed in while the gateway was asked."""
+
+    def guess(**_kwargs):
+        assert not SMSDevice.objects.get().verify_token("000000")
+        raise Vetoed("no")
+
+    pre_send.connect(guess)
+    try:
+        with pytest.raises(CodeNotSent):
+            device.generate_challenge()
+    finally:
+        pre_send.disconnect(guess)
+    device.refresh_from_db()
+    assert device.throttling_failure_count == 1
     assert device.generate_is_allowed() == (True, None)
 
 

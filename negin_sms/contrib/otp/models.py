@@ -161,7 +161,7 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
         try:
             message = send_code(self.mobile, self.get_text(), **options)
         except CodeNotSent:
-            self.cooldown_reset()
+            self._end_cooldown()
             raise
         # Behind the send, which waits for the commit too.
         after_commit(write_alias(), functools.partial(self._forgive, message))
@@ -169,10 +169,13 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
     def _forgive(self, message: Message) -> None:
         """End the cooldown if the message has turned out not to go."""
         if message.status in (Status.CANCELLED, Status.REJECTED, Status.EXPIRED):
-            self.last_generated_timestamp = None
-            type(self)._default_manager.filter(pk=self.pk).update(
-                last_generated_timestamp=None
-            )
+            self._end_cooldown()
+
+    def _end_cooldown(self) -> None:
+        # Nothing else: wrong codes may have been counted while the gateway was asked.
+        self.last_generated_timestamp = None
+        rows = type(self)._default_manager.filter(pk=self.pk)
+        rows.update(last_generated_timestamp=None)
 
 
 def _spelt(mobile: str) -> str:
