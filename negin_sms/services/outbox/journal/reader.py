@@ -74,9 +74,7 @@ class Journal:
         self.path = path
         self.head: Head | None = None
         self.is_dead = False
-        self._file: BinaryIO = open(  # noqa: SIM115
-            os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb"
-        )
+        self._file: BinaryIO = open(path, "rb", opener=_open)  # noqa: SIM115
 
     def __enter__(self) -> Journal:
         descriptor = self._file.fileno()
@@ -183,6 +181,12 @@ def find(state_dir: str | None, claim: str) -> Journal | None:
         return Journal(find_folder(state_dir) / (token + SUFFIX))
     except (NoJournal, OSError):
         return None
+
+
+def _open(path: str, flags: int) -> int:
+    """Open no link, and wait for nobody who would write into a pipe."""
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    return os.open(path, flags)
 
 
 def _is_private(found: os.stat_result) -> bool:

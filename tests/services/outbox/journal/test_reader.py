@@ -200,6 +200,17 @@ def test_a_file_of_somebody_else_is_not_read(worker, folder):
     assert fate(folder, claim, 1) is None
 
 
+def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(worker, folder):
+    claim = worker.claim(1)
+    path = file_of(folder)
+    worker.kill()
+    path.unlink()
+    os.mkfifo(path)
+    assert fate(folder, claim, 1) is None
+    with journal_reader.find(str(folder), claim) as found:
+        assert found.fate(claim, 1) is Fate.UNKNOWN
+
+
 def test_a_file_that_others_may_write_is_not_read(worker, folder):
     claim = worker.claim(1)
     worker.kill()
