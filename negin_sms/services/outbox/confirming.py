@@ -17,7 +17,7 @@ from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.submission import batches
-from negin_sms.services.submission.seen import refuse_changed
+from negin_sms.services.submission.seen import changed, refuse_changed
 from negin_sms.services.submission.wakers import wake
 
 
@@ -69,9 +69,10 @@ def confirm_batch(
     if not aliases:
         return 0
     with transaction.atomic(using=using):
-        if seen is not None:
-            refuse_changed(drafts, seen)
+        compared = None if seen is None else refuse_changed(drafts, seen)
         queued = transitions.queue(drafts, ignores_caps=ignore_caps)
+        if compared not in (None, queued):
+            raise changed()  # a draft has come to the group, which no lock holds
     for alias in aliases:
         wake(alias, using)
     return queued

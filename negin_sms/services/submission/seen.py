@@ -39,28 +39,42 @@ def digest(rows: MessageQuerySet) -> str:
     What tries and the gate write does not count: no person changed anything then. That
     a message is held now does, since it may have been sent already.
     """
+    return _read(rows)[0]
+
+
+@sensitive_variables()
+def _read(rows: MessageQuerySet) -> tuple[str, int]:
     found = salted_hmac("negin_sms.seen", b"", algorithm="sha256")
-    accounts = set()
+    accounts, count = set(), 0
     for row in rows.order_by("pk").values_list(*_COLUMNS).iterator():
         *leaving, begins_at, expires_at = row
         accounts.add(row[1])
+        count += 1
         lifetime = expires_at - begins_at
         found.update(repr((*leaving, lifetime)).encode("utf-8", "replace"))
     for alias in sorted(accounts):
         found.update(repr((alias, *_lines(alias))).encode())
-    return found.hexdigest()
+    return found.hexdigest(), count
 
 
-def refuse_changed(rows: MessageQuerySet, seen: str) -> None:
-    """Raise InvalidMessage("seen") unless these are what was seen, or none; lock them.
+def refuse_changed(rows: MessageQuerySet, seen: str) -> int:
+    """Lock these messages, and return how many they are.
 
-    Call it in the transaction that queues them.
+    Raise InvalidMessage("seen") unless they are what was seen, or none. Call it in the
+    transaction that queues them.
     """
     if connections[rows.db].features.has_select_for_update:
         rows = rows.select_for_update()
-    if digest(rows) not in (seen, digest(rows.none())):
-        reason = _("Somebody changed these messages meanwhile; look at them again.")
-        raise InvalidMessage("seen", reason)
+    found, count = _read(rows)
+    if found not in (seen, digest(rows.none())):
+        raise changed()
+    return count
+
+
+def changed() -> InvalidMessage:
+    """Return the error that says to look again."""
+    reason = _("Somebody changed these messages meanwhile; look at them again.")
+    return InvalidMessage("seen", reason)
 
 
 def _lines(alias: str) -> tuple[str, str]:

@@ -9,7 +9,11 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
+from negin_sms.services.outbox import confirming
+from negin_sms.services.submission.batches import look_at
+from negin_sms.services.submission.seen import refuse_changed
 from tests.factories import MessageFactory
 from tests.services.submission.test_wakers import WOKEN
 
@@ -59,3 +63,20 @@ def test_cancel_takes_drafts_and_queued_rows_only():
     assert report.done == 2
     assert [pk for pk, _why in report.skipped] == [rows[2].pk, rows[3].pk]
     assert Message.objects.filter(status=Status.CANCELLED).count() == 2
+
+
+def test_draft_that_comes_to_a_batch_while_it_is_confirmed_does_not_leave(monkeypatch):
+    """On PostgreSQL it may be committed between the comparison and the UPDATE."""
+    MessageFactory(status=Status.DRAFT, group="spring")
+    other = MessageFactory(status=Status.DRAFT, group="autumn")
+    seen = look_at("spring").seen
+
+    def compare_and_move(rows, seen):
+        count = refuse_changed(rows, seen)
+        Message.objects.filter(pk=other.pk).update(group="spring")
+        return count
+
+    monkeypatch.setattr(confirming, "refuse_changed", compare_and_move)
+    with pytest.raises(InvalidMessage, match="changed these messages"):
+        services.confirm_batch("spring", seen=seen)
+    assert Message.objects.filter(status=Status.DRAFT).count() == 2
