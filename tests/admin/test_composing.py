@@ -428,6 +428,19 @@ class TestOnce:
         compose(log_in("view", "add"), token="0123456789abcdef")
         assert Message.objects.count() == 2
 
+    def test_draft_that_moved_to_a_batch_of_others_takes_none_along(self, admin_client):
+        theirs = draft(admin_client, sensitive="on")
+        writer = log_in("view", "add", "change")
+        compose(writer, token="0123456789abcdef")
+        own = Message.objects.exclude(group=theirs)
+        fields = {name: WISH[name] for name in ("text", "scenario", "priority")}
+        fields |= {"account": "default", "mobile": MOBILE, "group": theirs}
+        writer.post(f"{LIST}{own.get().pk}/change/", fields)
+        assert Message.objects.filter(group=theirs).count() == 2
+        compose(writer, token="0123456789abcdef", text="Better")
+        assert Message.objects.get(group=theirs).sensitive
+        assert own.get().text == "Better"
+
 
 class TestEdit:
     def test_page_has_everything_again(self, admin_client):

@@ -200,7 +200,11 @@ class _Writing:
         return rows.values_list("group", flat=True).first() or ""
 
     def _replace(self, group: str) -> None:
-        if group and not delete_drafts(drafts_of(group), self.using):
+        drafts = drafts_of(group)
+        if group != self.replaces:
+            # What this page wrote: it may have been moved to a batch of others since.
+            drafts = drafts.filter(created_by=self.drafts[0].created_by_id)
+        if group and not delete_drafts(drafts, self.using):
             reason = _(
                 "What was written on this page before was confirmed or discarded "
                 "meanwhile. Begin anew, if there is something else to send."
