@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from negin_sms.management.commands._arguments import (
     age,
     count,
+    key,
     moment,
     plain_errors,
     seconds,
@@ -25,6 +26,13 @@ def test_counts_are_read(text, value):
 def test_other_counts_are_refused(text):
     with pytest.raises(argparse.ArgumentTypeError, match="whole number from 1"):
         count(text)
+
+
+def test_number_of_a_message_is_one_that_the_database_can_hold():
+    assert key("12") == 12
+    for text in ("9" * 30, "-1", "x", ""):
+        with pytest.raises(argparse.ArgumentTypeError, match="message's number"):
+            key(text)
 
 
 @pytest.mark.parametrize(("text", "value"), [("0.5", 0.5), ("30", 30.0)])

@@ -17,10 +17,20 @@ from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 
 
+_LONGEST_KEY = 18  # digits
+
+
 def count(text: str) -> int:
     """Read a whole number from 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError("give a whole number from 1")
+    return int(text)
+
+
+def key(text: str) -> int:
+    """Read a message's number: one that a primary key can be."""
+    if not text.isdecimal() or len(text) > _LONGEST_KEY:
+        raise argparse.ArgumentTypeError("give a message's number")
     return int(text)
 
 

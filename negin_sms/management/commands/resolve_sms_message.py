@@ -13,7 +13,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import Message
 
-from ._arguments import plain_errors
+from ._arguments import key, plain_errors
 from ._output import SmsCommand
 
 
@@ -30,7 +30,7 @@ class Command(SmsCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the messages and the decision."""
         add = parser.add_argument
-        add("message", type=int, nargs="+", help="the messages' numbers")
+        add("message", type=key, nargs="+", help="the messages' numbers")
         add("status", choices=[Status.ACCEPTED, Status.REJECTED])
         add("--gateway-id", default="", help="of one message: with it, it is polled")
         add("--claim", default="", help="of one, from the log: proves the result")
