@@ -24,6 +24,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 SUFFIX = ".journal"
+# TOKEN is of twelve digits: systemd and hledger have files with that suffix, too.
+PATTERN = "[0-9a-f]" * 12 + SUFFIX
 _KIND = "negin-sms-journal-1"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _encode = json.JSONEncoder(separators=(",", ":")).encode

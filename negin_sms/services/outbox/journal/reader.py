@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, BinaryIO
 
 from .files import (
+    PATTERN,
     SUFFIX,
     Head,
     NoJournal,
@@ -157,7 +158,7 @@ def read_all(
     are removed on the way.
     """
     try:
-        found = sorted(find_folder(state_dir).glob("*" + SUFFIX))
+        found = sorted(find_folder(state_dir).glob(PATTERN))
     except (NoJournal, OSError):
         return
     for path in found:

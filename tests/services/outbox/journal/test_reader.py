@@ -270,13 +270,25 @@ def test_a_living_journal_is_never_removed(worker, folder):
 
 def test_a_file_without_a_head_is_removed_when_it_is_old(folder):
     folder.mkdir(mode=0o700)
-    path = folder / "abc.journal"
+    path = folder / "0123456789ab.journal"
     path.touch(0o600)
     assert list(journal_reader.read_all(str(folder), "default")) == []
     assert path.exists()
     os.utime(path, (0, 0))
     assert list(journal_reader.read_all(str(folder), "default")) == []
     assert not path.exists()
+
+
+@pytest.mark.parametrize("name", ["system.journal", "2026.journal"])
+def test_a_file_of_another_program_is_left_alone(folder, name):
+    """STATE_DIR may be a folder that has other files: systemd's, or a ledger."""
+    folder.mkdir(mode=0o700)
+    path = folder / name
+    path.write_text("2026-11-27 * Opening balances\n")
+    path.chmod(0o600)
+    os.utime(path, (0, 0))
+    assert list(journal_reader.read_all(str(folder), "default")) == []
+    assert path.exists()
 
 
 def test_a_full_disk_is_no_proof(worker, folder):
