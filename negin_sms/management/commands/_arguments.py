@@ -16,7 +16,6 @@ from negin_sms.dates import read_moment
 from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 
-
 _LONGEST_KEY = 18  # digits
 
 
