@@ -14,10 +14,8 @@ from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
-from django.views.decorators.debug import sensitive_post_parameters
 
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.drafting import Drafted
@@ -47,7 +45,6 @@ class ComposingMixin(PreviewMixin):
         context = {"may_compose": self.has_compose_permission(request)}
         return super().changelist_view(request, context | (extra_context or {}))
 
-    @method_decorator(sensitive_post_parameters("recipients", "kept", "text"))
     def compose_view(self, request: HttpRequest) -> HttpResponse:
         """Ask on GET; on POST write drafts, or show what has to be corrected.
 

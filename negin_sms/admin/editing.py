@@ -14,11 +14,9 @@ from django.contrib import messages as notices
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
-from django.utils.decorators import method_decorator
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.debug import sensitive_post_parameters
 
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.models import Message
@@ -112,7 +110,6 @@ class EditingMixin(ActionViewsMixin):
         ]
         return [*buttons, *own]
 
-    @method_decorator(sensitive_post_parameters("mobile", "text"))
     def change_wish_view(
         self, request: HttpRequest, change: Change, object_id: int
     ) -> HttpResponse:

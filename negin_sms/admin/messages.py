@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import Status
+from negin_sms.error_reports import hide_posted
 from negin_sms.models import DeliveryState, Message
 from negin_sms.services import health
 
@@ -146,8 +147,8 @@ class MessageAdminMixin(
         js = ["negin_sms/search.js"]
 
     def get_urls(self) -> list[Any]:
-        """Let every page speak in the digits of its language."""
-        return speak_persian(super().get_urls())
+        """Hide what is posted; let every page speak in the digits of its language."""
+        return hide_posted(speak_persian(super().get_urls()))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         """Return the list that searches a large table once a page."""

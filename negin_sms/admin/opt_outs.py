@@ -13,13 +13,11 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.utils.decorators import method_decorator
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.debug import sensitive_post_parameters
 
-from negin_sms.error_reports import private_view
+from negin_sms.error_reports import hide_posted, private_view
 from negin_sms.models import OptOut
 from negin_sms.services import OptOutImport
 from negin_sms.services.outbox.gate.opt_outs import end, lasts
@@ -91,8 +89,8 @@ class OptOutAdminMixin(
         js = ["negin_sms/search.js"]
 
     def get_urls(self) -> list[Any]:
-        """Let every page speak in the digits of its language."""
-        return speak_persian(super().get_urls())
+        """Hide what is posted; let every page speak in the digits of its language."""
+        return hide_posted(speak_persian(super().get_urls()))
 
     def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
         """Show the whole number to those with the right to see it."""
@@ -111,7 +109,6 @@ class OptOutAdminMixin(
         obj.save(update_fields=["reason", "until"])
 
     @private_view
-    @method_decorator(sensitive_post_parameters("recipients"))
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Ask on GET; on POST enter what is a number, and show what is none."""
         if not self._may_enter(request):

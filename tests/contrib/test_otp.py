@@ -21,6 +21,7 @@ from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.models import Message
 from negin_sms.signals import pre_send
 from tests.contrib import require
+from tests.guarantees.test_error_reports import gone, reports
 from tests.oracles import orders, tellers
 
 require("django_otp", "otp")
@@ -230,6 +231,15 @@ def test_clerk_without_the_right_can_still_turn_a_device_off(client, device):
     client.post(url, {"user": device.user_id, "name": "old", "mobile": "09395213301"})
     device.refresh_from_db()
     assert (device.name, device.confirmed, device.mobile) == ("old", False, E164)
+
+
+def test_mail_has_no_number_when_the_user_cannot_be_read(admin_client, user):
+    page = reverse("admin:negin_sms_otp_smsdevice_add")
+    admin_client.raise_request_exception = False
+    with reports() as said, gone("django_session"):
+        admin_client.post(page, {"user": user.pk, "name": "phone", "mobile": E164})
+    assert len(said) == 1
+    assert E164 not in said[0]
 
 
 def test_admin_finds_devices_by_user_and_shows_no_code(admin_client, device, live):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from django.core.signals import got_request_exception
-from django.db import DataError, IntegrityError, connection
+from django.db import DataError, IntegrityError, OperationalError, connection
 from django.test import Client
 from django.views.debug import ExceptionReporter
 
@@ -66,6 +66,17 @@ def reports() -> Iterator[list[str]]:
     got_request_exception.connect(take)
     yield said
     got_request_exception.disconnect(take)
+
+
+def gone(table: str) -> Any:
+    """Let the server go away as soon as a table is read."""
+
+    def execute(execute: Any, sql: str, *rest: Any) -> Any:
+        if table in sql:
+            raise OperationalError("server closed the connection unexpectedly")
+        return execute(sql, *rest)
+
+    return connection.execute_wrapper(execute)
 
 
 def assert_clean(said: list[str]) -> None:
@@ -121,6 +132,19 @@ def test_mail_of_each_page_is_clean(admin_user, page):
         assert_clean(said)
         failed += len(said)
     assert failed
+
+
+@pytest.mark.parametrize("table", ["django_session", "auth_user"])
+@pytest.mark.parametrize("page", ["add", "change", "compose", "edit", "search"])
+def test_mail_is_clean_when_the_user_cannot_be_read(admin_client, page, table):
+    """The database goes away, and with it the session, before a view is called."""
+    path, form = {**PAGES, "search": ("", {"q": MOBILE})}[page]
+    row = make(mobile=MOBILE, text=TEXT)
+    admin_client.raise_request_exception = False
+    with reports() as said, gone(table):
+        admin_client.post(LIST + path.format(draft=row.pk), form)
+    assert said
+    assert_clean(said)
 
 
 DRAFT_KEY = 0  # of the row that a call is about

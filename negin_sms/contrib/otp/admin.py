@@ -8,13 +8,11 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
-from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.debug import sensitive_post_parameters
 
-from negin_sms.error_reports import private_view
+from negin_sms.error_reports import hide_posted, private_view
 from negin_sms.phones import mask_mobile
 
 from .models import SMSDevice
@@ -32,12 +30,15 @@ class SMSDeviceAdmin(admin.ModelAdmin):
     raw_id_fields = ["user"]
     search_help_text = _("By the name of the user.")
 
+    def get_urls(self) -> list[Any]:
+        """Hide what is posted."""
+        return hide_posted(super().get_urls())
+
     @private_view
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Keep codes and numbers out of error reports."""
         return super().changelist_view(request, *args, **kwargs)
 
-    @method_decorator(sensitive_post_parameters("mobile"))
     @private_view
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Keep codes and numbers out of error reports."""
