@@ -34,6 +34,7 @@ NOT_LOOKED_AT = {
     ".": "the shell's own",
     "celery": "starts a worker that stays; tests/test_wakers.py starts some",
     "createdb": "needs PostgreSQL's programs",
+    "createuser": "needs PostgreSQL's programs",
     "django-admin": "makes the project that test_docs_followed.py works in",
     "export": "the shell's own",
     "journalctl": "needs systemd",

@@ -13,8 +13,9 @@ import re
 import runpy
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -208,10 +209,18 @@ def test_guide_to_reminders_follows_the_visit():
     visit.begins_at = timezone.now() + timedelta(minutes=50)
     assert guide["remind"](visit) is None
     visit.begins_at = begins_at
+    wrong = SimpleNamespace(pk=8, mobile="12", begins_at=begins_at)
     before = Message.objects.count()
     for _time in range(2):
-        guide["remind_all"]([visit])
+        guide["remind_all"]([wrong, visit])
     assert Message.objects.count() == before + 1
+
+
+def test_guide_to_reminders_writes_the_date_in_persian(settings):
+    settings.TIME_ZONE = "Asia/Tehran"
+    begins_at = datetime(2026, 12, 1, 7, tzinfo=UTC)
+    words = run("howto/reminders")["words_of"](SimpleNamespace(begins_at=begins_at))
+    assert f"«{words}»" in read("howto/reminders")
 
 
 # What a key returns; the statuses that are new rows are in the table's last line.
@@ -463,8 +472,11 @@ def test_guide_to_alerts_tells_in_five_lines():
 def test_guide_to_monitoring_serves_its_addresses():
     health_check = pytest.importorskip("health_check.views", reason="an extra")
     client = pytest.importorskip("prometheus_client", reason="an extra")
-    check, metrics = blocks(read("howto/monitoring"))
-    names: dict[str, Any] = {}
+    setting, check, metrics = blocks(read("howto/monitoring"))
+    names: dict[str, Any] = {"urlpatterns": [], "INSTALLED_APPS": []}
+    exec(setting, names)
+    (app,) = names["INSTALLED_APPS"]
+    assert (Path(import_module(app).__file__ or "").parent / "templates").is_dir()
     exec(check, names)
     (pattern,) = names["urlpatterns"]
     assert pattern.callback.view_class is health_check.HealthCheckView
