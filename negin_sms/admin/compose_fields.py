@@ -114,5 +114,6 @@ class ComposeFields(RecipientFields):
     token = forms.RegexField(
         "^[0-9a-f]{16}$", required=False, initial=_new_token, widget=forms.HiddenInput
     )
-    # The group that is written anew, if any.
+    # The group that is written anew, if any, and the digest of its drafts.
     replaces = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    replaced = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)

@@ -94,6 +94,7 @@ class ComposeForm(ComposeFields):
                 leave_out=leave_out,
                 once=f"compose:{by.pk}:{cleaned['token']}" if cleaned["token"] else "",
                 replaces=cleaned["replaces"],
+                seen=cleaned["replaced"],
                 account=cleaned["account"] or self.aliases[0],
                 scenario=cleaned["scenario"],
                 line=cleaned["line"] or None,
@@ -126,7 +127,7 @@ class ComposeForm(ComposeFields):
 
     @classmethod
     @sensitive_variables()
-    def of(cls, drafts: Sequence[Message]) -> ComposeForm:
+    def of(cls, drafts: Sequence[Message], seen: str) -> ComposeForm:
         """Return the form that wrote these drafts, as far as they still say."""
         first, reopened = drafts[0], reopen(drafts)
         lifetime = int((first.expires_at - first.begins_at).total_seconds())
@@ -137,7 +138,8 @@ class ComposeForm(ComposeFields):
                 **{field: getattr(first, field) for field in same},
                 **{"priority": first.priority, "sensitive": first.sensitive},
                 **{"text": reopened.text, "recipients": reopened.recipients},
-                **{"group": name, "replaces": first.group, "expires_in": lifetime},
+                **{"group": name, "expires_in": lifetime},
+                **{"replaces": first.group, "replaced": seen},
             }
         )
 

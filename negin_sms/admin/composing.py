@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.drafting import Drafted
+from negin_sms.services.submission.seen import digest
 
 from .compose_form import ComposeForm
 from .pages import speak
@@ -82,11 +83,14 @@ class ComposingMixin(PreviewMixin):
             return self._compose_page(request, ComposeForm())
         if not self.may_edit_batch(request, group):
             raise PermissionDenied
-        drafts = list(batches.drafts_of(group).order_by("pk"))
+        rows = batches.drafts_of(group)
+        # First: what is shown may be newer than the digest, and is refused then.
+        seen = digest(rows)
+        drafts = list(rows.order_by("pk"))
         if not drafts:
             self.tell_that_nothing_is_left(request)
             return self.to_list(group)
-        return self._compose_page(request, ComposeForm.of(drafts))
+        return self._compose_page(request, ComposeForm.of(drafts, seen))
 
     def _compose_page(
         self, request: HttpRequest, form: ComposeForm, drafted: Drafted | None = None

@@ -423,6 +423,14 @@ class TestOnce:
         assert "was confirmed or discarded meanwhile" in words_of(response)
         assert Message.objects.get().status == Status.QUEUED
 
+    def test_page_of_which_one_has_left_writes_nothing_more(self, admin_client):
+        two = {"recipients": f"{MOBILE}\n09395213301", "token": "0123456789abcdef"}
+        draft(admin_client, **two)
+        services.queue_messages(Message.objects.filter(mobile__endswith="3301"))
+        response = compose(admin_client, **two, text="Better")
+        assert "was confirmed or discarded meanwhile" in words_of(response)
+        assert Message.objects.filter(text="Hello").count() == 2
+
     def test_token_is_its_user_s(self, admin_client):
         draft(admin_client, token="0123456789abcdef")
         compose(log_in("view", "add"), token="0123456789abcdef")
@@ -470,16 +478,22 @@ class TestEdit:
     def test_what_is_written_then_replaces_the_batch(self, admin_client):
         group = draft(admin_client, expires_in="600")
         page = admin_client.get(COMPOSE, {"edit": group})
-        form = page.context["form"]
-        wish = {
-            name: form[name].value() or "" for name in form.fields if name != "file"
-        }
-        del wish["send_at"], wish["sensitive"]
-        response = admin_client.post(COMPOSE, wish | {"text": "Better"})
+        response = rewrite(admin_client, page)
         row = Message.objects.get()
         assert (row.text, row.group != group) == ("Better", True)
         assert row.expires_at - row.due_at == timedelta(seconds=600)
         assert response.url.endswith(row.group)
+
+    def test_page_is_not_taken_where_one_has_left_since(self, admin_client):
+        group = draft(admin_client, recipients=f"{MOBILE}\n09395213301")
+        first = admin_client.get(COMPOSE, {"edit": group})
+        services.queue_messages(Message.objects.filter(mobile__endswith="3301"))
+        assert "Somebody changed" in words_of(rewrite(admin_client, first))
+        assert Message.objects.filter(text="Hello").count() == 2
+        again = admin_client.get(COMPOSE, {"edit": group})
+        assert rewrite(admin_client, again).status_code == 302
+        better = Message.objects.get(text="Better")
+        assert (better.mobile, better.group != group) == ("+989395213300", True)
 
     def test_lifetime_that_the_page_does_not_offer_stays(self, admin_client):
         group = draft(admin_client)
@@ -509,6 +523,14 @@ class TestEdit:
         assert compose(writer, replaces=group).status_code == 403
         assert not preview_links(writer, group)
         assert Message.objects.get().group == group
+
+
+def rewrite(client: Client, page):
+    """Post an edit's page with another text."""
+    form = page.context["form"]
+    wish = {name: form[name].value() or "" for name in form.fields if name != "file"}
+    del wish["send_at"], wish["sensitive"]
+    return client.post(COMPOSE, wish | {"text": "Better"})
 
 
 def preview_links(client: Client, group: str) -> bool:

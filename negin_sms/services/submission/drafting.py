@@ -30,6 +30,7 @@ from negin_sms.texts import Template, parse
 from .batches import delete_drafts, drafts_of
 from .compose import QueueOptions, compose
 from .recipients.tables import MOST_RECIPIENTS, Row, Sheet
+from .seen import refuse_changed
 from .text_length import longest_text, refuse_parts
 
 _CHUNK = 500
@@ -70,6 +71,7 @@ def draft_batch(
     leave_out: bool = False,
     once: str = "",
     replaces: str = "",
+    seen: str = "",
     **fields: Unpack[QueueOptions],
 ) -> Drafted:
     """Write a draft for each recipient, under one new group; all or none.
@@ -80,7 +82,8 @@ def draft_batch(
     ``once`` names the page that it was written on: the drafts that came of it before
     are replaced, as are those of the group ``replaces``, both only while they are
     drafts. Raise InvalidMessage for what is wrong with all of them, with "recipients"
-    as the field where there is none.
+    as the field where there is none, and with "seen" where those of ``replaces`` are
+    not the ones any more that ``seen`` was the digest of.
     """
     using = write_alias()
     given = tuple(sheets)
@@ -95,7 +98,7 @@ def draft_batch(
     drafts = list(composing.drafts.values())
     written = ""
     if drafts and (leave_out or not composing.refused):
-        written = _Writing(drafts, once, replaces, using).write()
+        written = _Writing(drafts, once, replaces, seen, using).write()
     return Drafted(
         group=written,
         is_repeat=written not in ("", group),
@@ -165,11 +168,12 @@ class _Writing:
     """
 
     def __init__(
-        self, drafts: list[Message], once: str, replaces: str, using: str
+        self, drafts: list[Message], once: str, replaces: str, seen: str, using: str
     ) -> None:
         self.drafts = drafts
         self.once = once
         self.replaces = replaces
+        self.seen = seen
         self.using = using
 
     def write(self) -> str:
@@ -200,11 +204,17 @@ class _Writing:
         return rows.values_list("group", flat=True).first() or ""
 
     def _replace(self, group: str) -> None:
-        drafts = drafts_of(group)
+        if not group:
+            return
+        drafts, left = drafts_of(group), self._rows.none()
         if group != self.replaces:
-            # What this page wrote: it may have been moved to a batch of others since.
+            # What this page wrote: it may have been moved to a batch of others since,
+            # and who got some of it would get it again.
             drafts = drafts.filter(created_by=self.drafts[0].created_by_id)
-        if group and not delete_drafts(drafts, self.using):
+            left = self._rows.filter(group=group).exclude(status=Status.DRAFT)
+        elif self.seen:
+            refuse_changed(drafts, self.seen)
+        if not delete_drafts(drafts, self.using) or left.exists():
             reason = _(
                 "What was written on this page before was confirmed or discarded "
                 "meanwhile. Begin anew, if there is something else to send."
