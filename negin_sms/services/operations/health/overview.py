@@ -260,13 +260,16 @@ def _gone(using: str) -> dict[str, int]:
         while found := _next_alias(rows, alias):
             alias = found
             if alias not in known:
-                few = rows.filter(account=alias).order_by()[: CAP + 1]
+                few = rows.filter(account=alias).in_queue_order()[: CAP + 1]
                 gone[alias] += few.count()
     return dict(gone)
 
 
 def _next_alias(rows: MessageQuerySet, after: str) -> str | None:
-    aliases = rows.filter(account__gt=after).order_by("account")
+    # By all columns of the queue's index: others begin with the account, too, and
+    # hold every message there ever was.
+    aliases = rows.filter(account__gt=after)
+    aliases = aliases.order_by("account", "priority", "due_at", "id")
     return aliases.values_list("account", flat=True).first()
 
 
