@@ -211,6 +211,15 @@ def test_a_pipe_in_place_of_a_file_keeps_nobody_waiting(worker, folder):
         assert found.fate(claim, 1) is Fate.UNKNOWN
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/fd"), reason="needs Linux")
+def test_a_folder_in_place_of_a_file_leaves_nothing_open(folder):
+    (folder / f"{'0' * 12}.journal").mkdir(parents=True)
+    folder.chmod(0o700)
+    before = len(os.listdir("/proc/self/fd"))
+    assert list(journal_reader.read_all(str(folder), "default")) == []
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_file_that_others_may_write_is_not_read(worker, folder):
     claim = worker.claim(1)
     worker.kill()
