@@ -154,7 +154,7 @@ def pages() -> dict[str, str]:
         "index": "/admin/negin_sms/",
         "review": f"{LIST}review/",
         "batches": f"{LIST}batches/",
-        "a batch": f"{LIST}batch/?group=batch-77",
+        "a batch": f"{LIST}batch/?batch=batch-77",
         "a message": f"{LIST}77/change/",
         **{name: LIST + query for name, query in filters.items()},
         "report, 14 days": f"{LIST}report/",
