@@ -142,14 +142,19 @@ class AccountPoller:
         """Write the answers down; ask again for the halves of a refused chunk."""
         self._count(requests=len(results))
         bad = self._look_for_bad_ids(results)
-        self._feed()
+        failed = [
+            (result.asked, result.error)
+            for result in results
+            if result.error and not isinstance(result.error, Rejected)
+        ]
+        if not failed:
+            self._feed()
         for together in batches(results):
             self._write(together)
         for one in bad:
             self._set_aside(one)
-        for result in results:
-            if result.error and not isinstance(result.error, Rejected):
-                self._fail(result.asked, result.error)
+        for asked, error in failed:
+            self._fail(asked, error)
         if not self._in_flight:
             self._judge()
 
