@@ -236,8 +236,8 @@ def _read(alias: str, key: str, value: Any) -> Any:
     except readers.Unfit as unfit:
         # The value stays out of the text: it may be the password.
         raise InvalidConfiguration(
-            f"{_where(alias, key)} must be {unfit}, not a value of type "
-            f"{type(value).__name__}."
+            f"{_where(alias, key)} must be {unfit}. What stands there is not (its "
+            f"type: {type(value).__name__})."
         ) from None
 
 
