@@ -91,8 +91,8 @@ def send_sms(
     """Send one message now and return its row; for the keywords see ``queue_sms``.
 
     Outside a transaction the row is committed as ``sending``, the gateway is asked, the
-    result is written. Inside one the row is queued, and sent by this process once the
-    transaction is durable; its result is on the row then.
+    result is written. Inside one the row is queued, and after the commit it is sent by
+    this process or, unless ``on_not_sent`` is "cancel", left to the account's WAKER.
 
     Raise InvalidMessage, IdempotencyConflict or InvalidConfiguration (no row was
     saved), or an error whose ``message`` is the saved row: Vetoed (cancelled),
@@ -257,7 +257,8 @@ def _leave_to_commit(attempt: Attempt, account: conf.Account) -> None:
     """Queue the message as part of the caller's work, to be sent after that."""
     if not _save(attempt):
         return
-    if account.waker:
+    # A worker could not tell that this one is to go at once.
+    if account.waker and attempt.on_not_sent == "queue":
         wake(account.alias, attempt.using)
     else:
         after_commit(attempt.using, functools.partial(_send_queued, attempt))

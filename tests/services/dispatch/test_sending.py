@@ -308,6 +308,21 @@ class TestInsideATransaction:
         assert woken == ["default"]
         assert sandbox.taken == []
 
+    @pytest.mark.parametrize(
+        ("mobile", "status"), [(MOBILE, "accepted"), ("09000000006", "cancelled")]
+    )
+    def test_message_that_must_not_wait_is_not_left_to_a_waker(
+        self, use_account, sandbox, mobile, status
+    ):
+        use_account(
+            sandbox.url, WAKER="tests.services.dispatch.test_sending.note_waking"
+        )
+        woken.clear()
+        with transaction.atomic():
+            message = services.send_sms(mobile, "1234", on_not_sent="cancel")
+            assert sandbox.taken == []
+        assert (message.status, woken) == (status, [])
+
     def test_urgent_message_is_ahead_of_what_waits_already(self, use_account, sandbox):
         use_account(
             sandbox.url,
