@@ -1,5 +1,7 @@
 """Which gateway tests talk to: the one in memory, or a sandbox on this machine.
 
+And whom they wake: nobody, as a worker elsewhere has another database and outbox.
+
 Not by overriding NEGIN_SMS: whatever a test overrides it with has to be safe too.
 """
 
@@ -28,7 +30,8 @@ def in_memory() -> Iterator[None]:
 
     Whatever the settings say, and whatever they are overridden with. Exempt are
     accounts with a subclass of MemoryGateway, and those to which a test itself gives
-    a gateway of its own, or a BASE_URL on this machine.
+    a gateway of its own, or a BASE_URL on this machine. The project's WAKER is not
+    called.
     """
     _project_accounts()
     outbox.clear()
@@ -62,6 +65,8 @@ def _project_accounts() -> Mapping[str, Any]:
 def _keep_in_memory(alias: str, options: conf.Options) -> conf.Options:
     backend, url = options.get("BACKEND", conf.LIVE_BACKEND), options.get("BASE_URL")
     given = _project_accounts().get(alias, {})
+    if options.get("WAKER") == given.get("WAKER"):
+        options = {**options, "WAKER": None}
     # What the project develops with, the console or a sandbox, is not for a test.
     own_backend = backend not in (conf.LIVE_BACKEND, given.get("BACKEND"))
     own_url = is_loopback(url) and url != given.get("BASE_URL")

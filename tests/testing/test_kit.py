@@ -84,6 +84,15 @@ class TestSwitch:
         assert gateway_of(settings, **options, MAX_PARTS=1) is MemoryGateway
         assert conf.get_account().max_parts == 1
 
+    def test_the_project_s_waker_is_not_called(self, settings, monkeypatch):
+        given = REAL | {"WAKER": "negin_sms.tasks.wake"}
+        monkeypatch.setattr(gateways, "_project_accounts", lambda: {"default": given})
+        for own in ({}, {"BASE_URL": LOOPBACK}):
+            settings.NEGIN_SMS = {"default": given | own}
+            assert conf.get_account().waker is None
+        settings.NEGIN_SMS = {"default": given | {"WAKER": "shop.tasks.wake"}}
+        assert conf.get_account().waker == "shop.tasks.wake"
+
     @pytest.mark.sms_live
     def test_marked_test_has_the_accounts_as_they_are(self, settings):
         assert gateway_of(settings) is NeginGateway
