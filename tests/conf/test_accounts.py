@@ -168,7 +168,9 @@ def test_value_is_read(read, key, given, read_as):
 def test_value_of_another_kind_is_refused(complain, key, wrong, wanted):
     text = complain(**{key: wrong})
     assert text.startswith(f'NEGIN_SMS["default"]["{key}"] must be {wanted}')
-    assert text.endswith(f"What stands there is not (its type: {type(wrong).__name__}).")
+    assert text.endswith(
+        f"What stands there is not (its type: {type(wrong).__name__})."
+    )
 
 
 @pytest.mark.parametrize(
