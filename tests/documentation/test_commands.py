@@ -1,6 +1,6 @@
 """Commands that the README and docs/ name exist and take what is written behind them.
 
-No block of code is without a test: Python runs (test_docs*.py, contrib/test_guide.py),
+No block of code is without a test: Python runs (test_pages.py, contrib/test_guide.py),
 and what is typed is looked at here, unless the table below says why not.
 """
 
@@ -32,10 +32,10 @@ OF_OTHERS = {
 # First words of what is typed and not looked at, with the reason.
 NOT_LOOKED_AT = {
     ".": "the shell's own",
-    "celery": "starts a worker that stays; tests/test_wakers.py starts some",
+    "celery": "starts a worker that stays; services/submission/test_wakers.py starts some",
     "createdb": "needs PostgreSQL's programs",
     "createuser": "needs PostgreSQL's programs",
-    "django-admin": "makes the project that test_docs_followed.py works in",
+    "django-admin": "makes the project that test_followed.py works in",
     "export": "the shell's own",
     "journalctl": "needs systemd",
     "mariadb": "needs MariaDB's programs",
