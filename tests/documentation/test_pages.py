@@ -270,6 +270,18 @@ def test_guide_to_opt_outs_works(settings):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_guide_to_retention_has_the_ages_that_are_taken():
+    words = re.sub(r"\s+", " ", read("howto/retention"))
+    (ages,) = re.findall(r"An age is (.+?)\.", words)
+    for age in re.findall(r"``(\w+)``", ages):
+        call_command("purge_sms_messages", "--older-than", age, "--redact")
+    (youngest,) = re.findall(r"three days on \(``(\w+)``\)", words)
+    call_command("purge_sms_messages", "--older-than", youngest)
+    with pytest.raises(CommandError, match="three days"):
+        call_command("purge_sms_messages", "--older-than", "2d")
+
+
+@pytest.mark.django_db(transaction=True)
 def test_guide_to_accounts_uses_the_second(settings):
     guide = run("howto/accounts")
     memory = {"BACKEND": "negin_sms.gateway.memory.MemoryGateway"}
