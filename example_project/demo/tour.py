@@ -14,6 +14,7 @@ from negin_sms.choices import Scenario
 from negin_sms.exceptions import GatewayError, InvalidMessage
 from negin_sms.models import Message
 
+OPTED_OUT = "09000000005"
 TEXT = "سلام! این پیامک آزمایشی است و برای کسی فرستاده نمی‌شود."
 
 
@@ -35,23 +36,23 @@ STOPS = (
     ),
     Stop(
         "3 opted out: second line",
-        "09000000005",
+        OPTED_OUT,
         {"scenario": Scenario.SECOND_LINE},
     ),
     Stop(
         "4 opted out: Chelcheleh",
-        "09000000005",
+        OPTED_OUT,
         {"scenario": Scenario.CHELCHELEH},
     ),
     Stop(
         "5 opted out: service line",
-        "09000000005",
+        OPTED_OUT,
         {"scenario": Scenario.SERVICE_FALLBACK},
     ),
     Stop("not delivered", "09000000002", {}),
     Stop("refused by the operator", "09000000003", {}),
     Stop("stays at the operator", "09000000004", {}),
-    Stop("opted out, no fallback", "09000000005", {}),
+    Stop("opted out, no fallback", OPTED_OUT, {}),
     Stop("number refused", "09000000011", {}),
     Stop("no answer", "09000000010", {}),
     Stop("a landline", "02122345678", {}),
@@ -60,6 +61,8 @@ STOPS = (
 
 def send_all(group: str) -> Iterator[tuple[Stop, Message | None, str]]:
     """Send the tour; give each stop, its row if there is one, and what was said."""
+    # What the run before was refused is remembered, and would not be tried again.
+    services.opt_in(OPTED_OUT)
     for stop in STOPS:
         try:
             message = services.send_sms(stop.mobile, TEXT, group=group, **stop.fields)
