@@ -20,9 +20,10 @@ from negin_sms.admin import actions, paging, search_terms, workbook_files
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.contrib import codes
 from negin_sms.gateway.keep_alive import KeepAlive
+from negin_sms.management.commands import dispatch_sms_queue, poll_sms_states
 from negin_sms.models import Message
 from negin_sms.segments import measure
-from negin_sms.services import breaker
+from negin_sms.services import Severity, breaker
 from negin_sms.services.operations import alerts, maintenance
 from negin_sms.services.operations.retention import purge
 from negin_sms.services.outbox import gateway_binding, server_watch
@@ -163,3 +164,27 @@ def test_command_of_the_guide_to_scale_runs():
         [sys.executable, *rest], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert "3,000,000" in done.stdout, done.stderr
+
+
+def test_exit_statuses_are_those_of_the_commands():
+    said = {each.exit_status: each.name for each in Severity}
+    rows = re.findall(r"^(\d) +``([A-Z]+)``: ", read("reference/commands"), re.M)
+    assert {int(status): name for status, name in rows} == said
+    pages = [
+        ("README", r"(\d) (?:is )?([A-Z]{2,})[,.]", 4),
+        ("howto/service", r"(\d) for ([A-Z]{2,})", 3),
+        ("tutorial", r"with (\d) for what is (critical)", 1),
+    ]
+    for page, pattern, count in pages:
+        found = re.findall(pattern, re.sub(r"\s+", " ", read(page)))
+        assert len(found) == count
+        assert {
+            int(status): name.upper() for status, name in found
+        }.items() <= said.items()
+    for page in ("README", "reference/commands"):
+        words = re.findall(
+            r"^3     (?:``dispatch\w+``: )?an account is paused", read(page), re.M
+        )
+        assert len(words) == 1
+    assert (dispatch_sms_queue.NOTHING_LEFT, poll_sms_states.NOT_ASKED) == (3, 3)
+    assert "SuccessExitStatus=3" in read("howto/service")
