@@ -8,6 +8,7 @@ show below a command has to be what it prints.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import re
 import shlex
@@ -20,6 +21,7 @@ from typing import Any
 import pytest
 from django.db.utils import ConnectionHandler
 
+from negin_sms.management.commands import serve_sms_sandbox
 from tests.pages import ROOT, blocks, code, read, section, typed
 
 SANDBOX = "http://127.0.0.1:8300/api"
@@ -101,7 +103,7 @@ def pattern(shown: str) -> str:
     """Return what an output has to match: ids and seconds are never the same."""
     lines = [re.escape(line.strip()) for line in shown.strip().splitlines()]
     text = r"\s+".join(lines).replace(r"\.\.\.", r"[\s\S]*")
-    text = re.sub(r"17953926\d{3}", r"\\d+", text)
+    text = re.sub(r"1795\d{12}", r"\\d+", text)
     return text.replace(r"\ 0\.0\ s", r"\ [\d.]+\ s")
 
 
@@ -141,6 +143,17 @@ def test_tutorial_shows_what_happens(project):
     checked = project.python("manage.py", "check", "--deploy", **environment)
     assert "negin_sms.I001" in checked.stderr
     assert not re.search(r"negin_sms\.[EW]", checked.stderr)
+
+
+def test_tutorial_shows_what_the_sandbox_says(sandbox):
+    said = io.StringIO()
+    serve_sms_sandbox.Command(stdout=said)._explain(sandbox)
+    starts = blocks(read("tutorial"), "console")
+    shown = dict(each for block in starts for each in typed(block))
+    expected = shown["python manage.py serve_sms_sandbox"]
+    assert SANDBOX in expected
+    expected = pattern(expected.replace(SANDBOX, sandbox.url))
+    assert re.search(expected, said.getvalue())
 
 
 @pytest.mark.long
