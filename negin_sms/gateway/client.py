@@ -169,11 +169,14 @@ class NeginGateway:
         self, reply: wire.SendReply, secrets: Iterable[str]
     ) -> wire.SendReply:
         line, msg = reply.used_line, reply.msg
-        if not line.isdigit():  # digits are a line, even if they are a username too
+        # Digits are a line, even if they are a username too.
+        if line.isdigit() and msg == "success":  # the usual case: nothing to seek
+            return reply
+        if not line.isdigit():
             line = self._redact(line, secrets)
-        if msg != "success":  # the usual case, and the search takes its time
-            msg = self._redact(msg, secrets)
-        return dataclasses.replace(reply, msg=msg, used_line=line)
+        return dataclasses.replace(
+            reply, msg=self._redact(msg, secrets), used_line=line
+        )
 
     @sensitive_variables()
     def _redact(self, text: str, secrets: Iterable[str]) -> str:

@@ -135,6 +135,9 @@ class Message(models.Model):
 
     objects = MessageQuerySet.as_manager()
 
+    # No column. False where the claim has seen that no opt-out has the number.
+    may_have_opt_out = True
+
     class Meta:
         verbose_name = _("message")
         verbose_name_plural = _("messages")

@@ -42,10 +42,11 @@ def refuse_others(accounts: Iterable[conf.Account], using: str) -> None:
     The first program that sends or asks binds it to its own. Asked once a minute.
     """
     for account in accounts:
-        ours, rows = gateway_of(account), AccountState.objects.using(using)
-        key, now = (using, account.alias, ours), time.monotonic()
+        ours, now = gateway_of(account), time.monotonic()
+        key = (using, account.alias, ours)
         if now < _agreed_until.get(key, 0.0):
             continue
+        rows = AccountState.objects.using(using)
         state, _new = rows.get_or_create(account=account.alias)
         if not state.gateway:
             rows.filter(pk=state.pk, gateway="").update(gateway=ours)

@@ -15,7 +15,7 @@ from negin_sms.choices import Status
 from negin_sms.services.database import retry_deadlocks
 from negin_sms.services.outbox.jobs import SendResult
 
-from .sql import COLUMNS, TABLE, WANTED, SqlEngine, tell
+from .sql import COLUMNS, TABLE, WANTED, Row, SqlEngine, tell
 
 _TYPES = {"id": "BIGINT", "code": "INT", "poll_in": "DOUBLE"}
 _TOLD = "JSON_TABLE(%(told)s, '$[*]' COLUMNS ({})) AS told".format(
@@ -61,14 +61,14 @@ class MysqlEngine(SqlEngine):
 
     def take(
         self, values: dict[str, Any], priorities: tuple[int, ...], if_healthy: bool
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """Take of each priority that has something due, and read what was taken.
 
         Of all in one statement the later priorities would be locked although those
         before them fill the limit.
         """
         look = self.once(self.ready_sql, priorities, if_healthy)
-        ready = {row["priority"] for row in self.fetch(look, values)}
+        ready = {priority for (priority,) in self.fetch(look, values)}
         left = values["limit"]
         for priority in priorities:
             if priority in ready and left:

@@ -11,7 +11,7 @@ from django.db import connections
 from negin_sms.choices import Status
 from negin_sms.services.outbox.jobs import SendResult
 
-from .sql import TABLE, WANTED, SqlEngine, tell
+from .sql import TABLE, WANTED, Row, SqlEngine, tell
 
 
 class ReturningEngine(SqlEngine):
@@ -28,7 +28,7 @@ class ReturningEngine(SqlEngine):
 
     def take(
         self, values: dict[str, Any], priorities: tuple[int, ...], if_healthy: bool
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """Claim by one statement."""
         return self.fetch(self.once(self.claim_sql, priorities, if_healthy), values)
 

@@ -149,7 +149,8 @@ def find(
 
     One query, and none where no message would mind.
     """
-    lines = {m.pk: _line_of(m, account) for m in messages if is_stopped(m)}
+    minding = (m for m in messages if m.may_have_opt_out and is_stopped(m))
+    lines = {m.pk: _line_of(m, account) for m in minding}
     if not lines or not account.opt_outs:
         return {}
     asked = [message for message in messages if message.pk in lines]

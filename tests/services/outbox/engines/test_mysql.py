@@ -164,7 +164,7 @@ class TestTwoAtOnce:
             left = {row["id"] for row in ask(free, by=other)}
         assert len(taken) == 2
         assert left == set(Message.objects.values_list("pk", flat=True)) - {
-            row["id"] for row in taken
+            row[0] for row in taken
         }
 
 
