@@ -85,6 +85,8 @@ class _Noting:
     default_port: Any
     timeout: Any
     socket_options: Any
+    # The watchdog's, while it rests; the exchange has it while one is under way.
+    _handle: socket.socket | None = None
     _idle_since = 0.0
     _connecting = False
     _may_rest = False
@@ -146,7 +148,7 @@ class _Noting:
     @property
     def is_connected(self) -> bool:
         """Return whether the pool may use this connection again."""
-        if self.sock is None or not self._may_rest:
+        if self.sock is None or self._handle is None or not self._may_rest:
             return False
         idle = time.monotonic() - self._idle_since
         keep_alive: KeepAlive = _current.keep_alive
@@ -158,14 +160,27 @@ class _Noting:
             return False
         exchange: Exchange = _current.exchange
         exchange.reused = exchange.connected = True
-        exchange.attach(self.sock)
+        exchange.take(self._handle)
+        self._handle = None
         return True
 
     def rest(self) -> None:
         """Note that the connection idles from now on."""
         self._idle_since = time.monotonic()
         # Another thread may take it at once: this exchange's end is not its own.
-        _current.exchange.close()
+        self._handle = _current.exchange.give_back()
+        if self.sock is None:
+            self._let_go()
+
+    def close(self) -> None:
+        """Close it, and the handle on it that nobody uses."""
+        self._let_go()
+        super().close()  # type: ignore[misc]
+
+    def _let_go(self) -> None:
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.close()
 
 
 class _NotingHTTP(_Noting, HTTPConnection):

@@ -55,15 +55,26 @@ class Exchange:
         http.client drops it as soon as the answer says "close", both long before
         the exchange has ended.
         """
+        # Its kind is told, or each would have to be asked of the system.
+        own = socket.socket(
+            sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno())
+        )
+        self.take(own)
+
+    def take(self, handle: socket.socket) -> None:
+        """Keep a handle that an exchange before this one gave back."""
         with self._lock:
             self._drop()
-            # Its kind is told, or each would have to be asked of the system.
-            self._raw = socket.socket(
-                sock.family, sock.type, sock.proto, fileno=os.dup(sock.fileno())
-            )
+            self._raw = handle
             self.attached = True
             if self.expired:
                 self._shut()
+
+    def give_back(self) -> socket.socket | None:
+        """Return the handle and forget it: the connection outlives this exchange."""
+        with self._lock:
+            handle, self._raw = self._raw, None
+        return handle
 
     def start_writing(self) -> None:
         """Note the first byte of the request, or refuse it when it is too late."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import math
+import os
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import urllib3
 
 from negin_sms.conf import Account
 from negin_sms.exceptions import NotSent
@@ -51,6 +54,10 @@ def poster() -> Iterator[Poster]:
     yield made
     if made.pool is not None:
         made.pool.close()
+
+
+def descriptors() -> int:
+    return len(os.listdir("/dev/fd"))
 
 
 @pytest.fixture
@@ -148,6 +155,39 @@ class TestReuse:
         connections.end()
         poster.post(server)
         assert server.connections == 1
+
+
+class TestHandle:
+    """The watchdog's hand on a connection: made once, closed with it."""
+
+    def test_one_for_all_exchanges(self, poster: Poster, server: BadGateway):
+        poster.post(server)
+        before = descriptors()
+        for _ in range(3):
+            poster.post(server)
+        assert (descriptors(), server.connections) == (before, 1)
+
+    @pytest.mark.parametrize("mode", ["good", "close_after_body", "status_500"])
+    def test_none_is_left_over(self, poster: Poster, mode: str):
+        before = descriptors()
+        with BadGateway(mode, mode) as server:
+            for _ in range(2):
+                with contextlib.suppress(urllib3.exceptions.HTTPError):
+                    poster.post(server)
+            poster.pool.close()
+        wait_until(lambda: descriptors() == before)
+
+    def test_reaches_a_connection_that_is_used_again(self, poster: Poster):
+        with BadGateway("good", "no_answer") as server:
+            poster.post(server)
+            hand = threading.Timer(0.2, lambda: poster.exchange.expire())
+            hand.start()
+            started = time.monotonic()
+            with pytest.raises(Exception, match="aborted"):
+                poster.post(server)
+            hand.join()
+        assert poster.exchange.reused
+        assert time.monotonic() - started < 2
 
 
 class TestSilence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from negin_sms import conf, services
 from negin_sms.models import AccountState
@@ -11,7 +12,7 @@ from negin_sms.services.accounts import account_state
 from negin_sms.services.outbox import gate
 from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.engines.sql import SqlEngine
-from tests.factories import MessageFactory
+from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("each_engine")]
 
@@ -38,6 +39,25 @@ def test_claiming_costs_the_same_for_any_number_of_rows(
         own if each_engine == "the database's own engine" else 6
     ):
         assert len(claim(9)) == 9
+
+
+def test_claim_says_whose_number_may_have_opted_out(each_engine):
+    services.opt_out(MOBILE, line="9830009900")
+    MessageFactory(mobile=MOBILE)
+    MessageFactory(mobile=OTHER_MOBILE)
+    told = {message.mobile: message.may_have_opt_out for message in claim()}
+    knows = each_engine == "the database's own engine"
+    assert told == {MOBILE: True, OTHER_MOBILE: not knows}
+
+
+def test_gate_asks_of_opt_outs_only_where_there_may_be_one(each_engine):
+    MessageFactory.create_batch(3, mobile=OTHER_MOBILE)
+    claimed = claim()
+    account = conf.get_account()
+    with CaptureQueriesContext(connection) as context:
+        kept, _verdicts = gate.let_out(claimed, account, "default")
+    knows = each_engine == "the database's own engine"
+    assert (len(kept), len(context)) == (3, 0 if knows else 1)
 
 
 def test_statement_is_put_together_once(each_engine):
