@@ -231,7 +231,7 @@ def test_a_journal_of_another_database_is_left_to_its_own(worker, folder):
     claim = worker.claim(1)
     worker.kill()
     path = file_of(folder)
-    path.write_bytes(path.read_bytes().replace(b'"sqlite:', b'"mysql:'))
+    path.write_bytes(path.read_bytes().replace(b"sql", b"SQL", 1))
     assert fate(folder, claim, 1) is None
     assert path.exists()
 
