@@ -2,7 +2,7 @@
 
 The page is rendered as everywhere, then the digits of its words are exchanged: not in
 tags, code, fields or what is set apart by its direction (phone numbers, ids, texts),
-nor in a word with Latin letters or a Gregorian date, which people copy.
+nor in a word with Latin letters, a masked number or a Gregorian date: people copy it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _OWN_DIRECTION = re.compile(r'\bdir="(?:ltr|auto)"')
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 _LABEL = re.compile(r'(?<=\bvalue=")[^"]*')
 _WORD = re.compile(r"\S*\d\S*")
-_COPIED = re.compile(r"[A-Za-z_@]|\d-\d")
+_COPIED = re.compile(r"[A-Za-z_@•]|\d-\d")
 _SIGNS = (
     (re.compile(r"(?<=\d)\.(?=\d+%?$)"), "\u066b"),
     (re.compile(r"(?<=\d)%"), "\u066a"),

@@ -18,7 +18,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf
-from negin_sms.choices import State
+from negin_sms.choices import State, state_label
 from negin_sms.dates import both_words, moment_words
 from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
@@ -97,7 +97,8 @@ def gateway_answer(message: Message) -> SafeString:
     """Return the gateway's code with its meaning, and the stored detail."""
     lines = []
     if message.code is not None:
-        lines.append((format_html("{} {}", ltr(message.code), _meaning(message)),))
+        words = code_meaning(message.code) or _("accepted")
+        lines.append((format_html("{} {}", ltr(spoken(message.code)), words),))
     if message.detail:
         lines.append((format_html('<bdi dir="auto">{}</bdi>', message.detail),))
     return format_html_join("", "<div>{}</div>", lines)
@@ -139,6 +140,11 @@ def offer(message: Message, buttons: list[dict[str, Any]]) -> None:
 
 class MessageDisplays(MessageMoments, PagesMixin):
     """The columns and read-only fields of messages."""
+
+    @admin.display(description=_("id"), ordering="id")
+    def number(self, message: Message) -> int:
+        """Return our own number of the message, under a heading of our own."""
+        return message.pk
 
     @admin.display(description=_("mobile"))
     def masked_mobile(self, message: Message) -> SafeString:
@@ -216,7 +222,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
         if message.template is not None:
             text = _("template %(number)s") % {"number": message.template}
             lines.append((format_html("{}", text),))
-        return format_html_join(", ", "{}", lines) if lines else self._nothing
+        return format_html_join(" · ", "{}", lines) if lines else self._nothing
 
     @admin.display(description=_("line used"))
     def sent_line(self, message: Message) -> str:
@@ -282,14 +288,9 @@ class ReportDisplays(ReportMoments):
     @admin.display(description=_("delivery state"))
     def code_badge(self, report: DeliveryState) -> SafeString:
         """Return the reported state, and its code."""
-        label = Message(state=report.code).state_words
-        state = badge("state", _state_word(report.code), label)
-        return format_html("{} {}", state, ltr(report.code))
+        state = badge("state", _state_word(report.code), state_label(report.code))
+        return format_html("{} {}", state, ltr(spoken(report.code)))
 
 
 def _state_word(code: int) -> str:
     return State(code).name.lower() if code in State.values else "other"
-
-
-def _meaning(message: Message) -> object:
-    return code_meaning(message.code) or _("accepted")

@@ -116,7 +116,7 @@ class MessageAdminMixin(
     form = DraftForm
     inlines = [DeliveryHistory]
     list_display = [
-        "id",
+        "number",
         "masked_mobile",
         "text_preview",
         "status_badge",
@@ -140,7 +140,7 @@ class MessageAdminMixin(
     ]
     # The primary key is the order of time; no other column has an index to sort by.
     ordering = ["-id"]
-    sortable_by = ["id"]
+    sortable_by = ["number"]
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}

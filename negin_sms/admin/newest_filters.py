@@ -14,6 +14,7 @@ from negin_sms import conf
 from negin_sms.gateway.codes import CODES, code_meaning
 from negin_sms.models import Message
 
+from .displays import ltr
 from .search_terms import among_newest
 
 _MOST_CODE = 99  # those above stand for one fault of a list
@@ -65,7 +66,7 @@ class LineFilter(_NewestFilter):
             line for each in conf.get_accounts() for line in (each.line, each.line2)
         }
         lines = sorted(line for line in found if line)
-        return [(line, line) for line in lines] if len(lines) > 1 else []
+        return [(line, ltr(line)) for line in lines] if len(lines) > 1 else []
 
     def condition(self, value: str) -> Q:
         """Return the condition for a line."""

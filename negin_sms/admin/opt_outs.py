@@ -59,8 +59,11 @@ class LineFilter(admin.AllValuesFieldListFilter):
 
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Return the lines, and words for none."""
-        for choice in super().choices(changelist):
-            yield choice | {"display": choice["display"] or _("Every line")}
+        everything, *lines = super().choices(changelist)
+        yield everything
+        for line in lines:
+            number = line["display"]
+            yield line | {"display": ltr(number) if number else _("Every line")}
 
 
 class OptOutAdminMixin(

@@ -184,7 +184,7 @@ def _scenario(value: str) -> tuple[str, bool]:
 
 
 def _template(value: str) -> tuple[str, bool]:
-    return (value, True) if value else (_("Without a template"), False)
+    return (spoken(value), True) if value else (_("Without a template"), False)
 
 
 def _group(value: str | None) -> tuple[str, bool]:

@@ -99,7 +99,7 @@ def dispatch(page: Any) -> None:
 
 def refresh(page: Any, sandbox: Sandbox) -> None:
     """Ask twice: on the way, then delivered."""
-    page.click("tr:has(.negin-sms-status-accepted) .field-id a")
+    page.click("tr:has(.negin-sms-status-accepted) .field-number a")
     for pace, word in ((HOUR, "unknown"), (0, "delivered")):
         sandbox.pace = pace
         page.click("button.negin-sms-tool")

@@ -100,16 +100,21 @@ def test_every_page_fits(open_browser, settings, language, scheme):
         if SCREENSHOTS and name in SHOWN:
             keep(page, f"{name}-{language}-{scheme}.png")
         assert unnamed(page) == []
+        if language == "fa":
+            assert foreign(page) == [], name
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             assert_fits(page)
             assert squeezed(page) == [], (name, width)
+            assert ragged(page) == [], (name, width)
+            assert touching(page) == [], (name, width)
         page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
-def test_report_is_printed_whole(open_browser):
+@pytest.mark.parametrize("address", [LIST, f"{LIST}report/"])
+def test_tables_are_printed_whole(open_browser, address):
     admin_site.set_up()
-    page = open_browser(at=f"{LIST}report/", width=PAPER)
+    page = open_browser(at=address, width=PAPER)
     page.wait_for_load_state()
     assert cut(page)  # on the screen it is scrolled
     page.emulate_media(media="print")
@@ -165,12 +170,83 @@ def squeezed(page: Any) -> list[str]:
     return list(page.evaluate(script))
 
 
+def foreign(page: Any) -> list[str]:
+    """Return Latin words of a Persian page, and what people copy in Persian digits."""
+    script = """() => {
+        const apart = "bdi, code, input, textarea, script, [dir=ltr], [dir=auto]";
+        const named = "thead th, dt, label, legend, h1, h2, h3, button, .object-tools a";
+        const walker = document.createTreeWalker(
+            document.querySelector("#content"), NodeFilter.SHOW_TEXT);
+        const found = [];
+        while (walker.nextNode()) {
+            const {data, parentElement} = walker.currentNode;
+            if (parentElement.closest(apart)) continue;
+            const latin = /[A-Za-z]{2}/.test(data.replace("CSV", ""));
+            if (latin && parentElement.closest(named)) found.push(data.trim());
+            if (/[۰-۹]{8}|[۰-۹]•|•[۰-۹]/.test(data)) found.push(data.trim());
+        }
+        return found;
+    }"""
+    return list(page.evaluate(script))
+
+
+def ragged(page: Any) -> list[str]:
+    """Return the rows and the forms whose values do not begin at one edge."""
+    script = """() => {
+        const start = (e) => {
+            const words = document.createRange();
+            words.selectNodeContents(e);
+            const box = (e.name ? e : words).getBoundingClientRect();
+            return document.dir === "rtl" ? -box.right : box.left;
+        };
+        const uneven = (all) => {
+            const edges = all.filter((e) => e.getClientRects().length).map(start);
+            return Math.max(...edges) - Math.min(...edges) > 3;
+        };
+        const cards = Array.from(document.querySelectorAll(".negin-sms-table tbody tr"))
+            .filter((row) => getComputedStyle(row).display === "block")
+            .map((row) => Array.from(row.querySelectorAll("[data-label] > *")));
+        const fields = "textarea, select, input:is([type=text], [type=number])";
+        const forms = Array.from(document.querySelectorAll(".negin-sms-form"),
+            (form) => Array.from(form.querySelectorAll(fields)));
+        return [...cards, ...forms].filter(uneven)
+            .map((all) => all.map((e) => e.name || e.textContent.trim()).join(" | "));
+    }"""
+    return list(page.evaluate(script))
+
+
+def touching(page: Any) -> list[str]:
+    """Return what stands beside its neighbour without any room between them."""
+    script = """() => {
+        const pairs = [
+            ["#changelist-search [type=submit]", "#changelist-search .quiet"],
+            ["h1", ".negin-sms-guide-link"],
+            [".checkbox-row input", ".checkbox-row label"],
+        ];
+        const box = (selector) => {
+            const found = document.querySelector("#content " + selector);
+            if (!found || !found.getClientRects().length) return null;
+            if (found.matches("input")) return found.getBoundingClientRect();
+            const words = document.createRange();
+            words.selectNodeContents(found);
+            return words.getBoundingClientRect();
+        };
+        return pairs.filter(([one, other]) => {
+            const [a, b] = [box(one), box(other)];
+            return a && b && a.top < b.bottom && b.top < a.bottom
+                && a.left < b.right + 3 && b.left < a.right + 3;
+        }).map((pair) => pair.join(" "));
+    }"""
+    return list(page.evaluate(script))
+
+
 def cut(page: Any) -> list[str]:
     """Return the tables of which columns are out of sight."""
-    script = """() => Array.from(document.querySelectorAll(".negin-sms-scroll table"))
+    script = """() => Array.from(
+            document.querySelectorAll(":is(.negin-sms-scroll, .results) table"))
         .filter((t) => t.getBoundingClientRect().width
             > t.parentElement.getBoundingClientRect().width + 1)
-        .map((t) => t.closest("section").id)"""
+        .map((t) => t.id || t.closest("section").id)"""
     return list(page.evaluate(script))
 
 

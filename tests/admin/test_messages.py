@@ -315,7 +315,7 @@ class TestSentPage:
 
     def test_shows_what_the_scenario_uses(self, admin_client):
         message = make(status="queued", scenario="service_fallback", template=3)
-        assert "9830003300</span>, template 3" in page(
+        assert "9830003300</span> · template 3" in page(
             admin_client, change_url(message)
         )
 
