@@ -57,14 +57,12 @@ def poll_states(
 ) -> PollReport:
     """Ask for the states of all messages that are due; return how it went.
 
-    Ends when nothing is due any more, or goes on ``forever`` and looks again every
-    ``interval`` seconds. ``limit`` is the most messages to ask about, ``since``
-    leaves out those that were accepted before. ``dry_run`` counts what is due and
-    asks nothing. A set ``stop`` ends it after the requests in flight. ``progress``
-    is called with the number of messages asked about and the counts of states so
-    far. An account whose gateway cannot be reached, or refuses it, is left for the
-    next look; its messages stay due and ``errors`` says why (of the last look). Raise
-    InvalidConfiguration for an account that is bound to another gateway.
+    Ends when nothing is due any more, or looks again ``forever``, every ``interval``
+    seconds. ``limit`` is the most to ask about, ``since`` leaves out what was accepted
+    before, ``dry_run`` only counts. A set ``stop`` ends it after what is in flight.
+    ``progress`` is called with how many were asked about and the counts of states. An
+    account whose gateway cannot be reached, or refuses it, is left for the next look;
+    ``errors`` says why. Raise InvalidConfiguration for one bound to another gateway.
     """
     poller = _Poller(
         accounts=[conf.get_account(account)] if account else conf.get_accounts(),
@@ -82,8 +80,7 @@ def poll_states(
         if not dry_run:
             poller.persist(lambda: refuse_others(poller.accounts, poller.using))
             poller.run(limit=limit, idle_for=interval if forever else None)
-    alerts = tuple(poller.maintenance.alerts)
-    return dataclasses.replace(poller.report, alerts=alerts)
+    return poller.outcome()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,6 +101,11 @@ class _Poller:
     def __post_init__(self) -> None:
         aliases = [each.alias for each in self.accounts]
         self.maintenance = Maintenance(aliases, "poller_seen_at", using=self.using)
+
+    def outcome(self) -> PollReport:
+        """Return how it went, with the alerts that were told meanwhile."""
+        alerts = tuple(self.maintenance.alerts)
+        return dataclasses.replace(self.report, alerts=alerts)
 
     def count_due(self) -> None:
         """Count what is due, for the report."""

@@ -90,17 +90,13 @@ def send_sms(
 ) -> Message:
     """Send one message now and return its row; for the keywords see ``queue_sms``.
 
-    Outside a transaction the row is committed as ``sending``, the gateway is asked, the
-    result is written. Inside one the row is queued, and after the commit it is sent by
-    this process or, unless ``on_not_sent`` is "cancel", left to the account's WAKER.
-
-    Raise InvalidMessage, IdempotencyConflict or InvalidConfiguration (no row was
-    saved), or an error whose ``message`` is the saved row: Vetoed (cancelled),
-    Rejected, OutcomeUnknown (may have been sent: look before you send again) or NotSent
-    with its kinds (still queued, and sent until it expires; with
-    ``on_not_sent="cancel"`` cancelled instead).
-    ``fail_silently`` returns the row in place of one of these. Called again with the
-    same ``idempotency_key``, it returns or raises what became of that row.
+    Inside a transaction it is queued, and sent after the commit by this process or,
+    unless ``on_not_sent`` is "cancel", by the account's WAKER. Raise InvalidMessage,
+    IdempotencyConflict or InvalidConfiguration (no row was saved), or an error whose
+    ``message`` is the row: Vetoed (cancelled), Rejected, OutcomeUnknown (may have been
+    sent: look before you send again) or NotSent (queued, and sent until it expires; or
+    cancelled). ``fail_silently`` returns the row in place of these. Called again with
+    the same ``idempotency_key``, it returns or raises what became of that row.
     """
     options = dict(locals())
     del options["fail_silently"]

@@ -150,20 +150,15 @@ def _resolve_one(
 ) -> Message:
     """Decide what an uncertain message was.
 
-    ``why`` is kept on the row. With the gateway's id (from the panel) the message
-    is asked about like the others, unless one of the last days has that id too.
-    With the ``claim`` from a line of the log, it is the sending's own result that
-    is written late: then a message that is still ``sending`` is settled too, and
-    one that was sent again is not. Raise NeginSmsError when there is nothing to
-    decide any more, InvalidMessage for arguments that do not fit.
+    With the gateway's id (from the panel) the message is asked about like the others,
+    unless one of the last days has that id too. With the ``claim`` from a line of the
+    log, it is the sending's own result that is written late: then a message that is
+    still ``sending`` is settled too, and one that was sent again is not. Raise
+    NeginSmsError where there is nothing to decide, InvalidMessage where it is unfit.
     """
     refuse_unfit_decision(status, why, gateway_id)
     using = write_alias()
-    found: dict[str, Any] = {}
-    if gateway_id:
-        account = conf.get_account(message.account)
-        first_age = next_poll_age(0, account.poll_schedule)
-        found = {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
+    found = _to_poll(message.account, gateway_id) if gateway_id else {}
     settled: list[int] = []
     with transaction.atomic(using=using):
         undecided = _undecided(message.pk, claim, using)
@@ -201,6 +196,12 @@ def refuse_unfit_way(messages: Iterable[Message], way: Mapping[str, Any]) -> Non
         except InvalidMessage as error:
             if error.field in way:
                 raise
+
+
+def _to_poll(alias: str, gateway_id: str) -> dict[str, Any]:
+    """Return the columns of a message that is asked about like the others."""
+    first_age = next_poll_age(0, conf.get_account(alias).poll_schedule)
+    return {"gateway_id": gateway_id, "poll_at": from_now(first_age or 0)}
 
 
 def _settle(pk: int, using: str) -> list[int]:

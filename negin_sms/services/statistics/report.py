@@ -65,19 +65,7 @@ def delivery_statistics(
     first, last = read_day(first, "first"), read_day(last, "last")
     if not 0 <= (last - first).days < LONGEST_REPORT:
         raise ValueError(f"A report covers 1 to {LONGEST_REPORT} days.")
-    by_day: dict[date, list[Counts]] = {
-        d: [] for d in daily_counts.days_between(first, last)
-    }
-    by_dimension: dict[str, dict[str, list[Counts]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for day, (alias, dimension, value), counts in _counted(by_day, write_alias()):
-        if account not in (None, alias):
-            continue
-        if dimension == daily_counts.DAY:
-            by_day[day].append(counts)
-        else:
-            by_dimension[dimension][value].append(counts)
+    by_day, by_dimension = _sorted_out(daily_counts.days_between(first, last), account)
     days = tuple((day, add_up(counts)) for day, counts in by_day.items())
     others = add_up(by_dimension[daily_counts.OTHER_GROUPS][""])
     return DeliveryStatistics(
@@ -92,6 +80,24 @@ def delivery_statistics(
         groups=_largest(_rows(by_dimension[daily_counts.GROUP]), others),
         reasons=_rows(by_dimension[daily_counts.REASON]),
     )
+
+
+def _sorted_out(
+    days: Iterable[date], account: str | None
+) -> tuple[dict[date, list[Counts]], dict[str, dict[str, list[Counts]]]]:
+    """Return the counts by day, and by value of each thing that they are counted by."""
+    by_day: dict[date, list[Counts]] = {day: [] for day in days}
+    by_dimension: dict[str, dict[str, list[Counts]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for day, (alias, dimension, value), counts in _counted(by_day, write_alias()):
+        if account not in (None, alias):
+            continue
+        if dimension == daily_counts.DAY:
+            by_day[day].append(counts)
+        else:
+            by_dimension[dimension][value].append(counts)
+    return by_day, by_dimension
 
 
 def _counted(days: Iterable[date], using: str) -> Iterator[tuple[date, Key, Counts]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, Unpack
 from uuid import UUID
 
 from django.utils.translation import gettext
@@ -60,67 +61,61 @@ class QueueOptions(MessageOptions, total=False):
     send_at: datetime | str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """``QueueOptions`` as they came, with what stands for those that are left out."""
+
+    scenario: str = Scenario.SINGLE
+    line: str | None = None
+    line2: str | None = None
+    template: int | str | None = None
+    account: str = conf.DEFAULT_ALIAS
+    idempotency_key: str | None = None
+    expires_in: float | timedelta | None = None
+    expires_at: datetime | str | None = None
+    sensitive: bool = False
+    footer: bool | None = None
+    source: str = ""
+    group: str = ""
+    created_by: User | None = None
+    send_at: datetime | str | None = None
+    priority: int = Priority.NORMAL
+
+
 @sensitive_variables()
 def compose(
     mobile: object,
     text: str,
     *,
     now: datetime,
-    scenario: str = Scenario.SINGLE,
-    line: str | None = None,
-    line2: str | None = None,
-    template: int | str | None = None,
-    account: str = conf.DEFAULT_ALIAS,
-    idempotency_key: str | None = None,
-    expires_in: float | timedelta | None = None,
-    expires_at: datetime | str | None = None,
-    sensitive: bool = False,
-    footer: bool | None = None,
-    source: str = "",
-    group: str = "",
-    created_by: User | None = None,
-    send_at: datetime | str | None = None,
-    priority: int = Priority.NORMAL,
     status: Status = Status.QUEUED,
+    **options: Unpack[QueueOptions],
 ) -> Message:
-    """Return an unsaved message, queued or a draft.
-
-    Raise InvalidMessage for what cannot be sent, naming the field.
-    """
-    settings_of = find_account(account)
-    way = _choice("scenario", scenario, Scenario.values)
-    given = {"line": read_line("line", line), "line2": read_line("line2", line2)}
-    lines = _with_defaults(way, given, settings_of)
-    number = _template(template, settings_of)
-    wire.check_fields(way, **lines, template=number)
-    planned = None if send_at is None else read_moment(send_at, now=now)
-    text = read_text(text)
-    if _wants_footer(footer, sensitive, settings_of):
-        text = with_footer(text, settings_of.footer)
+    """Return an unsaved message; raise InvalidMessage, naming the field, for none."""
+    wish = _Wish(**options)
+    account = find_account(wish.account)
+    way = _way(wish, account)
+    planned = None if wish.send_at is None else read_moment(wish.send_at, now=now)
     due_at = max(planned, now) if planned else now
+    text = _worded(text, wish, account)
     return Message(
-        account=account,
+        account=wish.account,
         mobile=normalize_mobile(mobile),
         text=text,
-        parts=count_parts(text, settings_of),
-        scenario=way,
-        line=given["line"] or "",
-        line2=given["line2"] or "",
-        default_line=bool(lines["line"] and given["line"] is None),
-        default_line2=bool(lines["line2"] and given["line2"] is None),
-        template=number,
+        parts=count_parts(text, account),
+        **way,
         status=status,
-        priority=_choice("priority", priority, _PRIORITIES),
+        priority=_choice("priority", wish.priority, _PRIORITIES),
         send_at=planned,
         due_at=due_at,
         begins_at=due_at,
-        expires_at=_expiry(expires_in, expires_at, due_at, now, settings_of),
+        expires_at=_expiry(wish, due_at, now, account),
         created_at=now,
-        idempotency_key=_short("idempotency_key", idempotency_key) or None,
-        sensitive=bool(sensitive),
-        source=_short("source", source),
-        group=_short("group", group),
-        created_by_id=_user_key(created_by),
+        idempotency_key=_short("idempotency_key", wish.idempotency_key) or None,
+        sensitive=bool(wish.sensitive),
+        source=_short("source", wish.source),
+        group=_short("group", wish.group),
+        created_by_id=_user_key(wish.created_by),
     )
 
 
@@ -138,6 +133,34 @@ def way_of(message: Message, given: Mapping[str, Any]) -> dict[str, Any]:
         "template": message.template,
     }
     return {**old, **given}
+
+
+def _way(wish: _Wish, account: conf.Account) -> dict[str, Any]:
+    """Return the columns that say which way it goes, and whose lines it names."""
+    scenario = _choice("scenario", wish.scenario, Scenario.values)
+    given = {
+        "line": read_line("line", wish.line),
+        "line2": read_line("line2", wish.line2),
+    }
+    lines = _with_defaults(scenario, given, account)
+    template = _template(wish.template, account)
+    wire.check_fields(scenario, **lines, template=template)
+    return {
+        "scenario": scenario,
+        "line": given["line"] or "",
+        "line2": given["line2"] or "",
+        "default_line": bool(lines["line"] and given["line"] is None),
+        "default_line2": bool(lines["line2"] and given["line2"] is None),
+        "template": template,
+    }
+
+
+def _worded(text: str, wish: _Wish, account: conf.Account) -> str:
+    """Return the text as it is sent, with the account's footer where it is wanted."""
+    text = read_text(text)
+    if _wants_footer(wish.footer, wish.sensitive, account):
+        return with_footer(text, account.footer)
+    return text
 
 
 def _wants_footer(wanted: object, sensitive: bool, account: conf.Account) -> bool:
@@ -202,16 +225,12 @@ def _user_key(user: User | None) -> Any:
 
 
 def _expiry(
-    lifetime: float | timedelta | None,
-    moment: datetime | str | None,
-    due_at: datetime,
-    now: datetime,
-    account: conf.Account,
+    wish: _Wish, due_at: datetime, now: datetime, account: conf.Account
 ) -> datetime:
-    if moment is None:
-        return due_at + _lifetime(lifetime, account)
-    ends_at = read_moment(moment, "expires_at", now=now)
-    if lifetime is not None:
+    if wish.expires_at is None:
+        return due_at + _lifetime(wish.expires_in, account)
+    ends_at = read_moment(wish.expires_at, "expires_at", now=now)
+    if wish.expires_in is not None:
         reason = _("Give expires_in or expires_at, not both.")
         raise InvalidMessage("expires_at", reason)
     if not due_at < ends_at <= due_at + _LONGEST_LIFE:

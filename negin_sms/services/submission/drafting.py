@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Unpack
+from typing import Any, Unpack
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
@@ -77,13 +77,11 @@ def draft_batch(
     """Write a draft for each recipient, under one new group; all or none.
 
     ``text`` may hold placeholders for the sheets' columns (``negin_sms.texts``).
-    Nothing is written while any row is refused, unless ``leave_out`` is set. The
-    fields are those of ``queue_sms``; ``group`` only begins the group's name.
-    ``once`` names the page that it was written on: the drafts that came of it before
-    are replaced, as are those of the group ``replaces``, both only while they are
-    drafts. Raise InvalidMessage for what is wrong with all of them, with "recipients"
-    as the field where there is none, and with "seen" where those of ``replaces`` are
-    not the ones any more that ``seen`` was the digest of.
+    Nothing is written while any row is refused, unless ``leave_out`` is set. Of the
+    fields, which are those of ``queue_sms``, ``group`` only begins the group's name.
+    Replaced are the drafts of the page that ``once`` names and of the group
+    ``replaces``, while they are drafts. Raise InvalidMessage, with the field: of what
+    is wrong with all, "recipients" for none, "seen" for another digest of ``replaces``.
     """
     using = write_alias()
     given = tuple(sheets)
@@ -99,13 +97,10 @@ def draft_batch(
     written = ""
     if drafts and (leave_out or not composing.refused):
         written = _Writing(drafts, once, replaces, seen, using).write()
-    return Drafted(
+    return composing.drafted(
         group=written,
         is_repeat=written not in ("", group),
         remarks=tuple(dict.fromkeys(each for s in given for each in s.remarks)),
-        kept=tuple(composing.kept),
-        merged=composing.merged,
-        refused=tuple(composing.refused),
         columns=columns,
     )
 
@@ -144,6 +139,15 @@ class _Composing:
         else:
             # Two people, two invoices, or one message twice? Nobody knows but the user.
             self._refuse(row, _("The number stands here twice, with different values."))
+
+    def drafted(self, **of_all: Any) -> Drafted:
+        """Return what became of the rows, with what is to be said of all of them."""
+        return Drafted(
+            kept=tuple(self.kept),
+            merged=self.merged,
+            refused=tuple(self.refused),
+            **of_all,
+        )
 
     def _compose(self, row: Row) -> Message:
         if row.problem:

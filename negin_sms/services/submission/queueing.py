@@ -53,18 +53,12 @@ def queue_sms(
 ) -> Message:
     """Put one message in the outbox and return its row; nothing is sent here.
 
-    The row is part of the caller's transaction; a dispatcher sends it when ``send_at``
-    has come (an aware datetime; a naive one is in the current time zone). What may
-    pass, such as a cap or a pause, raises nothing: the message waits. In place of
-    ``text`` give ``template_name``, the name of an SmsTemplate, its ``context`` and
-    ``language``. ``line`` and ``line2`` left out are the account's own, as they are
-    when it is sent; ``template`` is the vendor's number of a service-line text, or
-    its name in SERVICE_TEXTS. ``footer=True`` appends the account's FOOTER to the text,
-    if that does not end with it. It is given up after ``expires_in`` (seconds or a
-    timedelta, from when it is due) or at ``expires_at``.
-
-    The same ``idempotency_key`` and the same options return the row that there is,
-    unless that was cancelled or expired. Raise InvalidMessage or IdempotencyConflict.
+    It is part of the caller's transaction; what may pass, such as a cap, raises
+    nothing. A ``template_name`` with its ``context`` and ``language`` is a text, too;
+    ``template`` is a service-line text's number or its name in SERVICE_TEXTS. It is
+    given up ``expires_in`` seconds after ``send_at``, or at ``expires_at``. The same
+    ``idempotency_key`` returns the row that there is, unless that was cancelled or
+    expired. Raise InvalidMessage or IdempotencyConflict.
     """
     options = dict(locals())
     using = write_alias()
@@ -100,12 +94,9 @@ def queue_many(
 ) -> list[Message]:
     """Put many messages in the outbox, all or none; return their rows in order.
 
-    Each mapping holds ``mobile``, ``text`` and any keyword of ``queue_sms``; the
-    keywords here are for all that do not say otherwise. Raise InvalidMessage or
-    IdempotencyConflict, with the position of the mapping at fault in ``position``;
-    nothing is saved then. One INSERT a chunk, which is also all the memory that is
-    taken beside the list, but for a place for each idempotency key. MySQL gives the
-    rows no primary keys.
+    Each mapping holds ``mobile``, ``text`` and any keyword of ``queue_sms``; those here
+    are for all that do not say otherwise. Raise InvalidMessage or IdempotencyConflict,
+    with the mapping's ``position``, before anything is saved. MySQL gives no keys back.
     """
     common = dict(locals())
     del common["messages"]

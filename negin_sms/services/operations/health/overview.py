@@ -143,6 +143,13 @@ def _questions(
         flagged = mixed.filter(flag=flag, finished_at__gte=now - _LAST_DAY)
         yield f"flagged_{flag}", _count(flagged.order_by("-id"))
     yield "opt_outs", _count(lately_opted_out(account, now - _LAST_DAY, using))
+    yield from _of_each_priority(account, rows, now, forgotten)
+
+
+def _of_each_priority(
+    account: conf.Account, rows: MessageQuerySet, now: datetime, forgotten: datetime
+) -> Iterator[tuple[str, Subquery]]:
+    """Yield what is counted one priority at a time, as the index has it."""
     awake = awake_priorities(account, now)
     for priority in Priority.values:
         queue = rows.filter(priority=priority).order_by("-due_at", "-id")

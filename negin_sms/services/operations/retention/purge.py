@@ -80,15 +80,10 @@ def purge_messages(
     younger than three days: the counts of such days are not final.
     """
     using = write_alias()
-    if not redact and older_than < _YOUNGEST:
-        raise NeginSmsError(
-            "Messages can be deleted after three days at the earliest, when the counts "
-            "of their day are final. Give at least 3d, or redact them instead."
-        )
-    border = database_now(using) - older_than
+    if not redact:
+        _refuse_young(older_than)
     purge = _Purge(
-        border=border,
-        over=_IS_OVER & ~_REDACTED if redact else _IS_OVER,
+        border=database_now(using) - older_than,
         redact=redact,
         gives_keys_back=older_than >= _YOUNGEST,
         using=using,
@@ -103,10 +98,16 @@ def purge_messages(
     refuse_transaction(using)
     purged = batches.purge_drafts(older_than) if drafts else 0
     purge.run()
-    _forget_caps(using)
-    # What lasts stays, however old its messages are.
-    opt_outs.forget_ended(border, using)
+    _forget_ended(purge.border, using)
     return purge.report(messages=purge.messages, drafts=purged)
+
+
+def _refuse_young(age: timedelta) -> None:
+    if age < _YOUNGEST:
+        raise NeginSmsError(
+            "Messages can be deleted after three days at the earliest, when the counts "
+            "of their day are final. Give at least 3d, or redact them instead."
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +115,6 @@ class _Purge:
     """One walk through the old messages, in the order in which they ended."""
 
     border: datetime
-    over: Q
     redact: bool
     gives_keys_back: bool
     using: str
@@ -126,6 +126,10 @@ class _Purge:
     waited: float = 0.0
     stopped: bool = False
     frozen: set[date] = field(default_factory=set)
+
+    @property
+    def over(self) -> Q:
+        return _IS_OVER & ~_REDACTED if self.redact else _IS_OVER
 
     @property
     def rows(self) -> MessageQuerySet:
@@ -246,7 +250,10 @@ def _redact(rows: MessageQuerySet, gives_keys_back: bool) -> None:
     )
 
 
-def _forget_caps(using: str) -> None:
-    # Numbers, too, of periods that are over; a dispatcher does so as it works.
+def _forget_ended(border: datetime, using: str) -> None:
+    """Delete the numbers of periods that are over, and of opt-outs that ended."""
+    # A dispatcher does so as it works.
     while caps.forget_old(using):
         pass
+    # What lasts stays, however old its messages are.
+    opt_outs.forget_ended(border, using)
