@@ -452,11 +452,15 @@ def test_guide_to_moving_takes_kavenegar_s_parameters():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_persian_quick_start_sends():
+def test_persian_quick_start_sends(settings, monkeypatch):
+    for name in ("USERNAME", "PASSWORD", "LINE"):
+        monkeypatch.setenv(f"NEGIN_SMS_{name}", "9830003300")
     names: dict[str, Any] = {"INSTALLED_APPS": [], "DATABASES": {"default": {}}}
-    run("fa/index", **names)
+    written = run("fa/index", **names)["NEGIN_SMS"]
     assert Message.objects.filter(mobile="+989395213300").count() == 2
     assert [sms.text for sms in outbox] == ["کد شما: ۱۲۳۴"]
+    settings.NEGIN_SMS = written
+    assert conf.get_account().line == "9830003300"
 
 
 def test_guide_to_alerts_tells_in_five_lines():
