@@ -62,7 +62,9 @@ def is_jalali() -> bool:
 def _words(value: date, style: str) -> str:
     if is_jalali():
         try:
-            return _JalaliFormat(value).format(get_format(style))
+            # Two digits each, as in our fields: one day below the other, in lists.
+            written = get_format(style).replace("Y/n/j", "Y/m/d")
+            return _JalaliFormat(value).format(written)
         except ValueError:
             pass  # beyond the years of the calendar
     return date_format(value, style)

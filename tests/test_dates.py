@@ -28,9 +28,9 @@ def persian():
     ("day", "words"),
     [
         (date(2025, 3, 20), "1403/12/30"),  # a leap year
-        (date(2025, 3, 21), "1404/1/1"),
-        (date(2024, 3, 20), "1403/1/1"),
-        (date(2026, 11, 22), "1405/9/1"),
+        (date(2025, 3, 21), "1404/01/01"),
+        (date(2024, 3, 20), "1403/01/01"),
+        (date(2026, 11, 22), "1405/09/01"),
         (date(1979, 2, 11), "1357/11/22"),
     ],
 )
@@ -100,7 +100,7 @@ class TestPages:
     )
     def test_show_jalali_dates_only(self, admin_client, message, page):
         html = admin_client.get(page.format(pk=message.pk)).content.decode()
-        assert "1 فروردین 1404، ساعت 0:00" in html or "1404/1/1" in html
+        assert "1 فروردین 1404، ساعت 0:00" in html or "1404/01/01" in html
         assert "مارس" not in html
         assert "2025/3" not in html
 
