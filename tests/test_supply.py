@@ -20,7 +20,7 @@ def test_release_is_built_and_uploaded_with_what_is_known_by_hash():
     for name in ("build", "publish"):
         installs = re.findall(r"pip install (.*)", jobs()[name])
         assert installs == ["--require-hashes --no-deps -r .ci/release.txt"], name
-    assert "build --no-isolation" in jobs()["build"]
+    assert ".ci/build --no-isolation" in jobs()["build"]
     assert "id-token: write" not in "".join(
         job for name, job in jobs().items() if name != "publish"
     )
