@@ -14,15 +14,23 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import Error
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.views.decorators.debug import (
     sensitive_post_parameters,
     sensitive_variables,
 )
+
+if TYPE_CHECKING:
+    from django.contrib import admin
+
+    _AdminPart = admin.ModelAdmin[Any]
+else:
+    _AdminPart = object
 
 _MAY_GO_ON = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
@@ -68,6 +76,30 @@ def private_view(view: Callable[P, R]) -> Callable[P, R]:
         return response
 
     return private(respond)
+
+
+class PrivateViews(_AdminPart):
+    """A mixin for the admin: its own views of a model are private, their pages too."""
+
+    @private_view
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Draw the list."""
+        return super().changelist_view(request, *args, **kwargs)
+
+    @private_view
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Draw a row, or save it."""
+        return super().changeform_view(request, *args, **kwargs)
+
+    @private_view
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Delete a row."""
+        return super().delete_view(request, *args, **kwargs)
+
+    @private_view
+    def history_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Draw a row's history."""
+        return super().history_view(request, *args, **kwargs)
 
 
 def hide_posted(urls: list[Any]) -> list[Any]:

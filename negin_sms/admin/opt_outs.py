@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from negin_sms.error_reports import hide_posted, private_view
+from negin_sms.error_reports import PrivateViews, hide_posted, private_view
 from negin_sms.models import OptOut
 from negin_sms.services import OptOutImport
 from negin_sms.services.outbox.gate.opt_outs import end, lasts
@@ -30,7 +30,6 @@ from .opt_out_forms import EnterForm, OptOutForm
 from .pages import speak_persian
 from .paging import BoundedList
 from .private_search import PrivateSearch
-from .private_views import PrivateViews
 from .search_terms import number_condition
 
 _LISTED = 200

@@ -20,12 +20,12 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
 from negin_sms.choices import Status
+from negin_sms.error_reports import PrivateViews
 from negin_sms.models import Message
 
 from .displays import message_text, status_badge
 from .lookups import ListedLookups
 from .private_search import PrivateSearch
-from .private_views import PrivateViews
 from .search_terms import NEWEST, search_condition
 
 

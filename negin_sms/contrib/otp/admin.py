@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from negin_sms.error_reports import hide_posted, private_view
+from negin_sms.error_reports import PrivateViews, hide_posted
 from negin_sms.phones import mask_mobile
 
 from .models import SMSDevice
@@ -21,8 +21,8 @@ SEE_NUMBERS = "negin_sms.view_sensitive_message"
 
 
 @admin.register(SMSDevice)
-class SMSDeviceAdmin(admin.ModelAdmin):
-    """Add and confirm devices; codes are shown to nobody."""
+class SMSDeviceAdmin(PrivateViews, admin.ModelAdmin):
+    """Add and confirm devices; codes are shown to nobody, nor told by error reports."""
 
     list_display = ["user", "name", "masked", "confirmed"]
     list_filter = ["confirmed"]
@@ -33,21 +33,6 @@ class SMSDeviceAdmin(admin.ModelAdmin):
     def get_urls(self) -> list[Any]:
         """Hide what is posted."""
         return hide_posted(super().get_urls())
-
-    @private_view
-    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Keep codes and numbers out of error reports."""
-        return super().changelist_view(request, *args, **kwargs)
-
-    @private_view
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Keep codes and numbers out of error reports."""
-        return super().changeform_view(request, *args, **kwargs)
-
-    @private_view
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Keep codes and numbers out of error reports."""
-        return super().delete_view(request, *args, **kwargs)
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest) -> bool:
         """Allow the list's own filter: by any other a code is asked digit by digit."""
