@@ -54,6 +54,23 @@ def test_pause_is_told_once(told):
     assert told().count("3 of the first 3 queued wait") == 1
 
 
+def test_what_lasts_longest_is_told(told):
+    soon = timezone.now() + timedelta(minutes=1)
+    MessageFactory(due_at=soon, detail="No credit.")
+    services.pause_account("default", reason="maintenance")
+    assert "1 of the first 1 queued wait: The account" in told()
+    assert "No credit." not in told()
+
+
+def test_settings_that_cannot_be_read_are_critical(settings):
+    settings.NEGIN_SMS = {"default": {"WORKER": 3}}
+    out = io.StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("sms_queue_status", "--list", "uncertain", stdout=out)
+    assert ended.value.code == 2
+    assert out.getvalue().startswith('CRITICAL: NEGIN_SMS["default"]["WORKER"]')
+
+
 def test_cost_does_not_grow_with_the_queue(django_assert_max_num_queries):
     services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(60)])
     with django_assert_max_num_queries(60):

@@ -20,13 +20,14 @@ _LOOKED_AT = 10
 def waiting(alias: str) -> list[dict[str, Any]]:
     """Return what keeps the first few of an account's queue, the commonest first.
 
-    ``messages`` says how many of ``of``, and ``until`` when that ends, if one knows.
+    ``messages`` says how many of ``of``, and ``until`` when that ends, if one knows. Of
+    several reasons that a message has, it is the one that lasts longest.
     """
     queued = Message.objects.filter(status=Status.QUEUED, account=alias)
     rows = list(queued.in_queue_order().defer("text")[:_LOOKED_AT])
     found: Counter[tuple[str, str]] = Counter()
     for row in rows:
-        found.update(reasons(row)[:1])
+        found.update(sorted(reasons(row), key=_end, reverse=True)[:1])
     return [
         {
             "account": alias,
@@ -54,6 +55,11 @@ def reasons(message: Message) -> list[tuple[str, str]]:
         )
         for each in verdicts
     ]
+
+
+def _end(reason: tuple[str, str]) -> str:
+    # What ends nobody knows when comes behind every moment.
+    return reason[1] or "unknown"
 
 
 def in_words(found: Iterable[Mapping[str, Any]]) -> list[str]:
