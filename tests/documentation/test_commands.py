@@ -40,6 +40,7 @@ NOT_LOOKED_AT = {
     "journalctl": "needs systemd",
     "mariadb": "needs MariaDB's programs",
     "mkdir": "the system's",
+    "psql": "needs PostgreSQL's programs",
     "python3": "makes an environment, as .ci/run does with the README's line",
     "rm": "the system's",
     "sleep": "the system's",
