@@ -21,7 +21,7 @@ from django.utils.module_loading import import_string
 
 from negin_sms import conf, exceptions, services, signals
 from negin_sms.admin.actions import ACTIONS
-from negin_sms.choices import Priority, Scenario, Status
+from negin_sms.choices import Priority, Scenario, State, Status
 from negin_sms.exceptions import InvalidMessage, Vetoed
 from negin_sms.gateway import wire
 from negin_sms.gateway.memory import SentMessage
@@ -81,6 +81,14 @@ def test_scenario_table_is_the_wire_s():
 def test_statuses_are_explained():
     for status in Status.values:
         assert f"\n``{status}``" in section("Where a message stands")
+
+
+def test_states_are_named_as_the_admin_names_them():
+    words = re.sub(r"\s+", " ", section("Where a message stands"))
+    said = words.partition("of its delivery: ")[2].partition(". ")[0]
+    assert dict(re.findall(r"(-?\d+) ([^,]+)", said)) == {
+        str(state.value): str(state.label).lower() for state in State
+    }
 
 
 def test_commands_and_their_options_are_listed():
