@@ -100,6 +100,18 @@ def test_commands_and_their_options_are_listed():
         )
 
 
+def test_commands_that_draw_a_bar_are_named():
+    ours = [name for name, app in get_commands().items() if app == "negin_sms"]
+    drawing = {
+        name
+        for name in ours
+        if "--no-progress"
+        in load_command_class("negin_sms", name).create_parser("", name).format_help()
+    }
+    (names,) = re.findall(r"(``[^.]*)draw a progress bar", read("reference/commands"))
+    assert set(re.findall(r"``(\w+)``", names)) == drawing
+
+
 @pytest.mark.parametrize(
     "name", ["dispatch_sms_queue", "poll_sms_states", "check_sms_gateway"]
 )
