@@ -13,6 +13,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import polib
 import pytest
 from django.contrib.auth.models import Permission
 from django.core.management import get_commands
@@ -176,3 +177,32 @@ def bare(label: str) -> str:
     """Return a label without its count and its dots, and without Django's "Add"."""
     label = re.sub(r" ?\(%\(\w+\)s\)|…", "", label).rstrip(".").casefold()
     return re.sub(r"%\(\w+\)s|\d+", "#", label.removeprefix("add "))
+
+
+# What the runbook's sections begin a paragraph with.
+LABELS = {"Tonight.", "What to do.", "Opt-outs", "End these opt-outs"}
+
+
+def test_findings_are_quoted_as_they_are_printed():
+    """In italics stands what a command prints: N and … are for what differs."""
+    catalogue = ROOT / "negin_sms/locale/fa/LC_MESSAGES/django.po"
+    printed = " | ".join(
+        words
+        for entry in polib.pofile(str(catalogue))
+        for words in (entry.msgid, entry.msgid_plural)
+    )
+    sections = read("runbook").partition("Findings, by their codes")[2]
+    sections = sections.partition("What the log says")[0]
+    flowing = re.sub(r"\s+", " ", re.sub(r"^\* ", "", sections, flags=re.M))
+    quoted = re.findall(r"(?<!\*)\*(\w[^*]+)\*(?!\*)", flowing)
+    assert len(quoted) > 25
+    unknown = []
+    for words in set(quoted) - LABELS:
+        own = re.sub(
+            r"the (?:gateway|database)'s$|poll_sms_states|dispatch_sms_queue",
+            "…",
+            words,
+        )
+        parts = [each.strip(" .:") for each in re.split(r"…|\bN\b", own)]
+        unknown += [each for each in parts if each and each not in printed]
+    assert unknown == [], unknown
