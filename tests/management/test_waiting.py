@@ -47,6 +47,13 @@ def test_what_leaves_with_the_next_run_is_not_told(told):
     assert "queued wait" not in told()
 
 
+def test_oldest_message_that_is_due_is_told(told):
+    assert "oldest message due" not in told()
+    row = MessageFactory()
+    since = timezone.localtime(row.due_at)
+    assert f"oldest message due since {since:%Y-%m-%d %H:%M:%S}" in told()
+
+
 def test_pause_is_told_once(told):
     for _ in range(3):
         MessageFactory()

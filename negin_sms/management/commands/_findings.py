@@ -126,7 +126,7 @@ def _first_line(findings: Sequence[Finding]) -> str:
 def _in_words(finding: Finding) -> str:
     where = " ".join(filter(None, (finding.account, finding.code)))
     times = [
-        words % {"moment": _moment(at)}
+        words % {"moment": moment(at)}
         for words, at in (
             (_("since %(moment)s"), finding.since),
             (_("until %(moment)s"), finding.until),
@@ -138,5 +138,6 @@ def _in_words(finding: Finding) -> str:
     return f"{line}\n{'':<8} → {finding.advice}" if finding.advice else line
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a moment in the current time zone, to the second."""
     return f"{localtime(at):%Y-%m-%d %H:%M:%S}"

@@ -16,7 +16,7 @@ from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 
 from . import _waiting
-from ._findings import add_arguments, finish, judge
+from ._findings import add_arguments, finish, judge, moment
 from ._output import SmsCommand
 
 
@@ -109,9 +109,11 @@ def _lines(account: services.AccountOverview) -> list[str]:
         "poller": account.poller_seen_at,
     }
     signs = [
-        f"{who} last seen {localtime(at):%Y-%m-%d %H:%M:%S}" if at else f"no {who} yet"
+        f"{who} last seen {moment(at)}" if at else f"no {who} yet"
         for who, at in seen.items()
     ]
+    if account.oldest_due_at:
+        signs.append(f"oldest message due since {moment(account.oldest_due_at)}")
     return [
         f"{account.account}: {told or 'nothing waits'}; in the last hour {lately}",
         f"  {', '.join(signs)}",
