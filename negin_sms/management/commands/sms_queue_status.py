@@ -33,7 +33,7 @@ class Command(SmsCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the account, the thresholds and the form of the output."""
         add_arguments(parser)
-        listed = "print the ids and ages of uncertain messages, the oldest first"
+        listed = "print the ids of uncertain messages and since when, the oldest first"
         parser.add_argument("--list", choices=["uncertain"], help=listed)
         one = "say why this message waits"
         parser.add_argument("--message", type=int, metavar="ID", help=one)
