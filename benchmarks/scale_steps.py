@@ -18,7 +18,8 @@ from negin_sms.services.statistics.daily_counts import rollup_closed_days
 
 SEED = 1000
 DAY = timedelta(days=1)
-TIMES = ("created_at", "due_at", "send_at", "expires_at")
+MADE = ("created_at", "begins_at", "due_at")
+TIMES = (*MADE, "send_at", "expires_at")
 ENDS = ("finished_at", "state_at", "poll_at", "settled_at")
 GROUP = "measured"
 
@@ -33,13 +34,14 @@ class Kind(NamedTuple):
 
 def tomorrow(now: datetime, part: float) -> dict[str, datetime]:
     at = now + DAY + part * timedelta(hours=10)
-    return {"created_at": now, "due_at": at, "send_at": at, "expires_at": at + DAY}
+    moments = dict.fromkeys(("begins_at", "due_at", "send_at"), at)
+    return {"created_at": now, **moments, "expires_at": at + DAY}
 
 
 def long_ago(now: datetime, part: float) -> dict[str, datetime]:
     at = now - 2 * DAY - (1 - part) * 90 * DAY
     return {
-        **dict.fromkeys(("created_at", "due_at"), at),
+        **dict.fromkeys(MADE, at),
         **dict.fromkeys(("finished_at", "state_at", "settled_at"), at),
         "expires_at": at + DAY,
     }
@@ -48,7 +50,7 @@ def long_ago(now: datetime, part: float) -> dict[str, datetime]:
 def today(now: datetime, part: float) -> dict[str, datetime]:
     at = now - (1 - part) * timedelta(hours=10)
     asked = {"finished_at": at, "poll_at": now + timedelta(hours=1 + part)}
-    return {**dict.fromkeys(("created_at", "due_at"), at), **asked, "expires_at": now}
+    return {**dict.fromkeys(MADE, at), **asked, "expires_at": now}
 
 
 KINDS = (
