@@ -11,7 +11,14 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from django.db import connections, models
-from django.db.models import Expression, ExpressionWrapper, Func, Value
+from django.db.models import (
+    Exists,
+    Expression,
+    ExpressionWrapper,
+    Func,
+    OuterRef,
+    Value,
+)
 
 from .choices import Status
 
@@ -104,6 +111,16 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def resends_of(self, keys: Iterable[int]) -> MessageQuerySet:
         """Repeat one of these messages; see ``deletion`` for the range."""
         return self.filter(resend_of__gt=0, resend_of__in=list(keys))
+
+    def not_resent(self) -> MessageQuerySet:
+        """Not sent again: by none of the rows is it repeated.
+
+        Asked of the index, row by row: a join SQLite begins with a copy of all keys,
+        once its statistics say that most rows have the same one, none.
+        """
+        again = self.model._base_manager.using(self.db)
+        again = again.filter(resend_of__gt=0, resend_of=OuterRef("pk"))
+        return self.filter(~Exists(again))
 
     def stale(self, now: Moment | None = None) -> MessageQuerySet:
         """Claimed by somebody whose lease has run out."""

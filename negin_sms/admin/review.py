@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
 from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet
 
 from .action_views import ActionViewsMixin
 from .actions import RESEND, RESOLVE
@@ -56,9 +57,10 @@ class ReviewMixin(MessageDisplays, ActionViewsMixin):
     def _uncertain(
         self, request: HttpRequest, with_resent: bool
     ) -> QuerySet[Message, Message]:
-        rows = self.get_queryset(request).filter(status=Status.UNCERTAIN)
+        rows = cast("MessageQuerySet", self.get_queryset(request))
+        rows = rows.filter(status=Status.UNCERTAIN)
         if not with_resent:
-            rows = rows.filter(resent_as__isnull=True)
+            rows = rows.not_resent()
         before = request.GET.get("before", "")
         if before.isascii() and before.isdigit() and len(before) <= _LONGEST_KEY:
             rows = rows.filter(pk__lt=int(before))

@@ -245,7 +245,8 @@ class ListTests(LargeTable):
             with connection.cursor() as cursor:
                 cursor.execute(f"EXPLAIN QUERY PLAN {query}")
                 plan = [row[-1] for row in cursor.fetchall()]
-            assert "SCAN U0" not in plan, query
+            whole = [step for step in plan if re.search(r"SCAN U\d|AUTOMATIC", step)]
+            assert not whole, query
 
     def test_search_uses_an_index_for_each_column(self):
         for term in ("09395210077", "10077"):

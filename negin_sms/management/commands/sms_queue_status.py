@@ -70,7 +70,7 @@ class Command(SmsCommand):
 
 def _uncertain(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the oldest uncertain messages, 1,000 at most, without what was resent."""
-    rows = Message.objects.filter(status=Status.UNCERTAIN, resent_as__isnull=True)
+    rows = Message.objects.filter(status=Status.UNCERTAIN).not_resent()
     if options["account"]:
         rows = rows.filter(account=options["account"])
     try:

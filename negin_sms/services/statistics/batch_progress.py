@@ -115,7 +115,7 @@ def failed_of(batch: MessageQuerySet) -> MessageQuerySet:
 
     Neither what somebody cancelled, nor what is uncertain: a person looks at those.
     """
-    failed = batch.filter(_FAILED, resent_as__isnull=True, redacted_at__isnull=True)
+    failed = batch.not_resent().filter(_FAILED, redacted_at__isnull=True)
     return failed.order_by("pk")
 
 

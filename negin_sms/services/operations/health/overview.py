@@ -121,7 +121,7 @@ def _questions(
     """Yield the counts and moments of an account, as parts of one statement."""
     rows = Message.objects.using(using).filter(account=account.alias)
     waiting = rows.order_by("priority", "due_at", "id")
-    uncertain = waiting.filter(status=Status.UNCERTAIN, resent_as__isnull=True)
+    uncertain = waiting.filter(status=Status.UNCERTAIN).not_resent()
     sending = waiting.filter(status=Status.SENDING)
     longest = sending.order_by(F("claimed_until").desc(nulls_last=True))
     # Where the index has no account: as an expression, or PostgreSQL reads all rows of

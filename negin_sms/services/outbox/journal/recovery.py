@@ -179,7 +179,7 @@ def _news(journal: Journal, using: str) -> Iterator[list[tuple[Answer, Message]]
         of = {answer.pk: answer for answer in answers[start : start + _BATCH]}
         rows = Message.objects.using(using).filter(pk__in=of, status__in=_IGNORANT)
         # Who sent it again has decided.
-        found = [(of[row.pk], row) for row in rows.filter(resent_as__isnull=True)]
+        found = [(of[row.pk], row) for row in rows.not_resent()]
         yield [each for each in found if _says_more(*each)]
 
 
