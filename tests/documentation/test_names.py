@@ -156,6 +156,8 @@ def leads_somewhere(path: str) -> bool:
                 import_module(module)
             except ModuleNotFoundError as error:
                 return error.name != module  # an extra that is not installed
+            except exceptions.InvalidConfiguration as error:
+                return "pip install" in str(error)  # such an extra, on Django 5.2
         found = getattr(found, name)
     return True
 
