@@ -158,7 +158,7 @@ def test_tutorial_shows_what_the_sandbox_says(sandbox):
 
 @pytest.mark.long
 def test_persian_quick_start_leads_to_a_delivered_message(project):
-    settings, sqlite, _calls = blocks(read("fa/index"))
+    settings, sqlite, _calls, _to_go_live = blocks(read("fa/index"))
     project.add(settings + sqlite)
     for block in blocks(read("fa/index"), "console")[1:]:
         said = [project.type(command) for command, _shown in typed(block)]
