@@ -67,6 +67,8 @@ def test_command_says_it_in_what_there_is(run, name):
     assert run(name, *CALLS[name])
 
 
+# The command lets go of its connection: in a transaction nothing would be left to ask.
+@pytest.mark.django_db(transaction=True)
 def test_message_that_was_sent_is_told(run):
     assert "\\u0" in run("send_sms", "09395213300", "سلام")
     assert Message.objects.get().status == Status.ACCEPTED
