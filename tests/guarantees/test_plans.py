@@ -146,6 +146,16 @@ def most_rows(plan: dict[str, Any]) -> float:
     return max([float(plan["Actual Rows"] + thrown), *parts])
 
 
+def explained(how: str) -> Iterator[tuple[str, Any]]:
+    """Give the overview's queries of messages, each with the rows of its plan."""
+    with CaptureQueriesContext(connection) as queries:
+        services.overview()
+    for query in [q["sql"] for q in queries if "negin_sms_message" in q["sql"]]:
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN {how} {query}")
+            yield query, cursor.fetchall()
+
+
 ALL = Message.objects.all
 
 
@@ -224,13 +234,8 @@ class ListTests(LargeTable):
         """All in one statement: a count is limited, a moment is at an index's end."""
         if connection.vendor != "postgresql":
             self.skipTest("only PostgreSQL tells how many rows were really read")
-        with CaptureQueriesContext(connection) as queries:
-            services.overview()
-        for query in (q["sql"] for q in queries if "negin_sms_message" in q["sql"]):
-            with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {query}")
-                (plan,) = cursor.fetchone()[0]
-            assert most_rows(plan["Plan"]) <= CAP + 1, query
+        for query, ((plans,),) in explained("(ANALYZE, FORMAT JSON)"):
+            assert most_rows(plans[0]["Plan"]) <= CAP + 1, query
 
     def test_overview_reads_no_table_whole(self):
         """SQLite takes any value of a column to be as frequent as any other."""
@@ -239,13 +244,8 @@ class ListTests(LargeTable):
         ALL().update(flag="")
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE negin_sms_message")
-        with CaptureQueriesContext(connection) as queries:
-            services.overview()
-        for query in (q["sql"] for q in queries if "negin_sms_message" in q["sql"]):
-            with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN QUERY PLAN {query}")
-                plan = [row[-1] for row in cursor.fetchall()]
-            whole = [step for step in plan if re.search(r"SCAN U\d|AUTOMATIC", step)]
+        for query, plan in explained("QUERY PLAN"):
+            whole = [row for row in plan if re.search(r"SCAN U\d|AUTOMATIC", row[-1])]
             assert not whole, query
 
     def test_search_uses_an_index_for_each_column(self):
