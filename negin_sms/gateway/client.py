@@ -90,8 +90,10 @@ class NeginGateway:
         self._account = account
         self._keep_alive = KeepAlive(account.keep_alive)
         self._pool = Pool(account)
+        # One for both, or a kept connection's would change twice a request; how long
+        # connecting takes is limited by the exchange.
         self._timeout = urllib3.Timeout(
-            connect=account.connect_timeout, read=account.read_timeout
+            connect=account.read_timeout, read=account.read_timeout
         )
 
     def make_ready(self) -> None:
@@ -155,7 +157,10 @@ class NeginGateway:
     ) -> T | GatewayError:
         now = time.monotonic()
         exchange = Exchange(
-            deadline=now + self._account.deadline, start_by=start_by, on_begin=on_begin
+            deadline=now + self._account.deadline,
+            start_by=start_by,
+            connect_within=self._account.connect_timeout,
+            on_begin=on_begin,
         )
         refusal = loopback_only.refusal_of(self._account)
         answer = refusal or self._post(path, form, exchange, now)

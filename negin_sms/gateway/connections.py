@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import socket
+import ssl
 import threading
 import time
 from typing import Any
@@ -22,6 +23,25 @@ from .deadline import Exchange
 from .keep_alive import KeepAlive
 
 _current = threading.local()
+
+
+class _SameTimeout:
+    """Ask the system for a timeout only when it is another one.
+
+    urllib3 sets it twice a request, and each time all threads change places.
+    """
+
+    def settimeout(self, value: float | None) -> None:
+        if value != self.gettimeout():  # type: ignore[attr-defined]
+            super().settimeout(value)  # type: ignore[misc]
+
+
+class _Socket(_SameTimeout, socket.socket):
+    pass
+
+
+class TLSSocket(_SameTimeout, ssl.SSLSocket):
+    """What a context makes of a socket that is to be encrypted."""
 
 
 def open_socket(
@@ -39,7 +59,7 @@ def open_socket(
         left = min(timeout, deadline - time.monotonic())
         if left <= 0:
             break
-        sock = socket.socket(family, kind, protocol)
+        sock = _Socket(family, kind, protocol)
         sock.settimeout(left)
         try:
             sock.connect(address)
@@ -98,7 +118,10 @@ class _Noting:
         port = self.port or self.default_port
         try:
             sock = open_socket(
-                self._dns_host, port, timeout=self.timeout, deadline=exchange.deadline
+                self._dns_host,
+                port,
+                timeout=exchange.connect_within,
+                deadline=exchange.deadline,
             )
         except OSError as error:
             # urllib3 lets some kinds pass, to read what a server said as it hung up.

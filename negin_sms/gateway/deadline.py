@@ -27,17 +27,22 @@ class NotNoted(OSError):
 
 
 class Exchange:
-    """How far one request got. Times are on the monotonic clock, in seconds."""
+    """How far one request got. Times are on the monotonic clock, in seconds.
+
+    ``connect_within`` is how many of them one address may take to be connected to.
+    """
 
     def __init__(
         self,
         *,
         deadline: float,
         start_by: float,
+        connect_within: float,
         on_begin: Callable[[], object] | None = None,
     ) -> None:
         self.deadline = deadline
         self.start_by = start_by
+        self.connect_within = connect_within
         self._on_begin = on_begin
         self.attached = False
         self.connected = False

@@ -108,7 +108,9 @@ class _Walk:
         self._http.set_debuglevel(0)
         self._http._create_connection = self._open_socket  # type: ignore[attr-defined]
         self._exchange = Exchange(
-            deadline=time.monotonic() + account.deadline, start_by=math.inf
+            deadline=time.monotonic() + account.deadline,
+            start_by=math.inf,
+            connect_within=account.connect_timeout,
         )
         self.step = Step.NAME
         self.steps: tuple[tuple[Step, Callable[[], None]], ...] = (

@@ -12,6 +12,8 @@ from requests.adapters import DEFAULT_CA_BUNDLE_PATH
 from negin_sms.conf import SETTING, Account
 from negin_sms.exceptions import InvalidConfiguration
 
+from .connections import TLSSocket
+
 
 def trust_of(account: Account) -> ssl.SSLContext:
     """Return the TLS context of an account; InvalidConfiguration for its CA_FILE."""
@@ -33,6 +35,7 @@ def _context(ca_file: str | None, trust_env: bool) -> ssl.SSLContext:
     account trusts its environment.
     """
     context = ssl.create_default_context() if trust_env else _sealed_context()
+    context.sslsocket_class = TLSSocket
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
     if ca_file:

@@ -29,7 +29,7 @@ class Poster:
 
     def __init__(self, keep_alive: KeepAlive) -> None:
         self.keep_alive = keep_alive
-        self.exchange = Exchange(deadline=math.inf, start_by=math.inf)
+        self.exchange = Exchange(deadline=math.inf, start_by=math.inf, connect_within=5)
         self.pool: Any = None
 
     def post(self, server: BadGateway, start_by: float = math.inf) -> Any:
@@ -37,7 +37,7 @@ class Poster:
         if self.pool is None:
             pool = connections.POOL_CLASSES["http"]
             self.pool = pool(HOST, server.port, timeout=5)
-        self.exchange = Exchange(deadline=math.inf, start_by=start_by)
+        self.exchange = Exchange(deadline=math.inf, start_by=start_by, connect_within=5)
         connections.begin(self.exchange, self.keep_alive)
         try:
             return self.pool.urlopen(

@@ -28,7 +28,9 @@ def pair() -> Iterator[Pair]:
 
 
 def exchange(seconds: float = 60.0, start_by: float = math.inf) -> Exchange:
-    return Exchange(deadline=time.monotonic() + seconds, start_by=start_by)
+    return Exchange(
+        deadline=time.monotonic() + seconds, start_by=start_by, connect_within=5
+    )
 
 
 def descriptors() -> int:

@@ -25,7 +25,7 @@ ACCOUNT = Account(alias="default", base_url="https://sms.test/api")
 
 
 def outcome(error: Exception, *, direct: bool = True, **phase: bool) -> GatewayError:
-    exchange = Exchange(deadline=math.inf, start_by=math.inf)
+    exchange = Exchange(deadline=math.inf, start_by=math.inf, connect_within=5)
     for name, reached in phase.items():
         setattr(exchange, name, reached)
     return failures.outcome(

@@ -70,7 +70,7 @@ def test_nothing_is_tried_again():
 
 def post_to(server: BadGateway):
     made = pool.Pool(account(server.url))
-    exchange = Exchange(deadline=1e9, start_by=1e9)
+    exchange = Exchange(deadline=1e9, start_by=1e9, connect_within=5)
     connections.begin(exchange, KeepAlive(5))
     try:
         route = made.route_to("/wsSend.ashx", {})
