@@ -225,9 +225,7 @@ class NeginGateway:
     @sensitive_variables()
     def _open(self, path: str, form: wire.Form) -> Any:
         route = self._pool.route_to(path, _HEADERS)
-        account = self._account
-        credentials = {"username": account.username, "password": account.password}
-        body = urlencode(credentials | form).encode("ascii")
+        body = f"{route.login}&{urlencode(form)}".encode("ascii")
         extra = {} if self._keep_alive.is_on else {"Connection": "close"}
         return post(route, body, self._timeout, extra)
 

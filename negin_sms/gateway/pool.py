@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 import urllib3
@@ -22,11 +23,15 @@ from .tls import trust_of
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """How to post to one address: over which pool, to which target."""
+    """How to post to one address: over which pool, to which target.
+
+    ``login`` is what every form begins with, encoded.
+    """
 
     pool: Any
     target: str
     headers: dict[str, str] = field(repr=False)
+    login: str = field(repr=False)
 
 
 class Pool(HTTPAdapter):
@@ -52,10 +57,12 @@ class Pool(HTTPAdapter):
         ).prepare()
         request.headers.pop("Content-Length", None)  # the body is still to come
         proxies = proxies_of(account)
+        login = {"username": account.username, "password": account.password}
         return Route(
             self.get_connection_with_tls_context(request, True, proxies),
             self.request_url(request, proxies),
             dict(request.headers),
+            urlencode(login),
         )
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:

@@ -24,7 +24,7 @@ def load_object(body: bytes) -> dict[str, Any] | None:
     try:
         # Nesting beyond the interpreter's stack raises RecursionError; bytes that
         # are no UTF-8 and an integer of thousands of digits raise ValueError.
-        answer = json.loads(body.decode("utf-8-sig"), object_pairs_hook=_fold)
+        answer = _decode(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
@@ -37,6 +37,9 @@ def _fold(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         name = key.lower()
         folded[name] = None if name in folded else value
     return folded
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_fold).decode
 
 
 def integer(value: Any) -> int | None:

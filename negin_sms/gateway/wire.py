@@ -53,7 +53,7 @@ class Use:
     type: str | None = None
 
 
-_USES = {
+_USES: dict[str, Use] = {
     Scenario.SINGLE: Use(frozenset({"line"})),
     # The template of scenario 2 is inferred from the guide's sentence on 5.
     Scenario.SERVICE_LINE: Use(frozenset(), frozenset({"template"}), "2"),
@@ -61,6 +61,7 @@ _USES = {
     Scenario.CHELCHELEH: Use(frozenset({"line"}), type="1"),
     Scenario.SERVICE_FALLBACK: Use(frozenset({"line"}), frozenset({"template"}), "2"),
 }
+_WORDS = {"line": _("line"), "line2": _("second line"), "template": _("template")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,8 @@ class SendReply:
 def uses(scenario: str) -> Use:
     """Return which fields a scenario sends. Source: D, scenarios 1 to 5."""
     try:
-        return _USES[Scenario(scenario)]
-    except ValueError:
+        return _USES[scenario]
+    except (KeyError, TypeError):  # a list is no key
         known = ", ".join(Scenario.values)
         reason = _("Unknown scenario; choose one of: %(known)s.") % {"known": known}
         raise InvalidMessage("scenario", reason) from None
@@ -104,19 +105,15 @@ def check_fields(
     Raise InvalidMessage naming the first field that is missing or too much.
     """
     use = uses(scenario)
-    label = Scenario(scenario).label
-    given = (
-        ("line", _("line"), bool(line)),
-        ("line2", _("second line"), bool(line2)),
-        ("template", _("template"), template is not None),
-    )
-    for name, word, present in given:
+    given = (bool(line), bool(line2), template is not None)
+    for (name, word), present in zip(_WORDS.items(), given, strict=True):
         if name in use.requires and not present:
             reason = _("The scenario “%(scenario)s” needs %(field)s; give one.")
-        elif present and name not in use.requires | use.allows:
+        elif present and name not in use.requires and name not in use.allows:
             reason = _("The scenario “%(scenario)s” has no %(field)s; leave it out.")
         else:
             continue
+        label = Scenario(scenario).label
         raise InvalidMessage(name, reason % {"scenario": label, "field": word})
     if line and line == line2:
         raise InvalidMessage("line2", _("The second line must be another line."))
