@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import dataclasses
 
-from django.db import connections
 from health_check.base import HealthCheck
 from health_check.exceptions import ServiceUnavailable
 
 from negin_sms.services import Severity, health
-from negin_sms.services.database import write_alias
+from negin_sms.services.database import closed_afterwards, write_alias
 
 _ALARMING = (Severity.CRITICAL, Severity.UNKNOWN)
 
 
 @dataclasses.dataclass
 class Sms(HealthCheck):
-    """Fail with the codes of what is critical; a warning is no failure.
+    """Fail with the codes of what is critical or unknown; a warning is no failure.
 
     Codes only: such a page is often open to all, and a reason may be a person's words.
     """
@@ -29,7 +28,7 @@ class Sms(HealthCheck):
     def run(self) -> None:
         """Judge; raise ServiceUnavailable."""
         # Runs in a thread of its own, whose connection would stay open.
-        with connections[write_alias()].temporary_connection():
+        with closed_afterwards(write_alias()):
             findings = health(account=self.account)
         codes = [
             ": ".join(filter(None, (finding.account, finding.code)))

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from django.db import connections
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from negin_sms.services import AccountOverview, Finding, Severity
-from negin_sms.services.database import write_alias
+from negin_sms.services.database import closed_afterwards, write_alias
 from negin_sms.services.operations.health.judgement import look
 
 _WAITING = ("drafts", "queued", "due", "held", "sending", "uncertain", "states_due")
@@ -31,7 +30,7 @@ class SmsCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         """Look at the accounts and the findings."""
         # A scrape has a thread of its own, whose connection would stay open.
-        with connections[write_alias()].temporary_connection():
+        with closed_afterwards(write_alias()):
             seen, findings = look()
         if seen is None:
             return [_findings(findings)]

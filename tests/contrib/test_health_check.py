@@ -7,6 +7,8 @@ import json
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import AsyncRequestFactory
 from django.utils import timezone
 
@@ -46,3 +48,13 @@ def test_fails_with_the_codes_of_what_is_critical():
     assert "secret" not in told
     services.resume_account("default")
     assert look()[0] == 200
+
+
+def test_database_that_is_away_is_told_by_its_code(monkeypatch):
+    def refuse(connection: BaseDatabaseWrapper) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "connect", refuse)
+    status, told = look()
+    assert status == 500
+    assert "Unavailable: database" in told

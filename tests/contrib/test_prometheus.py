@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from urllib.request import urlopen
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import CaptureQueriesContext
 
 from negin_sms import services
@@ -72,3 +74,15 @@ def test_cost_is_the_same_for_few_and_many(registry):
             client.generate_latest(registry)
         counts.append(len(queries))
     assert counts[0] == counts[1]
+
+
+def test_scrape_without_a_database_tells_of_it(registry, monkeypatch):
+    """The site's other metrics are in the same answer, and come all the same."""
+
+    def refuse(connection: BaseDatabaseWrapper) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(BaseDatabaseWrapper, "connect", refuse)
+    with ThreadPoolExecutor(1) as thread:
+        text = thread.submit(client.generate_latest, registry).result().decode()
+    assert values(text) == {("negin_sms_finding", "", "database", "unknown"): 1}
