@@ -379,6 +379,9 @@ def test_guide_to_moving_queues_and_sends(capsys):
     assert names["send_now"]("09395213301", "hello").status == "accepted"
     assert names["send_now"]("12", "hello") is None
     assert capsys.readouterr().out.startswith("nothing was saved, correct it: ")
+    services.opt_out("09395213302", reason="asked by phone")
+    assert names["send_now"]("09395213302", "hello") is None
+    assert capsys.readouterr().out.startswith("cancelled, ")
 
 
 @pytest.mark.django_db(transaction=True)
