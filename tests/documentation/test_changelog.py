@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from django.core import serializers
 from django.core.management import call_command
+from django.utils import timezone
 
 from negin_sms import __version__
 from negin_sms.choices import Status
@@ -47,6 +49,14 @@ def test_rows_of_an_older_checkout_are_taken_along(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     queued = MessageFactory(idempotency_key="order-7")
     held = MessageFactory(status=Status.HELD)
+    tomorrow = timezone.now().replace(microsecond=0) + timedelta(days=1)
+    planned = MessageFactory(status=Status.HELD, send_at=tomorrow)
+    # It expired while it was held, and was due as ever.
+    ended = MessageFactory(
+        status=Status.EXPIRED,
+        due_at=datetime.fromisoformat(HELD_UNTIL),
+        finished_at=timezone.now(),
+    )
     dump_as_of_old(tmp_path / "old.json")
     Message.objects.all().delete()
 
@@ -58,6 +68,9 @@ def test_rows_of_an_older_checkout_are_taken_along(tmp_path, monkeypatch):
     assert rows[queued.pk].idempotency_key == "order-7"
     assert rows[queued.pk].mobile == MOBILE
     assert rows[queued.pk].status == Status.QUEUED
-    assert rows[queued.pk].begins_at == rows[queued.pk].due_at
-    assert rows[held.pk].status == Status.HELD
+    assert rows[queued.pk].begins_at == rows[queued.pk].created_at
+    assert rows[held.pk].status == rows[planned.pk].status == Status.HELD
     assert rows[held.pk].due_at == rows[held.pk].created_at
+    assert rows[planned.pk].due_at == rows[planned.pk].begins_at == tomorrow
+    assert rows[ended.pk].status == Status.EXPIRED
+    assert rows[ended.pk].due_at.year < 9000
