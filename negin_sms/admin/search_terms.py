@@ -2,8 +2,9 @@
 
 What has an index is found in the whole table: the message's own number, its gateway
 id, its batch, a phone number or how it begins. How a number ends and what a text holds
-have none; those are looked for among the newest messages only, so that a search costs
-the same in a small table and in a large one.
+have none, and a beginning that very many share has no use of its own; those are looked
+for among the newest messages only, so that a search costs the same in a small table and
+in a large one.
 """
 
 from __future__ import annotations
@@ -38,21 +39,46 @@ def search_condition(term: str, rows: QuerySet[Message], *, numbers: bool) -> Q 
     term = visible(term).strip()
     if not term:
         return None
-    found = [Q(group=term)]
-    if digits := search_digits(term):
-        found += _by_keys(term)
-        found += [_number(digits)] if numbers else []
-    if wanted := _without_index(term, numbers=numbers):
-        found.append(Q(pk__in=_newest_keys(rows, wanted)))
+    found = [Q(group=term), *_exact(term, numbers=numbers)]
+    wanted = _without_index(term, numbers=numbers)
+    for beginning in _beginnings(term, numbers=numbers):
+        if _is_common(beginning, rows):
+            wanted.append(beginning)
+        else:
+            found.append(beginning)
+    if wanted:
+        found.append(Q(pk__in=_newest_keys(rows, reduce(or_, wanted))))
     return reduce(or_, found)
 
 
-def _by_keys(term: str) -> list[Q]:
-    """Return the conditions for a message's number and for its gateway id."""
-    # They are searched as they are written, without taking prefixes off.
-    written = "".join(str(unicodedata.decimal(c)) for c in term if c.isdecimal())
-    keys = [Q(pk=int(written))] if len(written) <= _MOST_DIGITS_OF_A_KEY else []
-    return [*keys, _starts_with("gateway_id", written)]
+def _exact(term: str, *, numbers: bool) -> list[Q]:
+    """Return the conditions for a message's number and for a whole phone number."""
+    digits, written = search_digits(term), _written(term)
+    found = []
+    if digits and len(written) <= _MOST_DIGITS_OF_A_KEY:
+        found.append(Q(pk=int(written)))
+    if numbers and len(digits) >= _DIGITS_OF_A_NUMBER:
+        found.append(_number(digits))
+    return found
+
+
+def _beginnings(term: str, *, numbers: bool) -> list[Q]:
+    """Return the conditions for how a gateway id and a phone number begin."""
+    digits = search_digits(term)
+    found = [_starts_with("gateway_id", _written(term))] if digits else []
+    if numbers and 0 < len(digits) < _DIGITS_OF_A_NUMBER:
+        found.append(_number(digits))
+    return found
+
+
+def _written(term: str) -> str:
+    """Return a term's digits as they are written, without taking prefixes off."""
+    return "".join(str(unicodedata.decimal(c)) for c in term if c.isdecimal())
+
+
+def _is_common(condition: Q, rows: QuerySet[Message]) -> bool:
+    """Return whether more messages meet it than are worth sorting."""
+    return rows.model.objects.filter(condition)[: NEWEST + 1].count() > NEWEST
 
 
 def number_condition(term: str) -> Q | None:
@@ -67,20 +93,19 @@ def _number(digits: str) -> Q:
     return _starts_with("mobile", f"+98{digits}")
 
 
-def _without_index(term: str, *, numbers: bool) -> Q | None:
+def _without_index(term: str, *, numbers: bool) -> list[Q]:
     """Return what must be read to be found: a number's end, or words of a text."""
     written = latin_digits(term)
     if masked := _MASKED.fullmatch(written):
         begin, end = masked.groups()
-        return Q(mobile__startswith=f"+98{begin}", mobile__endswith=end)
+        return [Q(mobile__startswith=f"+98{begin}", mobile__endswith=end)]
     if _LAST_DIGITS.fullmatch(written):
-        if numbers or len(written) == _SEEN_DIGITS:
-            return Q(mobile__endswith=written)
-        return None
+        may_see = numbers or len(written) == _SEEN_DIGITS
+        return [Q(mobile__endswith=written)] if may_see else []
     if numbers and len(term) >= _FEWEST_LETTERS and not search_digits(term):
         words = Q(text__icontains=term) | Q(text__icontains=persian_letters(term))
-        return Q(sensitive=False) & words
-    return None
+        return [Q(sensitive=False) & words]
+    return []
 
 
 def among_newest(rows: QuerySet[Message]) -> QuerySet[Message]:

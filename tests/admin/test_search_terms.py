@@ -25,8 +25,8 @@ def wanted() -> Message:
     )
 
 
-def found(client, term: str) -> list[Message]:
-    return list(client.get(LIST, {"q": term}).context["cl"].queryset)
+def found(client, term: str, **rest: str) -> list[Message]:
+    return list(client.get(LIST, {"q": term, **rest}).context["cl"].queryset)
 
 
 # What the mask shows, or nobody hides.
@@ -69,6 +69,24 @@ def test_what_has_no_index_is_read_of_the_newest_only(admin_client, monkeypatch)
     assert old in found(admin_client, "1")
     monkeypatch.setattr(search_terms, "MOST", 2)
     assert found(admin_client, "hello") == new[:0:-1]
+
+
+@pytest.mark.parametrize("rest", [{}, {"scenario__exact": "single"}])
+def test_beginning_that_very_many_share_finds_the_newest(
+    rest, admin_client, monkeypatch
+):
+    """With a filter, a large table was read and sorted whole for it."""
+    ids = {2: "80009", 22: "80001", 23: "80002"}
+    old, *new = (
+        make(pk=pk, gateway_id=gateway_id, status=Status.ACCEPTED)
+        for pk, gateway_id in ids.items()
+    )
+    monkeypatch.setattr(search_terms, "NEWEST", 3)
+    assert found(admin_client, "0939", **rest) == [*new[::-1], old]
+    monkeypatch.setattr(search_terms, "NEWEST", 2)
+    for term in ("0939", "8000"):
+        assert found(admin_client, term, **rest) == new[::-1]
+    assert found(admin_client, old.gateway_id, **rest) == [old]
 
 
 def test_filters_hold_for_what_is_found(admin_client, wanted):
