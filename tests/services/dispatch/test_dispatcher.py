@@ -54,6 +54,20 @@ def slow(use_account):
     return SlowGateway
 
 
+def multiply_rows(count: int) -> None:
+    """Insert so many copies of the only row; by the database, which takes a second."""
+    fields = [each.column for each in Message._meta.fields if not each.primary_key]
+    names = ", ".join(map(connection.ops.quote_name, fields))
+    table = Message._meta.db_table
+    with connection.cursor() as cursor:
+        while count > 0:
+            cursor.execute(
+                f"INSERT INTO {table} ({names}) SELECT {names} FROM {table} LIMIT %s",
+                [count],
+            )
+            count -= cursor.rowcount
+
+
 def texts():
     return [sent.text for sent in memory.outbox]
 
@@ -83,10 +97,10 @@ def test_one_worker_sends_in_the_order_of_the_queue(use_account):
 
 @pytest.mark.long
 @pytest.mark.parametrize("workers", [4, 16])
-def test_urgent_message_overtakes_ten_thousand(slow, workers):
+def test_urgent_message_overtakes_a_hundred_thousand(slow, workers):
     """T15: it goes out with the next free worker."""
-    bulk = [{"mobile": "09395213300", "text": "bulk"}] * 10_000
-    services.queue_many(bulk, priority=Priority.LOW)
+    services.queue_sms("09395213300", "bulk", priority=Priority.LOW)
+    multiply_rows(100_000)
     stop = threading.Event()
     begun_before: list[int] = []
 
