@@ -16,7 +16,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import Permission
 from django.core.management import BaseCommand, get_commands, load_command_class
+from django.db import connection
 from django.dispatch import Signal
+from django.test.utils import CaptureQueriesContext
 from django.utils.module_loading import import_string
 
 from negin_sms import conf, exceptions, services, signals
@@ -343,6 +345,16 @@ def test_python_blocks_of_sending_run(capsys):
     namespace: dict[str, Any] = {"InvalidMessage": InvalidMessage}
     exec(compile(code, "README.rst", "exec"), namespace)
     assert async_to_sync(namespace["send_code"])(None) == "accepted"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_queueing_costs_what_the_guide_to_sending_says():
+    assert "a look at the database's clock and one INSERT" in read("howto/sending")
+    with CaptureQueriesContext(connection) as queries:
+        services.queue_sms("09395213300", "hello", idempotency_key="order-7")
+    verbs = [query["sql"].split()[0] for query in queries]
+    ends = ("BEGIN", "START", "COMMIT")  # a transaction's, as each database writes them
+    assert [verb for verb in verbs if verb not in ends] == ["SELECT", "INSERT"]
 
 
 def settings_of(page: str) -> dict[str, Any]:
