@@ -165,6 +165,35 @@ def test_persian_quick_start_leads_to_a_delivered_message(project):
     assert "Delivered 1." in (said[-1] or "")
 
 
+GROUPS = """
+from django.contrib.auth.models import Group, Permission
+office, new = Group.objects.get_or_create(name="Office")
+if new:
+    office.permissions.set(Permission.objects.filter(codename="view_message"))
+print(*office.permissions.values_list("codename", flat=True))
+"""
+
+
+@pytest.mark.long
+def test_groups_are_allowed_the_same_in_another_database(project):
+    """Also where an app came to the site later, so that ``migrate`` numbers anew."""
+    tutorial, *_others = blocks(read("tutorial"))
+    project.add(tutorial)
+    project.type("python manage.py migrate")
+    project.add('INSTALLED_APPS.insert(0, "django.contrib.sites")\n')
+    project.type("python manage.py migrate")
+    before = project.python("manage.py", "shell", "-c", GROUPS).stdout
+    guide = read("howto/databases").partition("To move a site that runs")[2]
+    dump, load, *_others = [block for kind, block in code(guide) if kind == "console"]
+    for command, _shown in typed(dump):
+        project.type(command)
+    project.add('DATABASES["default"]["NAME"] = BASE_DIR / "new.sqlite3"\n')
+    for command, _shown in typed(load):
+        project.type(command)
+    assert "view_message" in before
+    assert project.python("manage.py", "shell", "-c", GROUPS).stdout == before
+
+
 @pytest.mark.parametrize("page", ["howto/brakes", "howto/accounts", "howto/templates"])
 def test_accounts_of_the_guides_pass_the_checks(project, page):
     (settings,) = [block for block in blocks(read(page)) if "NEGIN_SMS = {" in block]
