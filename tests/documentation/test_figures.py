@@ -1,8 +1,9 @@
 """Figures in the sentences of the README and docs/ are those of the code.
 
-Where a figure changes, its row fails and the sentence is found. Not here: what was
-measured, the settings' defaults (test_reference.py), and what walking through a page
-shows (test_followed.py, test_pages.py).
+Where a figure changes, its row fails and the sentence is found; those of the Persian
+pages are read in Persian, in words and digits. Not here: what was measured, the
+settings' defaults (test_reference.py), and what walking through a page shows
+(test_followed.py, test_pages.py).
 """
 
 from __future__ import annotations
@@ -19,16 +20,20 @@ from negin_sms import conf, retries, written_dates
 from negin_sms.admin import actions, paging, search_terms, workbook_files
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.contrib import codes
+from negin_sms.gateway.codes import OPTED_OUT
 from negin_sms.gateway.keep_alive import KeepAlive
 from negin_sms.management.commands import dispatch_sms_queue, poll_sms_states
 from negin_sms.models import Message
+from negin_sms.phones import mask_mobile
 from negin_sms.segments import measure
 from negin_sms.services import Severity, breaker
-from negin_sms.services.operations import alerts, maintenance
+from negin_sms.services.operations import alerts, connectivity, maintenance
+from negin_sms.services.operations.health import judgement, overview
 from negin_sms.services.operations.retention import purge
 from negin_sms.services.outbox import gateway_binding, server_watch
 from negin_sms.services.outbox.gate import caps
 from negin_sms.services.statistics import batch_progress, daily_counts, report
+from tests.localisation.test_guide import guide
 from tests.pages import ROOT, literals, read
 
 SPELT = [
@@ -47,12 +52,17 @@ SPELT = [
 NUMBERS = {
     **{word: float(number) for number, word in enumerate(SPELT)},
     **{"an": 1.0, "fifty": 50.0, "hundred": 100.0},
+    **{"یک": 1.0, "دو": 2.0, "سه": 3.0, "چهار": 4.0, "پنج": 5.0, "یک‌پنجم": 0.2},
 }
 UNITS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
+UNITS |= {"ثانیه": 1.0, "دقیقه": 60.0, "ساعت": 3600.0, "روز": 86400.0}
+UNITS["هفته"] = UNITS["هفتهٔ"] = 7 * 86400.0
+FIGURE = rf"((?:[\d,]+|[\w\u200c]+)(?: (?:{'|'.join(UNITS)})s?)?)"
 DEFAULTS = conf.Account(alias="default")
 FIRST_OUTAGE, LONGEST_OUTAGE = retries._OUTAGE_PAUSE
 FIRST_REFUSAL, LONGEST_REFUSAL = retries._ACCOUNT_PAUSE
 RESEND_LIMIT = actions.RESEND.limit
+SEEN_AT_FIRST = mask_mobile("+989395213300").index("•")
 
 # A page, words with a place for the figure, and what it is in the code: seconds where
 # the words behind the place are a unit.
@@ -106,6 +116,28 @@ ROWS: list[tuple[str, str, float | timedelta]] = [
     ("reference/admin", "among the newest {} messages", search_terms.NEWEST),
     ("reference/words", "{} Latin characters", 160),
     ("reference/words", "or {} Persian ones", 70),
+    ("fa/index", "ارسال را با کد {} رد می‌کند", OPTED_OUT),
+    ("fa/runbook", "اگر تغییر نداده باشید {})", DEFAULTS.expires_in),
+    ("fa/runbook", "پس از پایان توقف ({}، و هر بار", FIRST_REFUSAL),
+    ("fa/runbook", "هر بار بیشتر تا {}) یک پیامک", LONGEST_REFUSAL),
+    ("fa/runbook", "خودبه‌خود تمام می‌شود ({}، و هر بار", FIRST_OUTAGE),
+    ("fa/runbook", "هر بار بیشتر تا {}).", LONGEST_OUTAGE),
+    ("fa/runbook", "{} است که هیچ ارسال‌کننده‌ای", THRESHOLDS["no_dispatcher"] or 0),
+    ("fa/runbook", "{} بار پشت سر هم نشد", THRESHOLDS["states_refused"] or 0),
+    ("fa/runbook", "{} پیامک‌های یک ساعت گذشته یا بیشتر رد", THRESHOLDS["rejected"] or 0),
+    ("fa/runbook", "(دست‌کم {} پیامک)", judgement._FEW),
+    ("fa/runbook", "{} پیامک‌های یک ساعت گذشته یا بیشتر پیش", THRESHOLDS["expired"] or 0),
+    ("fa/runbook", "یک‌پنجم پیامک‌های {} گذشته", overview.LATELY),
+    ("fa/runbook", "«ارسال دوباره» را بزنید. این مورد تا {} خودبه‌خود", overview.LATELY),
+    ("fa/runbook", "پنل بپرسید. این مورد تا {} خودبه‌خود", overview._LAST_DAY),
+    ("fa/runbook", "در {} گذشته گیرندگان", overview._LAST_DAY),
+    ("fa/runbook", "پیش‌نویس‌هایی {} است که", THRESHOLDS["drafts_forgotten"] or 0),
+    ("fa/runbook", "گواهی درگاه تا {} دیگر", connectivity._RENEW_BEFORE),
+    ("fa/runbook", "است وقتی {} ادامه داشته باشد", alerts._SETTLE),
+    ("fa/runbook", "سپس هر {} یک بار تا برطرف", alerts._AGAIN),
+    ("guide/fa", "{} رقم آخر شماره کافی است", search_terms._SEEN_DIGITS),
+    ("guide/en", "The last {} digits of a number are enough", search_terms._SEEN_DIGITS),
+    ("guide/fa", "فقط {} رقم اول", SEEN_AT_FIRST),
 ]  # fmt: skip
 
 
@@ -120,9 +152,10 @@ def value(figure: str) -> float:
 
 @pytest.mark.parametrize(("page", "words", "ours"), ROWS)
 def test_figure_is_the_code_s(page, words, ours):
-    figure = r"((?:[\d,]+|\w+)(?: (?:second|minute|hour|day)s?)?)"
-    pattern = re.escape(words).replace(r"\{\}", figure)
-    found = re.findall(pattern, re.sub(r"\s+", " ", read(page)))
+    pattern = re.escape(words).replace(r"\{\}", FIGURE)
+    kind, _slash, name = page.partition("/")
+    text = guide(name) if kind == "guide" else read(page)
+    found = re.findall(pattern, re.sub(r"\s+", " ", text))
     assert found, "the sentence has gone: change its row"
     seconds = ours.total_seconds() if isinstance(ours, timedelta) else ours
     assert {value(each) for each in found} == {float(seconds)}

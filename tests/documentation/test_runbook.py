@@ -79,10 +79,11 @@ def site(settings, monkeypatch, tmp_path) -> Iterator[Site]:
         yield made
 
 
-def page_of(code: str) -> str:
-    """Return the runbook's page of a code."""
-    anchor = f".. _runbook-{code.replace('_', '-')}:"
-    return read("runbook").partition(anchor)[2].partition("\n.. _")[0]
+def page_of(code: str, page: str = "runbook") -> str:
+    """Return the runbook's page of a code; "fa/runbook" has it in Persian."""
+    prefix = "runbook-fa" if page.startswith("fa/") else "runbook"
+    anchor = f".. _{prefix}-{code.replace('_', '-')}:"
+    return read(page).partition(anchor)[2].partition("\n.. _")[0]
 
 
 def typed(code: str, name: str, *more: str) -> None:
