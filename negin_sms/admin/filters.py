@@ -209,6 +209,13 @@ class GroupFilter(admin.SimpleListFilter):
         return queryset.filter(group=group) if group else queryset
 
 
+def rows_of_days(request: HttpRequest) -> QuerySet[Message]:
+    """Return the messages of the chosen days, whatever else is chosen."""
+    asked = dict(request.GET.lists())
+    chosen = SentFilter(request, asked, Message, None)
+    return chosen.queryset(request, Message.objects.all())
+
+
 def _ended(
     rows: QuerySet[Message], first: date | None, last: date | None
 ) -> QuerySet[Message]:

@@ -24,7 +24,7 @@ from .exports import ExportMixin
 from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
 from .guide import GuideMixin
-from .newest_filters import CodeFilter, LineFilter
+from .newest_filters import CodeFilter, LineFilter, ScenarioFilter
 from .pages import speak_persian
 from .paging import BoundedList, KeyedChangeList
 from .reports import ReportMixin
@@ -130,7 +130,7 @@ class MessageAdminMixin(
         "status",
         StateFilter,
         SentFilter,
-        "scenario",
+        ScenarioFilter,
         AccountFilter,
         LineFilter,
         CodeFilter,

@@ -1,4 +1,7 @@
-"""Filters by what has no index: they read the newest messages only, as searches do."""
+"""Filters by what has no index: they read the newest messages only, as searches do.
+
+Where days are chosen, the newest of those days.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,13 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf
+from negin_sms.choices import Scenario
 from negin_sms.gateway.codes import CODES, code_meaning
 from negin_sms.models import Message
 
+from . import search_terms
 from .displays import ltr
+from .filters import SentFilter, rows_of_days
 from .search_terms import among_newest
 
 _MOST_CODE = 99  # those above stand for one fault of a list
@@ -35,7 +41,35 @@ class _NewestFilter(admin.SimpleListFilter, ABC):
         known = {str(key) for key, _label in self.lookup_choices}
         if value not in known:
             return queryset
-        return among_newest(queryset).filter(self.condition(str(value)))
+        if SentFilter.is_chosen(request.GET):
+            rows = _newest_of(rows_of_days(request), queryset)
+        else:
+            rows = among_newest(queryset)
+        return rows.filter(self.condition(str(value)))
+
+
+def _newest_of(
+    days: QuerySet[Message], queryset: QuerySet[Message]
+) -> QuerySet[Message]:
+    """Return those of the rows that are among the newest of some days."""
+    ended = days.order_by("-finished_at", "-pk").values_list("finished_at", flat=True)
+    edge = list(ended[search_terms.NEWEST : search_terms.NEWEST + 1])
+    return queryset.filter(finished_at__gt=edge[0]) if edge else queryset
+
+
+class ScenarioFilter(_NewestFilter):
+    """By the way on which a message was to go."""
+
+    title = _("scenario")
+    parameter_name = "scenario"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the five scenarios."""
+        return list(Scenario.choices)
+
+    def condition(self, value: str) -> Q:
+        """Return the condition for a scenario."""
+        return Q(scenario=value)
 
 
 class CodeFilter(_NewestFilter):

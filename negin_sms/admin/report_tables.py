@@ -130,7 +130,7 @@ class _Tables:
             self._table(
                 "scenarios",
                 _("By scenario"),
-                self._named(report.scenarios, _scenario, "scenario__exact"),
+                self._named(report.scenarios, _scenario, "scenario"),
             ),
             self._table(
                 "templates", _("By template"), self._named(report.templates, _template)

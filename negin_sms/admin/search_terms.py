@@ -78,7 +78,7 @@ def _written(term: str) -> str:
 
 def _is_common(condition: Q, rows: QuerySet[Message]) -> bool:
     """Return whether more messages meet it than are worth sorting."""
-    return rows.model.objects.filter(condition)[: NEWEST + 1].count() > NEWEST
+    return rows.model.objects.filter(condition)[NEWEST:].exists()
 
 
 def number_condition(term: str) -> Q | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from negin_sms.admin import search_terms
@@ -46,6 +48,32 @@ def test_only_the_newest_are_read(admin_client, monkeypatch):
     new = make(pk=12, status=Status.REJECTED, code=27)
     monkeypatch.setattr(search_terms, "NEWEST", 10)
     assert found(admin_client, code="27") == [new]
+
+
+def test_scenario_is_the_way_asked_for(admin_client):
+    make(scenario="single")
+    wanted = make(scenario="chelcheleh")
+    assert found(admin_client, scenario="chelcheleh") == [wanted]
+
+
+@pytest.mark.parametrize("days", [{"sent": "2026-11-01"}, {"sent_to": "2026-11-01"}])
+def test_of_chosen_days_the_newest_are_read(days, admin_client, monkeypatch):
+    """They are old ones; among the newest of all there would be none of them."""
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    rows = [
+        make(
+            pk=pk,
+            scenario="chelcheleh",
+            status=Status.ACCEPTED,
+            finished_at=noon + timedelta(minutes=pk),
+        )
+        for pk in (1, 2, 3)
+    ]
+    make(pk=50, status=Status.ACCEPTED, finished_at=noon + timedelta(days=9))
+    monkeypatch.setattr(search_terms, "NEWEST", 3)
+    assert found(admin_client, scenario="chelcheleh", **days) == rows[::-1]
+    monkeypatch.setattr(search_terms, "NEWEST", 2)
+    assert found(admin_client, scenario="chelcheleh", **days) == rows[:0:-1]
 
 
 def test_first_words_are_for_those_who_may_see_texts(admin_client):

@@ -71,7 +71,7 @@ def test_what_has_no_index_is_read_of_the_newest_only(admin_client, monkeypatch)
     assert found(admin_client, "hello") == new[:0:-1]
 
 
-@pytest.mark.parametrize("rest", [{}, {"scenario__exact": "single"}])
+@pytest.mark.parametrize("rest", [{}, {"status__exact": "accepted"}])
 def test_beginning_that_very_many_share_finds_the_newest(
     rest, admin_client, monkeypatch
 ):
