@@ -30,12 +30,13 @@ from django.utils import timezone
 
 from negin_sms import conf, services
 from negin_sms.conf.thresholds import THRESHOLDS
-from negin_sms.exceptions import NotSent, OutcomeUnknown, Rejected
+from negin_sms.exceptions import InvalidMessage, NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message, OptOut
 from negin_sms.services import dispatch_queue
 from negin_sms.services.operations.health import findings
 from negin_sms.services.outbox import gateway_binding
+from negin_sms.written_dates import read_day
 from tests.documentation.test_followed import Project
 from tests.pages import DOCS, PAGES, ROOT, blocks, literals, read, section, typed
 
@@ -267,6 +268,28 @@ def test_guide_to_opt_outs_works(settings):
     exec(compile(sending, "howto/opt-outs", "exec"), {})
     texts = set(Message.objects.values_list("text", flat=True))
     assert texts == {"جشنوارهٔ پاییز شروع شد.\nلغو۱۱"}
+
+
+def test_guide_to_persian_says_which_days_may_stand_first():
+    words = " ".join(read("howto/persian").split())
+    assert "and, in digits, days before their month are refused" in words
+    assert read_day("10 اسفند 1405") == read_day("1405/12/10")
+    with pytest.raises(InvalidMessage):
+        read_day("10/12/1405")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [("howto/opt-outs", "Who is not written to"), ("reference/admin", "Opt-outs")],
+)
+def test_buttons_of_opt_outs_are_on_their_list(page, title, admin_client):
+    services.opt_out("09395213300")
+    shown = admin_client.get("/admin/negin_sms/optout/").content.decode()
+    words = " ".join(section(title, page).split())
+    buttons = {*re.findall(r'"([A-Z][^"]+)"', words)} - {"Write messages"}
+    assert "Enter opt-outs" in buttons
+    assert [each for each in buttons if each not in shown] == []
 
 
 @pytest.mark.django_db(transaction=True)
