@@ -240,6 +240,9 @@ def test_queued_message_waits_as_the_guide_to_brakes_says(obstacle):
     row.refresh_from_db()
     said = rows_of_brakes()[obstacle][0]
     assert said == ("waits" if row.status == "queued" else f"is ``{row.status}``")
+    assert services.why_waiting(row) or said != "waits" or "pre_send" in obstacle
+    of_all = ("DISPATCH", "paused", "QUIET", "account's cap")
+    assert bool(row.detail) is not any(words in obstacle for words in of_all)
 
 
 @pytest.mark.django_db(transaction=True)
