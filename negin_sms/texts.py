@@ -166,6 +166,12 @@ def with_footer(text: str, footer: str) -> str:
     and with whatever marks between them.
     """
     end = text[-_LONGEST_NAME - 4 * len(footer) :]
-    if _fold(end).endswith(_fold(footer)):
+    read = _words if _words(footer) else _fold
+    if read(end).endswith(read(footer)):
         return text
     return f"{text.rstrip()}\n{footer}"
+
+
+def _words(text: str) -> str:
+    """Return the letters and digits of a folded text alone."""
+    return "".join(c for c in _fold(text) if unicodedata.category(c)[0] in "LN")

@@ -152,13 +152,23 @@ class TestFooter:
         assert with_footer(text, "لغو۱۱") == whole
 
     @pytest.mark.parametrize(
-        "end", ["لغو۱۱", "لغو11", "لغو۱۱\u200f ", "ل\u200eغو١١\n", "\u2067لغو۱۱\u2069"]
+        "end",
+        [
+            *("لغو۱۱", "لغو11", "لغو۱۱\u200f ", "ل\u200eغو١١\n", "\u2067لغو۱۱\u2069"),
+            *("لغو ۱۱", "لغو 11.", "«لغو-۱۱»", "لغو\u200c۱۱"),
+        ],
     )
     def test_never_stands_there_twice(self, end):
         text = f"{'سلام ' * 200}\n{end}"
         assert with_footer(text, "لغو۱۱") == text
         once = with_footer("Hello", "STOP 11")
         assert with_footer(once, "Stop  11") == once
+
+    def test_of_marks_alone_is_compared_as_it_is(self):
+        once = with_footer("سلام", "***")
+        assert once == "سلام\n***"
+        assert with_footer(once, "***") == once
+        assert with_footer("***", "لغو۱۱") == "***\nلغو۱۱"
 
 
 def test_long_name_is_not_folded_to_its_end():

@@ -326,6 +326,9 @@ class TestCounter:
             "لغو11",
             "لغو١١\u200f ",
             "ل\u200cغو۱۱",
+            "x لغو 11.",
+            "«لغو-۱۱»",
+            "***",
             "a\nb",
         ]
         whole = page.evaluate(

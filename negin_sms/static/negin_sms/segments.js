@@ -78,7 +78,13 @@
 
     /* texts.with_footer once more. */
     function withFooter(text, footer) {
-        return fold(text).endsWith(fold(footer)) ? text : text.trimEnd() + "\n" + footer;
+        const read = words(footer) ? words : fold;
+        return read(text).endsWith(read(footer)) ? text : text.trimEnd() + "\n" + footer;
+    }
+
+    /* As texts._words: letters and digits alone. */
+    function words(text) {
+        return fold(text).replace(/[^\p{L}\p{N}]/gu, "");
     }
 
     globalThis.neginSms = {measure, latin, withFooter};
