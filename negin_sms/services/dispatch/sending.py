@@ -286,6 +286,11 @@ def _advise(error: NotSent, attempt: Attempt) -> None:
     message.refresh_from_db(using=attempt.using)
     if message.status == Status.CANCELLED:
         advice = _("The message was cancelled and will not be sent.")
+    elif message.status == Status.HELD:
+        advice = _(
+            "The message leaves once somebody releases it: do not send it again. "
+            "release([error.message]) does so, cancel([error.message]) gives up."
+        )
     else:
         advice = _(
             "The message stays in the queue and will be sent until %(time)s: do not "

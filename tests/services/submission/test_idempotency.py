@@ -85,6 +85,14 @@ def test_send_raises_what_it_has_raised(order, error):
     assert len(memory.outbox) <= 1
 
 
+def test_held_message_is_said_to_wait_for_its_release():
+    services.queue_sms(MOBILE, "x", idempotency_key="k")
+    services.hold_queue(reason="restored")
+    with pytest.raises(NotSent, match="once somebody releases it: do not send it"):
+        services.send_sms(MOBILE, "x", idempotency_key="k")
+    assert services.release(Message.objects.all()).done == 1
+
+
 def test_conflict_among_many_names_its_position():
     wishes = [
         {"mobile": MOBILE, "text": str(n), "idempotency_key": "k"} for n in (1, 2)
