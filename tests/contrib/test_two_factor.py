@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.messages import get_messages
@@ -10,6 +12,7 @@ from django.urls import reverse
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 from tests.contrib import require
+from tests.pages import read
 
 require("two_factor", "two-factor")
 
@@ -89,6 +92,21 @@ def test_failure_at_login_is_told_beside_the_form_for_backup_tokens(
     assert page.context["wizard"]["steps"].current == "token"
     told = [str(message) for message in get_messages(page.wsgi_request)]
     assert told == [FAILURE]
+
+
+def test_failure_at_login_is_shown_by_a_template_as_the_guide_has_it(
+    client, device, use_account, settings, tmp_path
+):
+    use_account(NOBODY_LISTENS)
+    assert FAILURE not in log_in_until_the_token(client).content.decode()
+    (loop,) = re.findall(r"``({% for message .*? %})``", read("howto/codes"))
+    (tmp_path / "two_factor").mkdir()
+    (tmp_path / "two_factor" / "_base.html").write_text(
+        f"{loop}{{{{ message }}}}{{% endfor %}}{{% block content_wrapper %}}"
+        "{% block content %}{% endblock %}{% endblock %}"
+    )
+    settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
+    assert FAILURE in log_in_until_the_token(client).content.decode()
 
 
 def test_failure_while_a_backup_phone_is_set_up_breaks_no_page(
