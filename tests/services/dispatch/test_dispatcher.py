@@ -57,7 +57,7 @@ def slow(use_account):
 def multiply_rows(count: int) -> None:
     """Insert so many copies of the only row; by the database, which takes a second."""
     fields = [each.column for each in Message._meta.fields if not each.primary_key]
-    names = ", ".join(map(connection.ops.quote_name, fields))
+    names = ", ".join(connection.ops.quote_name(str(each)) for each in fields)
     table = Message._meta.db_table
     with connection.cursor() as cursor:
         while count > 0:
