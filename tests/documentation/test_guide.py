@@ -48,3 +48,15 @@ def test_directive_finds_title_and_text_of_each_section(language):
         made.append(f'<section id="{name}">\n<h2>{title}</h2>\n{html}\n</section>\n')
         assert not re.search("[<>]", title)
     assert "\n".join(made) == whole
+
+
+@pytest.mark.parametrize(
+    ("language", "meaning"),
+    [
+        ("fa", "سقف یعنی بیشترین"),
+        ("fa", "ساعت‌های سکوت ساعت‌هایی است"),
+        ("en", "a cap: the most messages"),
+    ],
+)
+def test_words_of_the_settings_are_explained(language, meaning):
+    assert meaning in (GUIDES / f"{language}.html").read_text(encoding="utf-8")

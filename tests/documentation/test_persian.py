@@ -68,3 +68,9 @@ def typed(page: str) -> list[str]:
 def test_what_is_typed_is_typed_on_an_english_page(page):
     there = "\n".join(["", *(line for each in ENGLISH for line in typed(each))])
     assert [line for line in typed(page) if f"\n{line}" not in there] == []
+
+
+def test_steps_after_another_database_server_are_told_in_full():
+    persian = page_of("server_changed", "fa/runbook")
+    lost = "results that a database server had lost are written again"
+    assert lost in re.sub(r"\s+", " ", persian)
