@@ -22,6 +22,7 @@ __all__ = [
     "exact_words",
     "is_jalali",
     "moment_words",
+    "plain_words",
     "read_day",
     "read_moment",
 ]
@@ -36,6 +37,11 @@ def moment_words(moment: datetime, style: str = "DATETIME_FORMAT") -> str:
 def exact_words(moment: datetime) -> str:
     """Return an aware moment to the second, with a short date."""
     return moment_words(moment, f"{get_format('SHORT_DATE_FORMAT')} H:i:s")
+
+
+def plain_words(moment: datetime) -> str:
+    """Return an aware moment as a terminal shows it: Gregorian, to the second."""
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
 
 
 def day_words(day: date, style: str = "SHORT_DATE_FORMAT") -> str:

@@ -38,6 +38,8 @@ def test_first_few_of_the_queue_are_told_reason_by_reason(told):
     for _ in range(14):
         MessageFactory(due_at=soon, expires_at=soon + timedelta(days=1))
     assert "10 of the first 10 queued wait: It is not due yet. (until " in told()
+    until = f"{timezone.localtime(soon):%Y-%m-%d %H:%M:%S}"
+    assert f"(until {until})" in told()
     (found,) = json.loads(told("--json"))["waiting"]
     assert (found["messages"], found["of"], found["account"]) == (10, 10, "default")
 

@@ -8,17 +8,16 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 from django.core.serializers.json import DjangoJSONEncoder
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from negin_sms import services
 from negin_sms.conf.thresholds import THRESHOLDS
+from negin_sms.dates import plain_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.services import Finding, Severity
 
@@ -126,7 +125,7 @@ def _first_line(findings: Sequence[Finding]) -> str:
 def _in_words(finding: Finding) -> str:
     where = " ".join(filter(None, (finding.account, finding.code)))
     times = [
-        words % {"moment": moment(at)}
+        words % {"moment": plain_words(at)}
         for words, at in (
             (_("since %(moment)s"), finding.since),
             (_("until %(moment)s"), finding.until),
@@ -136,8 +135,3 @@ def _in_words(finding: Finding) -> str:
     told = f" ({', '.join(times)})" if times else ""
     line = f"{finding.severity.upper():<8} {where}: {finding.text}{told}"
     return f"{line}\n{'':<8} → {finding.advice}" if finding.advice else line
-
-
-def moment(at: datetime) -> str:
-    """Return a moment in the current time zone, to the second."""
-    return f"{localtime(at):%Y-%m-%d %H:%M:%S}"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.utils.timezone import localtime
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.dates import plain_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 
@@ -25,7 +28,7 @@ def waiting(alias: str) -> list[dict[str, Any]]:
     """
     queued = Message.objects.filter(status=Status.QUEUED, account=alias)
     rows = list(queued.in_queue_order().defer("text")[:_LOOKED_AT])
-    found: Counter[tuple[str, str]] = Counter()
+    found: Counter[tuple[str, datetime | None]] = Counter()
     for row in rows:
         found.update(sorted(reasons(row), key=_end, reverse=True)[:1])
     return [
@@ -40,26 +43,26 @@ def waiting(alias: str) -> list[dict[str, Any]]:
     ]
 
 
-def reasons(message: Message) -> list[tuple[str, str]]:
-    """Return why a message waits and until when, "" where nobody knows."""
+def reasons(message: Message) -> list[tuple[str, datetime | None]]:
+    """Return why a message waits and until when, None where nobody knows."""
     if message.is_held:
-        return [(message.detail or "It is held.", "")]
+        return [(message.detail or "It is held.", None)]
     try:
         verdicts = services.why_waiting(message)
     except InvalidConfiguration as error:
-        return [(str(error), "")]
+        return [(str(error), None)]
     return [
         (
             str(each.reason),
-            localtime(each.until).isoformat(" ", "seconds") if each.until else "",
+            localtime(each.until).replace(microsecond=0) if each.until else None,
         )
         for each in verdicts
     ]
 
 
-def _end(reason: tuple[str, str]) -> str:
+def _end(reason: tuple[str, datetime | None]) -> float:
     # What ends nobody knows when comes behind every moment.
-    return reason[1] or "unknown"
+    return reason[1].timestamp() if reason[1] else math.inf
 
 
 def in_words(found: Iterable[Mapping[str, Any]]) -> list[str]:
@@ -82,10 +85,10 @@ def of_one(pk: int) -> tuple[dict[str, Any], list[str]]:
         lines = ["Nothing keeps it: it leaves with the next run."]
     elif not lines:
         lines = ["It does not wait."]
-    waits = [{"reason": reason, "until": until or None} for reason, until in found]
+    waits = [{"reason": reason, "until": until} for reason, until in found]
     told = {"id": pk, "status": message.status, "waits": waits}
     return told, [f"Message {pk} ({message.status}): {line}" for line in lines]
 
 
-def _with_end(reason: str, until: str) -> str:
-    return f"{reason} (until {until})" if until else reason
+def _with_end(reason: str, until: datetime | None) -> str:
+    return f"{reason} (until {plain_words(until)})" if until else reason

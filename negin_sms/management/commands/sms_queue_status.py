@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from argparse import ArgumentParser
+from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError
@@ -12,11 +13,12 @@ from django.utils.timezone import localtime
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.dates import plain_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 
 from . import _waiting
-from ._findings import add_arguments, finish, judge, moment
+from ._findings import add_arguments, finish, judge
 from ._output import SmsCommand
 
 
@@ -64,7 +66,7 @@ class Command(SmsCommand):
         if options["list"]:
             listed = _uncertain(options)
             more["uncertain"] = listed
-            lines += [" ".join(map(str, each.values())) for each in listed]
+            lines += [_listed_words(each) for each in listed]
         finish(self, findings, options, more, lines)
 
 
@@ -78,15 +80,24 @@ def _uncertain(options: dict[str, Any]) -> list[dict[str, Any]]:
             {
                 "id": row.pk,
                 "account": row.account,
-                "since": localtime(row.finished_at or row.created_at).isoformat(
-                    " ", "seconds"
-                ),
+                "since": _to_the_second(row.finished_at or row.created_at),
                 **({"mobile": row.mobile} if options["numbers"] else {}),
             }
             for row in rows.order_by("pk").defer("text")[:1000]
         ]
     except DatabaseError:
         return []  # a finding says it
+
+
+def _to_the_second(moment: datetime) -> datetime:
+    return localtime(moment).replace(microsecond=0)
+
+
+def _listed_words(row: dict[str, Any]) -> str:
+    return " ".join(
+        plain_words(each) if isinstance(each, datetime) else str(each)
+        for each in row.values()
+    )
 
 
 def _accounts(account: str | None) -> tuple[services.AccountOverview, ...]:
@@ -109,11 +120,11 @@ def _lines(account: services.AccountOverview) -> list[str]:
         "poller": account.poller_seen_at,
     }
     signs = [
-        f"{who} last seen {moment(at)}" if at else f"no {who} yet"
+        f"{who} last seen {plain_words(at)}" if at else f"no {who} yet"
         for who, at in seen.items()
     ]
     if account.oldest_due_at:
-        signs.append(f"oldest message due since {moment(account.oldest_due_at)}")
+        signs.append(f"oldest message due since {plain_words(account.oldest_due_at)}")
     return [
         f"{account.account}: {told or 'nothing waits'}; in the last hour {lately}",
         f"  {', '.join(signs)}",
