@@ -36,7 +36,15 @@ class _WakerCall:
         try:
             import_string(self.waker)(self.alias)
         except Exception as error:
-            ours = isinstance(error, InvalidConfiguration)
-            # Others' words may hold the broker's password.
-            why = str(error) if ours else type(error).__name__
+            why = _why(error)
             logger.error("The waker of SMS account %r failed: %s", self.alias, why)
+
+
+def _why(error: Exception) -> str:
+    """Return what may be logged: others' words may hold the broker's password."""
+    if isinstance(error, InvalidConfiguration):
+        return str(error)
+    kind = type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"{kind} ({error.name})"
+    return kind

@@ -42,6 +42,10 @@ def fail_waking(alias: str) -> None:
     raise OSError("amqp://user:secret@broker does not answer")
 
 
+def miss_waking(alias: str) -> None:
+    raise ModuleNotFoundError("secret", name="proj.tasks")
+
+
 NOTED = {
     alias: {
         **NEGIN_SMS["default"],
@@ -136,6 +140,13 @@ class TestOncePerTransaction:
         settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
         assert queue().status == Status.QUEUED
         assert "SMS account 'default' failed: OSError" in caplog.text
+        assert "secret" not in caplog.text
+
+    def test_missing_module_is_named(self, settings, caplog):
+        waker = {"WAKER": "tests.services.submission.test_wakers.miss_waking"}
+        settings.NEGIN_SMS = {"default": {**NEGIN_SMS["default"], **waker}}
+        assert queue().status == Status.QUEUED
+        assert "failed: ModuleNotFoundError (proj.tasks)" in caplog.text
         assert "secret" not in caplog.text
 
 
