@@ -114,6 +114,10 @@ class ActionViewsMixin(ConfirmationMixin):
         message = self.get_visible(request, object_id)
         self._refuse_unpermitted(request, action, message)
         if request.method != "POST":
+            if action is RESEND and _was_resent(message):
+                # Asked in vain: nothing would be sent.
+                self.warn(request, _("It was sent again already."))
+                return HttpResponseRedirect(self.way_back(request, message))
             return self.confirmation(request, action, [message])
         answer = self._carry_out(request, action, [message])
         return answer or HttpResponseRedirect(self.way_back(request, message))

@@ -337,6 +337,16 @@ class TestSentPage:
         assert f'href="{change_url(new)}"' in page(admin_client, change_url(old))
         assert f'href="{change_url(old)}"' in page(admin_client, change_url(new))
 
+    def test_what_was_sent_again_is_not_asked_about_any_more(self, admin_client):
+        old = make(status=Status.REJECTED)
+        services.resend([old], by=None)
+        address = change_url(old).replace("/change/", "/resend/")
+        for method in (admin_client.get, admin_client.post):
+            response = method(address, follow=True)
+            assert response.redirect_chain[-1][0].startswith(change_url(old))
+            assert "It was sent again already." in response.text
+        assert Message.objects.filter(resend_of=old).count() == 1
+
 
 class TestList:
     def test_masks_numbers_and_shows_badges(self, admin_client):
