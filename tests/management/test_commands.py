@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.exceptions import NotSent
 from negin_sms.gateway import memory
 from negin_sms.models import Message
 from tests.factories import MessageFactory
@@ -79,6 +80,16 @@ def test_send_to_a_gateway_that_is_away_keeps_the_row(use_account):
     with pytest.raises(CommandError, match=r"Message \d+: Queued.*stays in the queue"):
         run("send_sms", "09395213300", "x")
     assert Message.objects.get().status == Status.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_advice_at_a_terminal_names_commands(use_account):
+    use_account("http://127.0.0.1:9/api")
+    with pytest.raises(CommandError, match=r"manage\.py dispatch_sms_queue") as told:
+        run("send_sms", "09395213300", "x")
+    assert "error.message" not in str(told.value)
+    with pytest.raises(NotSent, match=r"send_messages\(\[error\.message\]\)"):
+        services.send_sms("09395213300", "y")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -286,6 +286,8 @@ def _advise(error: NotSent, attempt: Attempt) -> None:
     message.refresh_from_db(using=attempt.using)
     if message.status == Status.CANCELLED:
         advice = _("The message was cancelled and will not be sent.")
+    elif message.source == "command":
+        advice = _advice_at_a_terminal(message)
     elif message.status == Status.HELD:
         advice = _(
             "The message leaves once somebody releases it: do not send it again. "
@@ -298,3 +300,18 @@ def _advise(error: NotSent, attempt: Attempt) -> None:
             "cancel([error.message]) gives up."
         ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
     error.reason = f"{error.reason} {advice}"
+
+
+def _advice_at_a_terminal(message: Message) -> str:
+    """Return what becomes of a waiting row, in commands instead of functions."""
+    if message.status == Status.HELD:
+        return _(
+            "The message leaves once somebody releases it: do not send it again. "
+            "Release or cancel it in the admin; manage.py hold_sms_queue --release "
+            "releases all that is held."
+        )
+    return _(
+        "The message stays in the queue and will be sent until %(time)s: do not "
+        "send it again. manage.py dispatch_sms_queue sends what is due; in the admin "
+        "it can be cancelled."
+    ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}

@@ -230,6 +230,8 @@ def _resend_one(pk: int, by: User | None, way: Mapping[str, Any], using: str) ->
             return _("There is no such message any more.")
         if old.redacted_at is not None:
             return _("Its text was redacted; write a new message.")
+        if old.status == Status.QUEUED:
+            return _("It waits in the queue and will be sent: it is not sent again.")
         if not may_resend(old):
             return _("It may arrive yet, or has arrived: it is not sent again.")
         if Message.objects.using(using).resends_of([pk]).exists():

@@ -85,3 +85,10 @@ class TestResolve:
         with pytest.raises(InvalidMessage) as caught:
             services.resolve(row, by=None, **arguments)
         assert caught.value.field == field
+
+
+@pytest.mark.django_db
+def test_what_waits_in_the_queue_is_skipped_in_fitting_words():
+    row = MessageFactory()
+    ((_pk, why),) = services.resend([row], by=None).skipped
+    assert why == "It waits in the queue and will be sent: it is not sent again."

@@ -159,11 +159,12 @@ def check_opt_outs(message: Message, passage: Passage) -> Verdict | None:
     found = passage.opt_outs.get(message.pk)
     if found is None:
         return None
-    words = {"line": found.line or found.account, "reason": found.reason}
-    if found.reason:
-        reason = _("The recipient opted out of %(line)s: %(reason)s") % words
+    if found.line:
+        reason = _("The recipient opted out of line %(line)s") % {"line": found.line}
     else:
-        reason = _("The recipient opted out of %(line)s.") % words
+        account = {"account": found.account}
+        reason = _("The recipient opted out of account %(account)s") % account
+    reason += f": {found.reason}" if found.reason else "."
     return Verdict(reason, stops=True, error=Vetoed(reason))
 
 
@@ -230,7 +231,7 @@ def _over_cap(message: Message, full: caps.Full, passage: Passage) -> Verdict:
     blocked = caps.find_full(message, later, counted_for, passage.using)
     if blocked and blocked.scope == "account":
         return Verdict(full.reason, later, error=error)
-    reason = _("%(reason)s The next period is full, too: it was cancelled.")
+    reason = _("%(reason)s The next period is full, too.")
     reason %= {"reason": full.reason}
     error = CapExceeded(reason, scope=full.scope, retry_after=wait)
     return Verdict(reason, stops=True, error=error)

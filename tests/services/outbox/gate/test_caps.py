@@ -72,7 +72,8 @@ def test_message_is_cancelled_where_the_next_period_is_full_too(capped):
     services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(5)])
     assert services.dispatch_queue().cancelled == 1
     assert statuses() == ["accepted", "accepted", "queued", "queued", "cancelled"]
-    assert "next period is full" in Message.objects.last().detail
+    detail = Message.objects.last().detail
+    assert detail.endswith("The next period is full, too.")
 
 
 def test_place_that_was_taken_is_not_taken_twice(capped):

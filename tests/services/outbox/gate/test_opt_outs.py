@@ -343,3 +343,22 @@ def test_opt_out_survives_the_purge_of_its_messages():
     services.purge_messages(30 * DAY)
     assert not Message.objects.exists()
     assert OptOut.objects.get().mobile == MOBILE
+
+
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ({"line": LINE}, f"opted out of line {LINE}."),
+        ({"line": "", "account": "default"}, "opted out of account default."),
+        (
+            {"line": "", "account": "default", "reason": "asked"},
+            "opted out of account default: asked",
+        ),
+    ],
+)
+def test_cancelled_message_says_whether_a_line_or_an_account_is_meant(out, words):
+    opted_out(**out)
+    row = queue(line=LINE)
+    services.dispatch_queue()
+    assert became(row) == "cancelled"
+    assert row.detail.endswith(words)
