@@ -48,7 +48,8 @@ OF_OTHERS = {
         sensitive_post_parameters sensitive_variables add_user""",
     "django-allauth": """ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND
         ACCOUNT_PREVENT_ENUMERATION""",
-    "databases": """AFTER_SYNC DETAIL FULL VACUUM log_min_error_statement pg_upgrade
+    "databases": """AFTER_SYNC DETAIL FULL VACUUM innodb_buffer_pool_size
+        log_min_error_statement pg_upgrade
         log_parameter_max_length_on_error synchronous_standby_names system_identifier
         test_shop""",
     "what one moves from": """BATCH_SIZE DEFAULT_FROM_SMS MAX_RETRIES MESSAGE_ID_ENABLED
