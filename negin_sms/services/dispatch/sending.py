@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import Priority, Scenario, Status
-from negin_sms.dates import moment_words
 from negin_sms.error_reports import private
 from negin_sms.exceptions import (
     Effect,
@@ -54,6 +53,7 @@ from negin_sms.services.submission.keywords import checks_keywords
 from negin_sms.services.submission.text_templates import Templates
 from negin_sms.services.submission.wakers import wake
 
+from .advice import advice_on
 from .dispatcher import send_rows
 from .exchange import exchange, put_back_on_error, record, set_out
 
@@ -284,34 +284,4 @@ def _advise(error: NotSent, attempt: Attempt) -> None:
     if attempt.on_not_sent == "cancel":
         give_up(message, attempt.using)
     message.refresh_from_db(using=attempt.using)
-    if message.status == Status.CANCELLED:
-        advice = _("The message was cancelled and will not be sent.")
-    elif message.source == "command":
-        advice = _advice_at_a_terminal(message)
-    elif message.status == Status.HELD:
-        advice = _(
-            "The message leaves once somebody releases it: do not send it again. "
-            "release([error.message]) does so, cancel([error.message]) gives up."
-        )
-    else:
-        advice = _(
-            "The message stays in the queue and will be sent until %(time)s: do not "
-            "send it again. send_messages([error.message]) tries now, "
-            "cancel([error.message]) gives up."
-        ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
-    error.reason = f"{error.reason} {advice}"
-
-
-def _advice_at_a_terminal(message: Message) -> str:
-    """Return what becomes of a waiting row, in commands instead of functions."""
-    if message.status == Status.HELD:
-        return _(
-            "The message leaves once somebody releases it: do not send it again. "
-            "Release or cancel it in the admin; manage.py hold_sms_queue --release "
-            "releases all that is held."
-        )
-    return _(
-        "The message stays in the queue and will be sent until %(time)s: do not "
-        "send it again. manage.py dispatch_sms_queue sends what is due; in the admin "
-        "it can be cancelled."
-    ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
+    error.reason = f"{error.reason} {advice_on(message)}"
