@@ -666,6 +666,33 @@ class TestStartBy:
         assert time.monotonic() - started < 1.5
         assert server.journal == []
 
+    def test_connecting_has_a_shorter_time_of_its_own(self, make: Make):
+        """Handshake included; an answer may take longer, on a connection kept too."""
+        with BadGateway(scheme="https", handshake_delay=3) as server:
+            gateway = make(server, connect_timeout=0.3, read_timeout=9, deadline=9)
+            started = time.monotonic()
+            with pytest.raises(NotSent):
+                gateway.send(request())
+            assert time.monotonic() - started < 1.5
+        for scheme in ("http", "https"):
+            with BadGateway(scheme=scheme, latency=0.7) as server:
+                gateway = make(server, connect_timeout=0.3, read_timeout=9, deadline=9)
+                for _kept in range(2):
+                    gateway.send(request())
+
+    def test_waiting_for_an_answer_has_its_own_time_on_a_kept_connection(
+        self, make: Make
+    ):
+        for scheme in ("http", "https"):
+            with BadGateway(scheme=scheme) as server:
+                gateway = make(server, read_timeout=0.4, deadline=9)
+                gateway.send(request())
+                server.latency = 3
+                started = time.monotonic()
+                with pytest.raises(OutcomeUnknown):
+                    gateway.send(request())
+                assert time.monotonic() - started < 2
+
     def test_future_sends(self, make: Make):
         with BadGateway() as server:
             make(server).send(request(), start_by=time.monotonic() + 60)
