@@ -34,6 +34,7 @@ LATIN = {
     ),
     *("Search", "False", "True"),  # Django says these in English
     *("default", "admin", "batch", "superuser", "Hello", "code", "en", "fa", "English"),
+    "cron",
 }
 # Not in placeholders, nor in the names of commands.
 LETTERS = r"(?<![A-Za-z{_])[A-Za-z]{2,}(?![A-Za-z}_])"
