@@ -18,6 +18,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
+from django.utils.translation import override
 
 from negin_sms import services
 from negin_sms.choices import Flag, Status
@@ -26,7 +27,7 @@ from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState, Alert, Message, OptOut
 from negin_sms.services.operations import alerts
 from negin_sms.services.operations.health import judgement
-from negin_sms.services.outbox import server_watch
+from negin_sms.services.outbox import results, server_watch
 from tests.badgateway import BadGateway, write_ca
 from tests.factories import MessageFactory
 from tests.pages import read
@@ -84,6 +85,11 @@ def page_of(code: str, page: str = "runbook") -> str:
     prefix = "runbook-fa" if page.startswith("fa/") else "runbook"
     anchor = f".. _{prefix}-{code.replace('_', '-')}:"
     return read(page).partition(anchor)[2].partition("\n.. _")[0]
+
+
+def flat(code: str) -> str:
+    """Return the page of a code as one line."""
+    return re.sub(r"\s+", " ", page_of(code))
 
 
 def typed(code: str, name: str, *more: str) -> None:
@@ -296,6 +302,36 @@ def test_finding_is_seen_everywhere_and_its_page_ends_it(code, admin_client, sit
     assert code not in [each.code for each in services.health()]
     alerts.alert(using="default")
     assert not Alert.objects.filter(code=code).exists()
+
+
+@pytest.mark.parametrize(
+    ("language", "page", "words"),
+    [
+        ("en", "runbook", "was sent, but its row said that it was"),
+        ("fa", "fa/runbook", "ارسال شده، اما در پایگاه داده ارسال‌نشده ثبت بود"),
+    ],
+)
+def test_pause_of_a_restored_database_has_its_row(site, language, page, words):
+    with override(language):
+        results._stop_restored("default", 4711)
+    state = AccountState.objects.get()
+    assert words in state.reason
+    assert words in page_of("paused", page)
+    assert (state.is_paused, state.paused_until) == (True, None)  # not by itself
+
+
+@pytest.mark.parametrize("decision", ["again", "accepted"])
+def test_what_the_panel_cannot_tell_is_decided_as_the_page_says(site, decision):
+    assert re.search(
+        r"cannot tell.*without resolving.*without an id", flat("uncertain")
+    )
+    message = MessageFactory(status=Status.UNCERTAIN)
+    assert "uncertain" in [each.code for each in services.health()]
+    if decision == "accepted":
+        typed("uncertain", "resolve_sms_message", str(message.pk), decision, "--why=?")
+    services.resend([message], by=None)
+    assert Message.objects.resends_of([message.pk]).count() == (decision == "again")
+    assert "uncertain" not in [each.code for each in services.health()]
 
 
 def right_password(site: Site) -> None:
