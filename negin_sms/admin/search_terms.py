@@ -42,10 +42,7 @@ def search_condition(term: str, rows: QuerySet[Message], *, numbers: bool) -> Q 
     found = [Q(group=term), *_exact(term, numbers=numbers)]
     wanted = _without_index(term, numbers=numbers)
     for beginning in _beginnings(term, numbers=numbers):
-        if _is_common(beginning, rows):
-            wanted.append(beginning)
-        else:
-            found.append(beginning)
+        (wanted if _is_common(beginning) else found).append(beginning)
     if wanted:
         found.append(Q(pk__in=_newest_keys(rows, reduce(or_, wanted))))
     return reduce(or_, found)
@@ -76,9 +73,9 @@ def _written(term: str) -> str:
     return "".join(str(unicodedata.decimal(c)) for c in term if c.isdecimal())
 
 
-def _is_common(condition: Q, rows: QuerySet[Message]) -> bool:
+def _is_common(condition: Q) -> bool:
     """Return whether more messages meet it than are worth sorting."""
-    return rows.model.objects.filter(condition)[NEWEST:].exists()
+    return Message.objects.filter(condition)[NEWEST:].exists()
 
 
 def number_condition(term: str) -> Q | None:

@@ -76,6 +76,13 @@ def test_of_chosen_days_the_newest_are_read(days, admin_client, monkeypatch):
     assert found(admin_client, scenario="chelcheleh", **days) == rows[:0:-1]
 
 
+def test_what_ended_in_one_moment_is_read_whole(admin_client, monkeypatch):
+    noon = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    rows = [make(status=Status.CANCELLED, finished_at=noon) for _row in range(4)]
+    monkeypatch.setattr(search_terms, "NEWEST", 2)
+    assert found(admin_client, scenario="single", sent="2026-11-01") == rows[::-1]
+
+
 def test_first_words_are_for_those_who_may_see_texts(admin_client):
     make(text="Your order is on its way, and it will arrive tomorrow.")
     make(text="code 4321", sensitive=True)
