@@ -25,6 +25,7 @@ __all__ = [
     "plain_words",
     "read_day",
     "read_moment",
+    "to_the_second",
 ]
 
 
@@ -39,9 +40,14 @@ def exact_words(moment: datetime) -> str:
     return moment_words(moment, f"{get_format('SHORT_DATE_FORMAT')} H:i:s")
 
 
+def to_the_second(moment: datetime) -> datetime:
+    """Return an aware moment in the current time zone, without what nobody reads."""
+    return timezone.localtime(moment).replace(microsecond=0)
+
+
 def plain_words(moment: datetime) -> str:
     """Return an aware moment as a terminal shows it: Gregorian, to the second."""
-    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}"
+    return f"{to_the_second(moment):%Y-%m-%d %H:%M:%S}"
 
 
 def day_words(day: date, style: str = "SHORT_DATE_FORMAT") -> str:

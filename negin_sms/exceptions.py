@@ -108,7 +108,8 @@ class GatewayError(NeginSmsError):
     ``reason`` is a sentence for people, ``code`` the gateway's status code if it
     gave one, ``detail`` its own words, cleaned and cut. ``effect`` says what the
     error means for the account, ``retry_after`` the
-    seconds it asked us to wait. ``message`` is the saved row, set by services.
+    seconds it asked us to wait. ``message`` is the saved row, and ``advice`` what can
+    be done about it while it waits; both are set by services.
     """
 
     def __init__(
@@ -126,10 +127,12 @@ class GatewayError(NeginSmsError):
         self.detail = detail
         self.effect = effect
         self.retry_after = retry_after
+        self.advice = ""
         self.message: Message | None = None
 
     def __str__(self) -> str:
-        return f"{self.reason} ({self.detail})" if self.detail else str(self.reason)
+        words = f"{self.reason} {self.advice}".rstrip()
+        return f"{words} ({self.detail})" if self.detail else words
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The row holds text and number, so it does not travel with the error.

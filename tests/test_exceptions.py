@@ -115,15 +115,18 @@ def test_error_travels_without_the_row(error_class, travel):
         effect=Effect.PAUSES,
         retry_after=3.0,
     )
+    error.advice = "Ask the panel."
     error.message = Message(mobile="+989395213300", text="canary")
     arrived = travel(error)
     assert type(arrived) is error_class
+    assert str(arrived) == "The gateway refuses the line. Ask the panel. (bad line)"
     assert vars(arrived) == {
         "reason": "The gateway refuses the line.",
         "code": 2,
         "detail": "bad line",
         "effect": Effect.PAUSES,
         "retry_after": 3.0,
+        "advice": "Ask the panel.",
         "message": None,
     }
 

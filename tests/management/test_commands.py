@@ -86,7 +86,11 @@ def test_send_to_a_gateway_that_is_away_keeps_the_row(use_account):
 def test_advice_at_a_terminal_names_commands(use_account):
     use_account("http://127.0.0.1:9/api")
     with pytest.raises(CommandError, match=r"manage\.py dispatch_sms_queue") as told:
-        run("send_sms", "09395213300", "x")
+        run("send_sms", "09395213300", "x", "--idempotency-key", "k")
+    assert "error.message" not in str(told.value)
+    services.hold_queue(reason="restored")
+    with pytest.raises(CommandError, match=r"manage\.py hold_sms_queue") as told:
+        run("send_sms", "09395213300", "x", "--idempotency-key", "k")
     assert "error.message" not in str(told.value)
     with pytest.raises(NotSent, match=r"send_messages\(\[error\.message\]\)"):
         services.send_sms("09395213300", "y")

@@ -8,11 +8,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.utils.timezone import localtime
-
 from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.dates import plain_words
+from negin_sms.dates import plain_words, to_the_second
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 
@@ -54,7 +52,7 @@ def reasons(message: Message) -> list[tuple[str, datetime | None]]:
     return [
         (
             str(each.reason),
-            localtime(each.until).replace(microsecond=0) if each.until else None,
+            to_the_second(each.until) if each.until else None,
         )
         for each in verdicts
     ]

@@ -6,10 +6,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management import CommandError
+from django.utils.translation import gettext as _
 
 from negin_sms import services
-from negin_sms.choices import Scenario
+from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import GatewayError
+from negin_sms.models import Message
 
 from ._arguments import plain_errors, seconds, service_text
 from ._output import SmsCommand
@@ -60,6 +62,20 @@ _PASSED_ON = (
 
 def _explain(error: GatewayError) -> str:
     row = error.message
-    return (
-        f"Message {row.pk}: {row.get_status_display()}. {error}" if row else str(error)
+    if row is None:
+        return str(error)
+    if error.advice:  # it names functions
+        error.advice = _advice_on(row)
+    return f"Message {row.pk}: {row.get_status_display()}. {error}"
+
+
+def _advice_on(row: Message) -> str:
+    if row.status == Status.HELD:
+        return _(
+            "Release or cancel it in the admin; manage.py hold_sms_queue --release "
+            "releases all that is held."
+        )
+    return _(
+        "manage.py dispatch_sms_queue sends what is due; in the admin it can be "
+        "cancelled."
     )

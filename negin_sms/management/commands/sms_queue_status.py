@@ -9,11 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import DatabaseError
-from django.utils.timezone import localtime
 
 from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.dates import plain_words
+from negin_sms.dates import plain_words, to_the_second
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 
@@ -80,17 +79,13 @@ def _uncertain(options: dict[str, Any]) -> list[dict[str, Any]]:
             {
                 "id": row.pk,
                 "account": row.account,
-                "since": _to_the_second(row.finished_at or row.created_at),
+                "since": to_the_second(row.finished_at or row.created_at),
                 **({"mobile": row.mobile} if options["numbers"] else {}),
             }
             for row in rows.order_by("pk").defer("text")[:1000]
         ]
     except DatabaseError:
         return []  # a finding says it
-
-
-def _to_the_second(moment: datetime) -> datetime:
-    return localtime(moment).replace(microsecond=0)
 
 
 def _listed_words(row: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What becomes of a message that was not sent, and what its sender can do about it."""
+"""What becomes of a message that was not sent, and what a program can do about it."""
 
 from __future__ import annotations
 
@@ -9,37 +9,24 @@ from negin_sms.dates import moment_words
 from negin_sms.models import Message
 
 
-def advice_on(message: Message) -> str:
-    """Return it in functions, or in commands for who sent it by one."""
+def fate_of(message: Message) -> str:
+    """Return what becomes of the row, in a sentence."""
     if message.status == Status.CANCELLED:
         return _("The message was cancelled and will not be sent.")
-    if message.source == "command":
-        return _at_a_terminal(message)
     if message.status == Status.HELD:
-        return _(
-            "The message leaves once somebody releases it: do not send it again. "
-            "release([error.message]) does so, cancel([error.message]) gives up."
-        )
+        return _("The message leaves once somebody releases it: do not send it again.")
     return _(
-        "The message stays in the queue and will be sent until %(time)s: do not "
-        "send it again. send_messages([error.message]) tries now, "
-        "cancel([error.message]) gives up."
-    ) % {"time": _end_of(message)}
+        "The message stays in the queue and will be sent until %(time)s: do not send "
+        "it again."
+    ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
 
 
-def _at_a_terminal(message: Message) -> str:
+def advice_on(message: Message) -> str:
+    """Return the functions for a row that waits, "" for one that does not."""
+    if message.status == Status.CANCELLED:
+        return ""
     if message.status == Status.HELD:
-        return _(
-            "The message leaves once somebody releases it: do not send it again. "
-            "Release or cancel it in the admin; manage.py hold_sms_queue --release "
-            "releases all that is held."
-        )
+        return _("release([error.message]) does so, cancel([error.message]) gives up.")
     return _(
-        "The message stays in the queue and will be sent until %(time)s: do not "
-        "send it again. manage.py dispatch_sms_queue sends what is due; in the admin "
-        "it can be cancelled."
-    ) % {"time": _end_of(message)}
-
-
-def _end_of(message: Message) -> str:
-    return moment_words(message.expires_at, "Y-m-d H:i e")
+        "send_messages([error.message]) tries now, cancel([error.message]) gives up."
+    )

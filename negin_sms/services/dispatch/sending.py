@@ -53,7 +53,7 @@ from negin_sms.services.submission.keywords import checks_keywords
 from negin_sms.services.submission.text_templates import Templates
 from negin_sms.services.submission.wakers import wake
 
-from .advice import advice_on
+from .advice import advice_on, fate_of
 from .dispatcher import send_rows
 from .exchange import exchange, put_back_on_error, record, set_out
 
@@ -279,9 +279,10 @@ def _send_queued(attempt: Attempt) -> None:
 
 
 def _advise(error: NotSent, attempt: Attempt) -> None:
-    """Put into the error's words what becomes of the row."""
+    """Put into the error's words what becomes of the row, and what can be done."""
     message = attempt.message
     if attempt.on_not_sent == "cancel":
         give_up(message, attempt.using)
     message.refresh_from_db(using=attempt.using)
-    error.reason = f"{error.reason} {advice_on(message)}"
+    error.reason = f"{error.reason} {fate_of(message)}"
+    error.advice = advice_on(message)

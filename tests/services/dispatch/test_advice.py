@@ -1,27 +1,26 @@
-"""What a message that was not sent is said to become, by where it was sent from."""
+"""What a message that was not sent is said to become, and what can be done."""
 
 from __future__ import annotations
 
 import pytest
 
 from negin_sms.choices import Status
-from negin_sms.services.dispatch.advice import advice_on
+from negin_sms.services.dispatch.advice import advice_on, fate_of
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.mark.parametrize(
-    ("source", "status", "said"),
+    ("status", "becomes", "advice"),
     [
-        ("", Status.QUEUED, "send_messages([error.message]) tries now"),
-        ("", Status.HELD, "release([error.message]) does so"),
-        ("command", Status.QUEUED, "manage.py dispatch_sms_queue sends what is due"),
-        ("command", Status.HELD, "manage.py hold_sms_queue --release"),
-        ("command", Status.CANCELLED, "was cancelled and will not be sent"),
+        (Status.QUEUED, "will be sent until", "send_messages([error.message]) tries"),
+        (Status.HELD, "once somebody releases it", "release([error.message]) does so"),
+        (Status.CANCELLED, "will not be sent", ""),
     ],
 )
-def test_advice_fits_where_it_is_read(source, status, said):
-    advice = advice_on(MessageFactory(source=source, status=status))
-    assert said in advice
-    assert ("error.message" in advice) == (not source)
+def test_fits_where_the_row_stands(status, becomes, advice):
+    message = MessageFactory(status=status)
+    assert becomes in fate_of(message)
+    assert advice_on(message).startswith(advice)
+    assert bool(advice_on(message)) == bool(advice)
