@@ -43,6 +43,18 @@ class _Socket(_SameTimeout, socket.socket):
 class TLSSocket(_SameTimeout, ssl.SSLSocket):
     """What a context makes of a socket that is to be encrypted."""
 
+    def recv(self, *args: Any) -> bytes:
+        """Close what the server reset before its handshake.
+
+        That is the only time anybody reads this way, and Python before 3.13 leaves
+        the descriptor to whenever the exception is let go.
+        """
+        try:
+            return super().recv(*args)
+        except ConnectionError:
+            self.close()
+            raise
+
 
 def open_socket(
     host: str, port: int, *, timeout: float, deadline: float

@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from negin_sms.gateway import connections
 from negin_sms.gateway.client import NeginGateway
 from negin_sms.gateway.deadline import Exchange, TooLate
 from negin_sms.gateway.keep_alive import KeepAlive
+from negin_sms.gateway.tls import trust_of
 from tests.badgateway import HOST, BadGateway, wait_until
 
 
@@ -273,3 +275,22 @@ class TestOpenSocket:
             port = closed.getsockname()[1]
             with pytest.raises(ConnectionRefusedError):
                 connections.open_socket(HOST, port, timeout=2, deadline=math.inf)
+
+
+class TestTLSSocket:
+    def test_reset_before_the_handshake_leaves_nothing_open(self):
+        context = trust_of(Account(alias="default", ca_file=None))
+        with socket.create_server((HOST, 0)) as listening:
+            sock = socket.create_connection(listening.getsockname())
+            accepted, _address = listening.accept()
+            # Without lingering, a close is a reset.
+            accepted.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+            accepted.close()
+            before = descriptors()
+            with pytest.raises(ConnectionError) as caught:
+                context.wrap_socket(sock, server_hostname="gateway.test")
+            # The exception, still here, holds what was not closed.
+            assert caught.value.__traceback__ is not None
+            assert descriptors() == before - 1
