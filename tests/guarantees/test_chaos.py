@@ -72,15 +72,22 @@ def test_random_kills(database, gateway, record_property):
 @pytest.mark.chaos(seconds=20)
 @pytest.mark.parametrize("mutant", MUTANTS)
 def test_mutants_are_caught(mutant, gateway, tmp_path):
-    """T2: the same storm shows what each rule is for."""
-    with fresh_database(SERVER, tmp_path) as url:
-        # Without a journal, which heals what some of them break.
-        chaos = Chaos(url, gateway, STATE_DIR="")
-        chaos.do("queue", count=700)
-        chaos.storm(queued=700, processes=3, workers=4, kills=6, mutant=mutant)
-        rows = chaos.settle(mutant=mutant)
-        limit = chaos.kills * 2 * 4
-        assert chaos.verdict(rows, queued=700, uncertain_at_most=limit) != []
+    """T2: the same storm shows what each rule is for.
+
+    Where the kills strike is chance: a storm that has missed is followed by another.
+    """
+    for _ in range(3):
+        with fresh_database(SERVER, tmp_path) as url:
+            # Without a journal, which heals what some of them break.
+            chaos = Chaos(url, gateway, STATE_DIR="")
+            chaos.do("queue", count=700)
+            chaos.storm(queued=700, processes=3, workers=4, kills=6, mutant=mutant)
+            rows = chaos.settle(mutant=mutant)
+            limit = chaos.kills * 2 * 4
+            if chaos.verdict(rows, queued=700, uncertain_at_most=limit):
+                return
+        gateway.journal.clear()
+    pytest.fail("three storms have passed without the rule")
 
 
 @pytest.mark.chaos(seconds=12)
