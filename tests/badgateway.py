@@ -39,6 +39,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import trustme
 
+from negin_sms.gateway.connections import TLSSocket
+
 HOST = "127.0.0.1"
 FIRST_ID = 100_001
 BOTH = ("http", "https")
@@ -138,6 +140,7 @@ def server_context(kind: str) -> ssl.SSLContext:
     expired, ending (in five days), untrusted, self_signed, other_name, old_tls.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslsocket_class = TLSSocket  # a client may be gone before the handshake
     if kind == "self_signed":
         own = trustme.CA()
         with own.cert_pem.tempfile() as cert, own.private_key_pem.tempfile() as key:
