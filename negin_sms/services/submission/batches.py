@@ -130,7 +130,7 @@ def _abandoned(older_than: timedelta, using: str) -> MessageQuerySet:
 def delete_drafts(drafts: MessageQuerySet, using: str) -> int:
     """Delete in chunks, so that no table stays locked for long."""
     total = 0
-    while keys := list(drafts.order_by("pk").values_list("pk", flat=True)[:_CHUNK]):
+    while keys := list(drafts.values_list("pk", flat=True)[:_CHUNK]):
         with transaction.atomic(using=using):
             # Locked, and looked at again: one that was queued meanwhile must stay.
             locked = drafts.filter(pk__in=keys).select_for_update()

@@ -37,7 +37,7 @@ def redact_sensitive_texts() -> int:
     rows = rows_to_redact(using)
     redacted, last = delete_drafts(_old_drafts(using), using), 0
     for _batch in range(_BATCHES):
-        found = rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)
+        found = rows.filter(pk__gt=last).values_list("pk", flat=True)
         keys = list(found[:_BATCH])
         if keys:
             # Asked again: what was read may have moved on.
@@ -67,7 +67,10 @@ def _sensitive(using: str) -> MessageQuerySet:
         # Its statistics (ANALYZE) hold a value's average, no rare one's frequency: it
         # would read all of the table by its keys. This the index answers by itself.
         rows = rows.filter(pk__in=rows.values("pk"))
-    return rows
+    # In the order of the index, which is that of the keys. By the keys alone PostgreSQL
+    # would read all of the table: where most that is sensitive has long been redacted,
+    # it takes what is left for a good part of it.
+    return rows.order_by("redacted_at", "pk")
 
 
 def _unindexed(condition: Q) -> Exact:
