@@ -47,6 +47,11 @@ def long_ago(now: datetime, part: float) -> dict[str, datetime]:
     }
 
 
+def redacted(now: datetime, part: float) -> dict[str, datetime]:
+    moments = long_ago(now, part)
+    return {**moments, "redacted_at": moments["finished_at"]}
+
+
 def today(now: datetime, part: float) -> dict[str, datetime]:
     at = now - (1 - part) * timedelta(hours=10)
     asked = {"finished_at": at, "poll_at": now + timedelta(hours=1 + part)}
@@ -55,7 +60,8 @@ def today(now: datetime, part: float) -> dict[str, datetime]:
 
 KINDS = (
     Kind(3, "queued", tomorrow),
-    Kind(6, "accepted", long_ago),  # and settled
+    Kind(3, "accepted", long_ago),  # and settled
+    Kind(3, "accepted", redacted),  # one-time passwords
     Kind(1, "accepted", today),  # to be asked about in an hour
 )
 
@@ -92,6 +98,7 @@ def seed(kind: Kind, now: datetime) -> tuple[int, int]:
             status=kind.status,
             gateway_id=f"1{n:04}" if sent else "",
             state=1 if "settled_at" in wish else None,
+            sensitive="redacted_at" in wish,
         )
         for n in range(SEED * kind.share // 10)
     )
