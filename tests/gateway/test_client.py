@@ -663,7 +663,7 @@ class TestStartBy:
             gateway = make(server, connect_timeout=5, deadline=0.2)
             with pytest.raises(NotSent):
                 gateway.send(request())
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 2.5
         assert server.journal == []
 
     def test_connecting_has_a_shorter_time_of_its_own(self, make: Make):
@@ -673,10 +673,10 @@ class TestStartBy:
             started = time.monotonic()
             with pytest.raises(NotSent):
                 gateway.send(request())
-            assert time.monotonic() - started < 1.5
+            assert time.monotonic() - started < 2.5
         for scheme in ("http", "https"):
-            with BadGateway(scheme=scheme, latency=0.7) as server:
-                gateway = make(server, connect_timeout=0.3, read_timeout=9, deadline=9)
+            with BadGateway(scheme=scheme, latency=1.0) as server:
+                gateway = make(server, connect_timeout=0.6, read_timeout=9, deadline=9)
                 for _kept in range(2):
                     gateway.send(request())
 
@@ -691,7 +691,7 @@ class TestStartBy:
                 started = time.monotonic()
                 with pytest.raises(OutcomeUnknown):
                     gateway.send(request())
-                assert time.monotonic() - started < 2
+                assert time.monotonic() - started < 2.5
 
     def test_future_sends(self, make: Make):
         with BadGateway() as server:

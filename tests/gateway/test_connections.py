@@ -239,7 +239,7 @@ class TestOpenSocket:
             connections.open_socket(
                 "many.test", swallowing, timeout=0.3, deadline=started + 0.7
             )
-        assert 0.6 < time.monotonic() - started < 1.0
+        assert 0.6 < time.monotonic() - started < 2
 
     def test_deadline_of_the_account_holds(self, swallowing: int):
         account = Account(
@@ -251,7 +251,7 @@ class TestOpenSocket:
         started = time.monotonic()
         with pytest.raises(NotSent, match="cannot be reached"):
             NeginGateway(account).states(["5001"])
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 2.5
 
     def test_next_address_is_tried_within_it(self, monkeypatch, server: BadGateway):
         with socket.socket() as closed:
