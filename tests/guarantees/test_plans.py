@@ -34,6 +34,7 @@ from negin_sms.services.statistics.batch_progress import (
     waiting_of,
 )
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
+from negin_sms.services.submission import batches
 from tests.factories import MOBILE
 
 pytestmark = [pytest.mark.database, pytest.mark.long]
@@ -219,6 +220,12 @@ class WorkTests(LargeTable):
         assert len(read) == 2  # drafts, and what has ended
         for sql in read:
             assert index_of_sql(sql) == {"negin_sms_redaction"}
+
+    def test_drafts_to_confirm_are_found_by_their_status(self):
+        with CaptureQueriesContext(connection) as queries:
+            batches.unconfirmed()
+        (read,) = [query["sql"] for query in queries]
+        assert index_of_sql(read) <= {"negin_sms_queue", "negin_sms_expiry"}
 
 
 class ListTests(LargeTable):

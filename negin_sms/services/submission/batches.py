@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Value
+from django.db.models.functions import Coalesce
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.choices import Status
@@ -89,10 +90,12 @@ def drafts_of(group: str) -> MessageQuerySet:
 def unconfirmed() -> tuple[Unconfirmed, ...]:
     """Return the batches that wait for a person, the newest first, 100 at the most."""
     drafts = Message.objects.using(write_alias()).filter(status=Status.DRAFT)
-    groups = drafts.exclude(group="").order_by().values("group")
+    # Of an expression, or SQLite reads all groups there are, as its index has them.
+    groups = drafts.exclude(group="").values(of=Coalesce("group", Value("")))
     found = groups.annotate(recipients=Count("pk"), created_at=Min("created_at"))
     return tuple(
-        Unconfirmed(**each) for each in found.order_by("-created_at")[:_LISTED]
+        Unconfirmed(group=each.pop("of"), **each)
+        for each in found.order_by("-created_at")[:_LISTED]
     )
 
 
