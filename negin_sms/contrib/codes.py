@@ -8,17 +8,19 @@ admin, since a stranger might be asking about somebody else's number.
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import Unpack, cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from negin_sms.choices import Priority
+from negin_sms.choices import Priority, Status
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage, NeginSmsError, OutcomeUnknown
 from negin_sms.models import Message
 from negin_sms.services import send_sms
+from negin_sms.services.database import after_commit, write_alias
 from negin_sms.services.submission.compose import MessageOptions
 
 logger = logging.getLogger("negin_sms")
@@ -43,7 +45,8 @@ def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Me
     """Send a one-time password now and return its row.
 
     ``fields`` are those of ``send_sms``; ``expires_in`` is 120 seconds unless
-    given. Inside a transaction it leaves after the commit, which raises nothing.
+    given. Inside a transaction it leaves after the commit, which raises nothing; the
+    log tells of it then.
 
     Raise CodeNotSent where it surely did not go out, whoever refused it: its number,
     the gateway, a cap, a veto. A message that may have been
@@ -53,18 +56,30 @@ def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Me
     options: MessageOptions = {"expires_in": EXPIRES_IN, **fields}
     options |= {"priority": Priority.URGENT, "sensitive": True}
     try:
-        return send_sms(mobile, text, on_not_sent="cancel", **options)
+        row = send_sms(mobile, text, on_not_sent="cancel", **options)
     except OutcomeUnknown as error:
         return cast(Message, error.message)
     except NeginSmsError as error:
         if isinstance(error, InvalidMessage) and error.field != "mobile":
             raise
         key = getattr(getattr(error, "message", None), "pk", None)
-        kind = type(error).__name__
-        logger.warning("One-time password not sent: %s, SMS %s", kind, key)
+        _log(type(error).__name__, key)
+    else:
+        # Sent already, unless there is a commit to wait for: then after it was sent.
+        after_commit(write_alias(), functools.partial(_log_fate, row))
+        return row
     raise CodeNotSent(
         gettext_lazy("The code could not be sent. Ask for a new one in a few minutes.")
     )
+
+
+def _log_fate(row: Message) -> None:
+    if row.status in (Status.CANCELLED, Status.REJECTED, Status.EXPIRED):
+        _log(Status(row.status).name.capitalize(), row.pk)
+
+
+def _log(kind: str, key: int | None) -> None:
+    logger.warning("One-time password not sent: %s, SMS %s", kind, key)
 
 
 def code_text(code: str) -> str:

@@ -76,11 +76,29 @@ def test_code_of_work_that_rolls_back_does_not_leave(live):
     assert not live.taken
 
 
-def test_code_that_fails_after_the_commit_is_cancelled(use_account):
+def test_code_that_fails_after_the_commit_is_cancelled_and_logged(use_account, caplog):
     use_account(NOBODY_LISTENS)
     with transaction.atomic():
         row = send_code(MOBILE, "1234")
+        assert "One-time password" not in caplog.text
     assert row.status == Status.CANCELLED
+    assert f"One-time password not sent: Cancelled, SMS {row.pk}" in caplog.text
+
+
+def test_code_that_is_refused_after_the_commit_is_logged_without_its_number(
+    live, caplog
+):
+    with transaction.atomic():
+        row = send_code(INVALID, "1234")
+    assert f"One-time password not sent: Rejected, SMS {row.pk}" in caplog.text
+    assert INVALID[1:] not in caplog.text
+
+
+def test_code_that_went_out_is_not_in_the_log(live, caplog):
+    with transaction.atomic():
+        send_code(MOBILE, "1234")
+    send_code(MOBILE, "1234")
+    assert "One-time password" not in caplog.text
 
 
 @pytest.mark.parametrize("language", ["en", "fa"])
