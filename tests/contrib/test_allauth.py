@@ -184,6 +184,17 @@ def test_second_signup_at_once_fails_in_allauth_as_the_guide_warns(
     assert sign_up(client).status_code == 500, "mended: take it out of the guide"
 
 
+def test_fourth_signup_from_an_address_fails_in_allauth_as_the_guide_warns(
+    client, live, told_of
+):
+    client.raise_request_exception = False
+    statuses = []
+    for last in range(4):
+        statuses.append(sign_up(client, f"0939521330{last}").status_code)
+        client.cookies.clear()
+    assert statuses == [302, 302, 302, 500], "mended: take it out of the guide"
+
+
 def test_failure_is_said_where_enumeration_is_no_worry(
     client, member, use_account, settings
 ):

@@ -47,7 +47,8 @@ OF_OTHERS = {
         USE_TZ init_command isolation_level login_required post_save update_fields
         sensitive_post_parameters sensitive_variables add_user""",
     "django-allauth": """ACCOUNT_LOGIN_BY_CODE_SUPPORTS_RESEND
-        ACCOUNT_PREVENT_ENUMERATION""",
+        ACCOUNT_PREVENT_ENUMERATION ACCOUNT_RATE_LIMITS ALLAUTH_TRUSTED_PROXY_COUNT
+        get_user_by_phone set_phone_verified verify_phone""",
     "databases": """AFTER_SYNC DETAIL FULL VACUUM innodb_buffer_pool_size
         log_min_error_statement pg_upgrade
         log_parameter_max_length_on_error synchronous_standby_names system_identifier
