@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 import negin_sms
 from negin_sms.admin.guide import GUIDES
+from negin_sms.models import AccountState
 from tests.admin.test_messages import make
 
 pytestmark = pytest.mark.django_db
@@ -97,3 +98,25 @@ def test_who_sees_no_messages_is_not_led_there(client, django_user_model):
     html = client.get("/admin/negin_sms/optout/add/").text
     assert 'name="recipients"' in html
     assert GUIDE not in html
+
+
+@pytest.mark.parametrize("language", GUIDES)
+@pytest.mark.parametrize(
+    ("right", "page"),
+    [
+        ("pause_accountstate", "accountstate/{account}/pause/"),
+        ("add_optout", "optout/add/"),
+        ("view_message", "message/"),
+    ],
+)
+def test_rights_that_stand_beside_an_operation_are_enough(
+    client, django_user_model, language, right, page
+):
+    account = AccountState.objects.create(account="default")
+    (line,) = re.findall(rf"<dd>.*>{right}<.*</dd>", text(language))
+    codes = re.findall(r"<code[^>]*>(\w+)</code>", line)
+    user = django_user_model.objects.create_user("granted", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codes))
+    client.force_login(user)
+    url = "/admin/negin_sms/" + page.format(account=account.pk)
+    assert client.get(url).status_code == 200
