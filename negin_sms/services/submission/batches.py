@@ -92,10 +92,11 @@ def unconfirmed() -> tuple[Unconfirmed, ...]:
     drafts = Message.objects.using(write_alias()).filter(status=Status.DRAFT)
     # Of an expression, or SQLite reads all groups there are, as its index has them.
     groups = drafts.exclude(group="").values(of=Coalesce("group", Value("")))
-    found = groups.annotate(recipients=Count("pk"), created_at=Min("created_at"))
+    found = groups.annotate(recipients=Count("pk"), begun=Min("created_at"))
+    listed = found.order_by("-begun").values_list("of", "recipients", "begun")
     return tuple(
-        Unconfirmed(group=each.pop("of"), **each)
-        for each in found.order_by("-created_at")[:_LISTED]
+        Unconfirmed(group=group, recipients=recipients, created_at=begun)
+        for group, recipients, begun in listed[:_LISTED]
     )
 
 
