@@ -129,7 +129,13 @@ class _Purge:
 
     @property
     def over(self) -> Q:
-        return _IS_OVER & ~_REDACTED if self.redact else _IS_OVER
+        if not self.redact:
+            return _IS_OVER
+        done = _REDACTED
+        if self.gives_keys_back:
+            # What was redacted while it was young has kept its key until now.
+            done &= Q(idempotency_key__isnull=True)
+        return _IS_OVER & ~done
 
     @property
     def rows(self) -> MessageQuerySet:

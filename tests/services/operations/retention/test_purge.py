@@ -196,6 +196,14 @@ class TestRedacting:
         again = services.queue_sms(MOBILE, message.text, idempotency_key="order-7")
         assert (again.pk == message.pk) is kept
 
+    def test_key_of_what_was_redacted_young_goes_in_its_time(self):
+        message = make(OVER[3] | {"idempotency_key": "code-09120000000"})
+        assert services.purge_messages(DAY, redact=True).messages == 1
+        assert services.purge_messages(3 * DAY, redact=True).messages == 1
+        assert services.purge_messages(3 * DAY, redact=True).messages == 0
+        message.refresh_from_db()
+        assert message.idempotency_key is None
+
 
 class TestDrafts:
     def test_are_kept_unless_asked_for(self):
