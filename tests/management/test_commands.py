@@ -221,6 +221,21 @@ class TestPoll:
         assert words in err.getvalue()
         assert Message.objects.filter(poll_at__isnull=False, state=None).count() == 3
 
+    def test_while_a_failure_is_waited_for_nothing_is_counted(self, use_account):
+        use_account("http://127.0.0.1:9/api")
+        MessageFactory.create_batch(3, accepted=True)
+        said = []
+        for _run in range(2):
+            err = io.StringIO()
+            Message.objects.update(poll_at=past())
+            with pytest.raises(SystemExit) as ended:
+                call_command("poll_sms_states", stderr=err)
+            said.append((ended.value.code, err.getvalue().partition(" default: ")[0]))
+        assert said == [
+            (3, "3 message(s) could not be asked about and stay due."),
+            (3, "What is due stays due."),
+        ]
+
     def test_since_takes_dates_and_times(self):
         MessageFactory(accepted=True)
         assert (

@@ -91,7 +91,10 @@ _PASSED_ON = ("account", "limit", "batch_size", "workers", "since")
 
 
 def _not_asked(report: services.PollReport) -> str:
-    first = f"{report.put_off} message(s) could not be asked about and stay due."
+    # None where an earlier failure is still waited for: nothing was tried now.
+    first = "What is due stays due."
+    if report.put_off:
+        first = f"{report.put_off} message(s) could not be asked about and stay due."
     return " ".join([first, *report.errors])
 
 
