@@ -34,7 +34,7 @@ def redact_sensitive_texts() -> int:
     Works through 10,000 rows at the most.
     """
     using = write_alias()
-    rows = rows_to_redact(using)
+    rows = _rows_to_redact(using)
     redacted, last = delete_drafts(_old_drafts(using), using), 0
     for _batch in range(_BATCHES):
         found = rows.filter(pk__gt=last).values_list("pk", flat=True)
@@ -48,7 +48,7 @@ def redact_sensitive_texts() -> int:
     return redacted
 
 
-def rows_to_redact(using: str) -> MessageQuerySet:
+def _rows_to_redact(using: str) -> MessageQuerySet:
     """Return the messages whose sensitive text has served."""
     return _sensitive(using).filter(_unindexed(_has_served()))
 
