@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import State, Status
@@ -34,6 +35,13 @@ logger = logging.getLogger("negin_sms")
 
 _NOT_SENT = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
 _NOT_DELIVERED = (State.UNDELIVERED, State.REFUSED)
+_NOT_SENT_YET = {
+    Status.DRAFT: gettext_lazy("It is a draft: a person confirms or discards it."),
+    Status.HELD: gettext_lazy("It is held: a person releases or cancels it."),
+    Status.QUEUED: gettext_lazy(
+        "It waits in the queue and will be sent: it is not sent again."
+    ),
+}
 
 
 def may_resend(message: Message) -> bool:
@@ -230,8 +238,8 @@ def _resend_one(pk: int, by: User | None, way: Mapping[str, Any], using: str) ->
             return _("There is no such message any more.")
         if old.redacted_at is not None:
             return _("Its text was redacted; write a new message.")
-        if old.status == Status.QUEUED:
-            return _("It waits in the queue and will be sent: it is not sent again.")
+        if waits := _NOT_SENT_YET.get(Status(old.status)):
+            return str(waits)
         if not may_resend(old):
             return _("It may arrive yet, or has arrived: it is not sent again.")
         if Message.objects.using(using).resends_of([pk]).exists():

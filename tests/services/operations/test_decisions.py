@@ -88,7 +88,20 @@ class TestResolve:
 
 
 @pytest.mark.django_db
-def test_what_waits_in_the_queue_is_skipped_in_fitting_words():
-    row = MessageFactory()
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"status": "draft"}, "It is a draft: a person confirms or discards it."),
+        ({"status": "held"}, "It is held: a person releases or cancels it."),
+        ({}, "It waits in the queue and will be sent: it is not sent again."),
+        ({"sending": True}, "It may arrive yet, or has arrived: it is not sent again."),
+        (
+            {"accepted": True},
+            "It may arrive yet, or has arrived: it is not sent again.",
+        ),
+    ],
+)
+def test_what_is_not_over_is_skipped_in_fitting_words(fields, words):
+    row = MessageFactory(**fields)
     ((_pk, why),) = services.resend([row], by=None).skipped
-    assert why == "It waits in the queue and will be sent: it is not sent again."
+    assert why == words
