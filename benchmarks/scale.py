@@ -1,13 +1,13 @@
 """The same dispatch and poll beside ten thousand, and beside a million other rows.
 
     python -m benchmarks.scale sqlite
-    python -m benchmarks.scale postgres://postgres@127.0.0.1:5432/x --rounds 3
+    python -m benchmarks.scale postgres://postgres@127.0.0.1:5432/x --rounds 9
 
 Makes a database of each size, three in ten of its rows queued for tomorrow, the others
 settled or waiting to be asked about; then, in turns, queues 3,000 messages in each,
 dispatches them and polls their states, in a fresh process. Prints what a message costs,
-best of the rounds, and as a ratio to the smallest table; and what a dispatch and a poll
-cost that find nothing to do.
+median of the rounds, and as a ratio to the smallest table; and what a dispatch and a
+poll cost that find nothing to do.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=3000)
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -59,14 +60,12 @@ def main() -> None:
             started = time.monotonic()
             run(url, f"fill({size})")
             print(f"{size:,} rows in {time.monotonic() - started:.0f} s", flush=True)
-        best: dict[int, Figures] = {size: {} for size in urls}
+        turns: dict[int, list[Figures]] = {size: [] for size in urls}
         for _round in range(given.rounds):
             for size, url in urls.items():
-                keep_best(best[size], run(url, f"measure({given.messages})"))
-    print(
-        f"{given.database.partition(':')[0]}, {given.messages} messages, best of turns"
-    )
-    report(best)
+                turns[size].append(run(url, f"measure({given.messages})"))
+    print(f"{given.database.partition(':')[0]}, {given.messages} messages, medians")
+    report({size: medians(each) for size, each in turns.items()})
 
 
 def run(url: str, step: str) -> Figures:
@@ -77,18 +76,17 @@ def run(url: str, step: str) -> Figures:
     return figures
 
 
-def keep_best(best: Figures, new: Figures) -> None:
-    for name, value in new.items():
-        best[name] = min(best.get(name, value), value)
+def medians(turns: list[Figures]) -> Figures:
+    return {name: statistics.median(turn[name] for turn in turns) for name in turns[0]}
 
 
-def report(best: dict[int, Figures]) -> None:
-    first, *_others = best.values()
-    print(f"{'':26}" + "".join(f"{size:>20,}" for size in best))
+def report(of_sizes: dict[int, Figures]) -> None:
+    first, *_others = of_sizes.values()
+    print(f"{'':26}" + "".join(f"{size:>20,}" for size in of_sizes))
     for name in first:
         cells = (
             f"{each[name]:12.3f} ({each[name] / first[name]:5.2f})"
-            for each in best.values()
+            for each in of_sizes.values()
         )
         print(f"{name:26}" + "".join(cells))
 
