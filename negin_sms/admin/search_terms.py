@@ -1,10 +1,10 @@
 """What a search term may mean: all that an operator may have at hand of a message.
 
 What has an index is found in the whole table: the message's own number, its gateway
-id, its batch, a phone number or how it begins. How a number ends and what a text holds
-have none, and a beginning that very many share has no use of its own; those are looked
-for among the newest messages only, so that a search costs the same in a small table and
-in a large one.
+id, its batch, a phone number or how it begins. How a number ends, what a text holds and
+what somebody called a batch, to which a token was added, have none, and a beginning that
+very many share has no use of its own; those are looked for among the newest messages
+only, so that a search costs the same in a small table and in a large one.
 """
 
 from __future__ import annotations
@@ -91,18 +91,22 @@ def _number(digits: str) -> Q:
 
 
 def _without_index(term: str, *, numbers: bool) -> list[Q]:
-    """Return what must be read to be found: a number's end, or words of a text."""
+    """Return what must be read to be found: a name, a number's end, words of a text."""
     written = latin_digits(term)
     if masked := _MASKED.fullmatch(written):
         begin, end = masked.groups()
         return [Q(mobile__startswith=f"+98{begin}", mobile__endswith=end)]
+    digits = search_digits(term)
+    found = []
+    if len(digits) < _DIGITS_OF_A_NUMBER:
+        found.append(Q(group__startswith=f"{term} "))  # its token follows
     if _LAST_DIGITS.fullmatch(written):
-        may_see = numbers or len(written) == _SEEN_DIGITS
-        return [Q(mobile__endswith=written)] if may_see else []
-    if numbers and len(term) >= _FEWEST_LETTERS and not search_digits(term):
+        if numbers or len(written) == _SEEN_DIGITS:
+            found.append(Q(mobile__endswith=written))
+    elif numbers and len(term) >= _FEWEST_LETTERS and not digits:
         words = Q(text__icontains=term) | Q(text__icontains=persian_letters(term))
-        return [Q(sensitive=False) & words]
-    return []
+        found.append(Q(sensitive=False) & words)
+    return found
 
 
 def among_newest(rows: QuerySet[Message]) -> QuerySet[Message]:

@@ -57,6 +57,18 @@ def test_text_of_a_sensitive_message_is_never_searched(admin_client):
     assert found(admin_client, "code") == []
 
 
+@pytest.mark.parametrize("name", ["نوروز", "summer sale", "1405"])
+def test_batch_is_found_by_the_name_that_it_was_given(name):
+    client = log_in("view", "add")
+    page = {"recipients": "09395213300", "text": "hi", "scenario": "single"}
+    client.post(f"{LIST}compose/", page | {"priority": 20, "group": name})
+    (message,) = Message.objects.all()
+    assert message.group.startswith(f"{name} ")
+    make(group=f"{name}s 12ab34cd")
+    for term in (name, message.group):
+        assert found(client, term) == [message]
+
+
 @pytest.mark.parametrize("term", ["", " ", "\u200c", "x", "4321", "%", "0939•••3301"])
 def test_nothing_else_is_found(admin_client, wanted, term):
     assert wanted not in found(admin_client, term) or not term.strip(" \u200c")

@@ -77,7 +77,8 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
     )
     asked = [rule for rule in RULES if rule is not rules.check_receivers]
     found = (rule(message, passage) for rule in (_check_due, *asked))
-    return tuple(verdict for verdict in found if verdict is not None)
+    # What was put off has the rule's own words, and the rule still says them.
+    return tuple(dict.fromkeys(verdict for verdict in found if verdict is not None))
 
 
 def obstacles(account: conf.Account, using: str) -> tuple[Verdict, ...]:

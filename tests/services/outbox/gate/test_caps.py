@@ -58,6 +58,16 @@ def test_message_over_its_number_s_cap_is_told_and_waits(capped):
     assert row.due_at.date() > timezone.now().date()
 
 
+def test_what_was_put_off_says_once_why_it_waits(use_account):
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1})
+    for number in range(2):
+        services.queue_sms(MOBILE, str(number))
+    services.dispatch_queue()
+    last = Message.objects.get(status="queued")
+    (verdict,) = services.why_waiting(last)
+    assert (verdict.reason, verdict.until) == (last.detail, last.due_at)
+
+
 def test_queued_messages_are_counted_when_they_leave(capped):
     for number in range(3):
         services.queue_sms(MOBILE, str(number))
