@@ -2,9 +2,9 @@
 
 What has an index is found in the whole table: the message's own number, its gateway
 id, its batch, a phone number or how it begins. How a number ends, what a text holds and
-what somebody called a batch, to which a token was added, have none, and a beginning that
-very many share has no use of its own; those are looked for among the newest messages
-only, so that a search costs the same in a small table and in a large one.
+what somebody called a batch, to which a token was added, have none, and a beginning
+that very many share has no use of its own; those are looked for among the newest
+messages only, so that a search costs the same in a small table and in a large one.
 """
 
 from __future__ import annotations

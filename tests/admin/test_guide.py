@@ -120,3 +120,18 @@ def test_rights_that_stand_beside_an_operation_are_enough(
     client.force_login(user)
     url = "/admin/negin_sms/" + page.format(account=account.pk)
     assert client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("language", GUIDES)
+def test_every_right_to_messages_is_named(language):
+    rights = Permission.objects.filter(content_type__model="message")
+    named = set(re.findall(r"<code[^>]*>(\w+)</code>", text(language)))
+    assert {right.codename for right in rights} <= named
+
+
+def test_filters_that_it_names_are_offered(admin_client):
+    (named,) = re.findall(r"<p>با فیلترها فهرست را کوتاه کنید: (.+?)\.", text("fa"))
+    response = admin_client.get(LIST, headers={"accept-language": "fa"})
+    with override("fa"):
+        offered = {str(each.title) for each in response.context["cl"].filter_specs}
+    assert set(re.findall("«(.+?)»", named)) <= offered
