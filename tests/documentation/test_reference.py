@@ -347,7 +347,7 @@ def test_python_blocks_of_sending_run(capsys):
     code = "\n".join(essentials)
     namespace: dict[str, Any] = {"InvalidMessage": InvalidMessage}
     exec(compile(code, "README.rst", "exec"), namespace)
-    assert async_to_sync(namespace["send_code"])(None) == "accepted"
+    assert async_to_sync(namespace["send_code"])(None).content == b"accepted"
 
 
 @pytest.mark.django_db(transaction=True)
