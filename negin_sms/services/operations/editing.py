@@ -79,7 +79,7 @@ def edit(
 ) -> Message:
     """Change what a draft, a queued or a held message asks for; return it, read anew.
 
-    The keywords are those of ``queue_sms``; what is left out stays. Another
+    The keywords mean what they do for ``queue_sms``; what is left out stays. Another
     ``scenario`` takes none of the old lines; None for a line is the account's own, None
     for ``send_at`` is now. With another ``send_at`` the message's lifetime moves along,
     unless ``expires_in`` or ``expires_at`` is given too. A place that caps had reserved
