@@ -116,7 +116,7 @@ def reasons_to_wait(message: Message) -> SafeString:
         return format_html("{}", _("Nothing: it leaves with the next run."))
     until = _("%(reason)s (until %(moment)s)")
     lines = [
-        until % {"reason": each.reason, "moment": both_words(each.until)}
+        until % {"reason": each.reason, "moment": spoken(both_words(each.until))}
         if each.until
         else each.reason
         for each in verdicts

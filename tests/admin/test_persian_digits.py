@@ -8,6 +8,7 @@ import pytest
 
 from negin_sms.choices import Status
 from negin_sms.models import AccountState
+from negin_sms.services import queue_sms
 from tests.admin.test_messages import make, make_accepted
 from tests.admin.test_rights import PAGES, POST_ONLY, address, target
 
@@ -56,3 +57,9 @@ def test_report_is_spoken_and_its_file_is_not(admin_client):
     assert re.findall(r"<bdi>14\d\d/", html) == []
     file = admin_client.get("/admin/negin_sms/message/report/?format=csv")
     assert not re.search("[۰-۹]", b"".join(file).decode())
+
+
+def test_until_when_a_message_waits_is_spoken(admin_client):
+    row = queue_sms("09395213300", "later", send_at="2099-12-01 10:00")
+    html = admin_client.get(f"/admin/negin_sms/message/{row.pk}/change/").text
+    assert "(تا ۱۱ آذر ۱۴۷۸، ساعت ۱۰:۰۰ (2099-12-01))" in html
