@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _VERDICTS = {
     Verdict.REFUSED: "``rejected``: this message, for good",
-    Verdict.LINE: "``rejected``; the account pauses where the line is its own",
+    Verdict.LINE: "``rejected``; where the line is the account's, ``queued``, and the account is paused",
     Verdict.ACCOUNT: "``queued``; the account is paused, a person has to act",
     Verdict.PATIENCE: "``queued``; the account is paused for a moment",
     Verdict.UNSURE: "``uncertain``: a person decides",
