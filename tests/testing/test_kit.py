@@ -19,8 +19,8 @@ from negin_sms.gateway.client import NeginGateway
 from negin_sms.gateway.console import ConsoleGateway
 from negin_sms.gateway.memory import MemoryGateway
 from negin_sms.models import Message
-from negin_sms.services import queue_sms, send_sms
-from negin_sms.testing import SmsTestMixin, gateways, in_memory
+from negin_sms.services import adopt_account, queue_sms, send_sms
+from negin_sms.testing import SmsTestMixin, gateways, in_memory, sandboxed
 
 pytestmark = pytest.mark.long
 
@@ -285,3 +285,14 @@ def test_kit_exports_what_it_names():
     assert [name for name in testing.__all__ if not hasattr(testing, name)] == []
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = testing.nothing
+
+
+@pytest.mark.django_db
+def test_sandbox_after_something_was_sent_has_to_be_adopted(sms_outbox):
+    send_sms(MOBILE, "welcome")
+    with sandboxed() as sandbox:
+        with pytest.raises(InvalidConfiguration):
+            send_sms(MOBILE, "hello")
+        adopt_account("default")
+        send_sms(MOBILE, "hello")
+        assert [each.text for each in sandbox.taken] == ["hello"]
