@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import BaseCommand, CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -174,6 +174,15 @@ class TestDispatch:
             pytest.raises(CommandError, match="Run the command again"),
         ):
             run("dispatch_sms_queue")
+
+    def test_database_that_is_away_while_django_checks_is_a_sentence(self, monkeypatch):
+        def away(*args, **options):
+            raise OperationalError("Can't connect to server")
+
+        # On MariaDB and MySQL the checks of models ask the server.
+        monkeypatch.setattr(BaseCommand, "check", away)
+        with pytest.raises(CommandError, match="Run the command again"):
+            run("dispatch_sms_queue", skip_checks=False)
 
 
 def past() -> datetime:
