@@ -54,6 +54,12 @@ class TestResolveCommand:
         with pytest.raises(CommandError, match="nothing was changed"):
             run("resolve_sms_message", row.pk, "accepted", "--claim=host:1:abc")
 
+    def test_says_which_words_there_are(self):
+        with pytest.raises(CommandError) as caught:
+            run("resolve_sms_message", 1, "sent")
+        assert "Status." not in str(caught.value)
+        assert "accepted" in str(caught.value)
+
     def test_says_what_is_missing(self):
         row = MessageFactory(uncertain=True)
         with pytest.raises(CommandError, match="how you know"):

@@ -31,7 +31,7 @@ class Command(SmsCommand):
         """Declare the messages and the decision."""
         add = parser.add_argument
         add("message", type=key, nargs="+", help="the messages' numbers")
-        add("status", choices=[Status.ACCEPTED, Status.REJECTED])
+        add("status", choices=[Status.ACCEPTED.value, Status.REJECTED.value])
         add("--gateway-id", default="", help="of one message: with it, it is polled")
         add("--claim", default="", help="of one, from the log: proves the result")
         add(
