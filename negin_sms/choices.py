@@ -93,6 +93,7 @@ class Flag(models.TextChoices):
         "late_answer",
         _("The gateway accepted it, against what a person decided"),
     )
+    SENT_TWICE = "sent_twice", _("The gateway accepted it twice")
 
 
 class ReportSource(models.TextChoices):

@@ -10,7 +10,7 @@ from tests.settings import INSTALLED_APPS, env
 
 # A third of what a process imports, and hundreds are started.
 INSTALLED_APPS = [app for app in INSTALLED_APPS if app != "django.contrib.admin"]
-ROOT_URLCONF = None
+ROOT_URLCONF = ""
 
 DATABASES = {"default": env.db("CHAOS_DATABASE_URL")}
 if "sqlite" in DATABASES["default"]["ENGINE"]:

@@ -27,7 +27,7 @@ from tests.pages import ROOT, blocks, code, read, section, typed
 SANDBOX = "http://127.0.0.1:8300/api"
 # Not typed here: the environment and the project are there, the sandbox runs, nobody
 # waits; the second group goes on until it is ended, or asks for a password.
-LEFT_OUT = r"(mkdir|python3 -m venv|\. \.venv|pip|django-admin|sleep)\b"
+LEFT_OUT = r"(mkdir|python3 -m venv|\. \.venv|pip|django-admin|export|sleep)\b"
 LEFT_OUT_OF_MANAGE = r"serve_sms_sandbox|runserver|createsuperuser"
 
 

@@ -3,8 +3,8 @@
 Everything from outside was cleaned and cut before it came here, so the write cannot
 fail on content; a database that is away is tried again on a fresh connection. What
 cannot be written is kept all the same, whatever was raised. A result that finds its
-row without its claim is evidence, and is written unless a person has acted on it; then
-the row is flagged.
+row without its claim is evidence, and is written unless a person has acted on it, or
+the row was sent again; then the row is flagged.
 """
 
 from __future__ import annotations
@@ -113,7 +113,11 @@ def _write_others(
 
 def _write_alone(result: SendResult, news: _News, using: str) -> bool:
     try:
-        news.add(_write_together([result], using, seconds=0))
+        try:
+            news.add(_write_together([result], using, seconds=0))
+        except SentAnew:
+            _stop_restored(result.job.account.alias, result.job.pk)
+            raise
     except Exception as error:
         # Whatever it was: this result is not dropped, and the others are written.
         kind = type(error).__name__
@@ -152,20 +156,23 @@ def _write(result: SendResult, news: _News, using: str) -> None:
 def _write_evidence(result: SendResult, using: str) -> bool:
     """Let what the gateway said beat a claim that was lost; return whether it did.
 
-    Raise LostRow where there is no row to write it to, or somebody else sends it now.
+    Raise LostRow where there is no row to write it to, SentAnew where another claim
+    sends it now.
     """
     if result.status not in (Status.ACCEPTED, Status.REJECTED):
         return False  # it says nothing that the row does not say
     job = result.job
     rows = Message.objects.using(using).filter(pk=job.pk)
     row = rows.select_for_update().first()
-    if row is None or row.status == Status.SENDING:
+    if row is None:
         raise LostRow
+    if row.status == Status.SENDING:
+        raise SentAnew
     if row.status in (*transitions.WAITING, Status.CANCELLED, Status.EXPIRED):
         _stop_restored(job.account.alias, job.pk)
     elif _is_in_doubt(row, job.claim, using):
         logger.warning("SMS %s: its own late result ends the doubt", job.pk)
-    else:  # written before, or a person has acted
+    else:  # written before, or a person or another claim has acted
         _tell_of_contradiction(row, result, using)
         return False
     transitions.finish(rows.filter(status=row.status, claim=row.claim), result)
@@ -180,19 +187,31 @@ def _is_in_doubt(row: Message, claim: str, using: str) -> bool:
 
 
 def _tell_of_contradiction(row: Message, result: SendResult, using: str) -> None:
-    """Show that a message was sent of which a person has decided otherwise."""
-    if result.status != Status.ACCEPTED or row.status == Status.ACCEPTED:
+    """Show that a message was sent of which the row says something else."""
+    if result.status != Status.ACCEPTED or row.gateway_id == result.gateway_id:
         return
-    if row.flag == Flag.LATE_ANSWER or row.gateway_id == result.gateway_id:
+    if row.status == Status.ACCEPTED and not row.gateway_id:
+        return  # a person has found out the same
+    sent_anew = row.status == Status.ACCEPTED and row.claim != result.job.claim
+    flag = Flag.SENT_TWICE if sent_anew else Flag.LATE_ANSWER
+    if row.flag == flag:
         return
-    logger.error(
-        "SMS %s was accepted by the gateway (id %s), as came out too late: a person "
-        "has decided otherwise. The message is flagged and stays as it is",
-        row.pk,
-        result.gateway_id,
-    )
-    rows = Message.objects.using(using).filter(pk=row.pk)
-    rows.update(flag=Flag.LATE_ANSWER)
+    if sent_anew:
+        logger.error(
+            "SMS %s was accepted by the gateway before, too (id %s), and its row did "
+            "not know when it was sent again. The message is flagged; its recipient "
+            "may have it twice",
+            row.pk,
+            result.gateway_id,
+        )
+    else:
+        logger.error(
+            "SMS %s was accepted by the gateway (id %s), as came out too late: a "
+            "person has decided otherwise. The message is flagged and stays as it is",
+            row.pk,
+            result.gateway_id,
+        )
+    Message.objects.using(using).filter(pk=row.pk).update(flag=flag)
 
 
 def _stop_restored(alias: str, pk: int) -> None:
@@ -213,6 +232,10 @@ def _stop_restored(alias: str, pk: int) -> None:
 
 class LostRow(Exception):
     """There is no row that this result could be written to."""
+
+
+class SentAnew(LostRow):
+    """What was sent stood in the queue again, and another claim sends it."""
 
 
 def _patience(results: Iterable[SendResult]) -> float:

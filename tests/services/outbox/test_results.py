@@ -219,6 +219,28 @@ class TestLateResult:
         assert said.startswith(f"SMS {row.pk} was accepted by the gateway (id 7001)")
         assert MOBILE[1:] not in said
 
+    def test_of_another_id_than_a_person_found_is_flagged(self, caplog):
+        row = written(MessageFactory(accepted=True, claim="host:1:abc"))
+        assert row.flag == Flag.LATE_ANSWER
+        assert "a person has decided otherwise" in caplog.text
+
+    def test_of_what_another_claim_sent_too_is_flagged_and_told_once(self, caplog):
+        row = MessageFactory(accepted=True, claim="other:1:x")
+        for _try in range(2):
+            row = written(row)
+        assert (row.gateway_id != "7001", row.flag) == (True, Flag.SENT_TWICE)
+        (said,) = [each.getMessage() for each in caplog.records]
+        assert said.startswith(f"SMS {row.pk} was accepted by the gateway before, too")
+        assert "7001" in said
+
+    def test_of_what_another_claim_sends_now_stops_the_account(self, caplog):
+        row = MessageFactory(sending=True, claim="other:1:x")
+        assert record([result(row)], using="default") == 1
+        row.refresh_from_db()
+        assert (row.status, row.claim) == (Status.SENDING, "other:1:x")
+        assert "was the database restored?" in AccountState.objects.get().reason
+        assert "SMS result not saved" in caplog.text
+
     def test_that_agrees_with_a_person_is_no_contradiction(self, caplog):
         row = MessageFactory(uncertain=True, status=Status.REJECTED)
         error = Rejected("no", code=1, effect=Effect.SUCCESS)
