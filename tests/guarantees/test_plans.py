@@ -28,6 +28,7 @@ from negin_sms.choices import Flag, Priority, Status
 from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
 from negin_sms.services.operations.health.findings import CAP
+from negin_sms.services.outbox.claims import expire_overdue
 from negin_sms.services.statistics.batch_progress import (
     failed_of,
     rows_of_batch,
@@ -114,13 +115,15 @@ def index_of(queryset: Any) -> set[str]:
 
 def index_of_sql(sql: str) -> set[str]:
     """Return the indexes that a captured query reads."""
+    plan = plan_of(sql)
+    return _of_mysql(json.loads(plan)) if is_mysql() else _of_text(plan)
+
+
+def plan_of(sql: str) -> str:
     kind = {"sqlite": "QUERY PLAN ", "mysql": "FORMAT=JSON "}
     with connection.cursor() as cursor:
         cursor.execute(f"EXPLAIN {kind.get(connection.vendor, '')}{sql}")
-        plan = cursor.fetchall()
-    if is_mysql():
-        return _of_mysql(json.loads(plan[0][0]))
-    return _of_text("\n".join(str(row[-1]) for row in plan))
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
 
 
 def _of_text(plan: str) -> set[str]:
@@ -210,8 +213,15 @@ class WorkTests(LargeTable):
         by_status = {"negin_sms_queue", "negin_sms_expiry"}
         stale = ALL().stale().order_by("claimed_until", "id")[:500]
         assert index_of(stale) <= by_status
-        overdue = ALL().overdue().order_by("expires_at", "id")[:500]
-        assert index_of(overdue) <= by_status
+
+    def test_overdue_are_read_in_the_order_of_their_index(self):
+        with CaptureQueriesContext(connection) as queries:
+            expire_overdue(using="default")
+        read = [q["sql"] for q in queries if q["sql"].startswith("SELECT")]
+        assert len(read) == 2  # queued, and held
+        for sql in read:
+            assert index_of_sql(sql) == {"negin_sms_expiry"}
+            assert "Bitmap" not in plan_of(sql)
 
     def test_blanking_reads_sensitive_rows_only(self):
         with CaptureQueriesContext(connection) as queries:
