@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from negin_sms.gateway.memory import Outbox, SentMessage, outbox
 from negin_sms.phones import normalize_mobile
 
-from .gateways import in_memory
+from .gateways import begin_anew, in_memory
 
 if TYPE_CHECKING:
     from unittest import TestCase
@@ -32,7 +32,7 @@ class SmsTestMixin(_Case):
 
     def setUp(self) -> None:
         """Begin with an empty outbox."""
-        outbox.clear()
+        begin_anew()
         super().setUp()
 
     @property

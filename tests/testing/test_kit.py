@@ -18,7 +18,7 @@ from negin_sms.gateway import get_gateway, memory
 from negin_sms.gateway.client import NeginGateway
 from negin_sms.gateway.console import ConsoleGateway
 from negin_sms.gateway.memory import MemoryGateway
-from negin_sms.models import Message
+from negin_sms.models import AccountState, Message
 from negin_sms.services import adopt_account, queue_sms, send_sms
 from negin_sms.testing import SmsTestMixin, gateways, in_memory, sandboxed
 
@@ -296,3 +296,29 @@ def test_sandbox_after_something_was_sent_has_to_be_adopted(sms_outbox):
         adopt_account("default")
         send_sms(MOBILE, "hello")
         assert [each.text for each in sandbox.taken] == ["hello"]
+
+
+@pytest.mark.django_db
+def test_next_test_is_refused_too_where_this_one_has_used_the_sandbox():
+    with sandboxed():
+        adopt_account("default")
+        send_sms(MOBILE, "hello")
+    AccountState.objects.update(gateway="")  # as the rollback leaves it
+    with in_memory():
+        send_sms(MOBILE, "welcome")
+        with sandboxed(), pytest.raises(InvalidConfiguration):
+            send_sms(MOBILE, "hello")
+
+
+class TestEachTestOfAClass(SmsTestMixin, TestCase):
+    def setUp(self):
+        with sandboxed():
+            adopt_account("default")
+            send_sms(MOBILE, "hello")
+        AccountState.objects.update(gateway="")
+        super().setUp()
+
+    def test_is_refused_too_where_the_one_before_has_used_the_sandbox(self):
+        send_sms(MOBILE, "welcome")
+        with sandboxed(), pytest.raises(InvalidConfiguration):
+            send_sms(MOBILE, "hello")

@@ -56,6 +56,11 @@ def refuse_others(accounts: Iterable[conf.Account], using: str) -> None:
         _agreed_until[key] = now + _MINUTE
 
 
+def forget_agreements() -> None:
+    """Ask again at the next request: a test's rollback takes the binding with it."""
+    _agreed_until.clear()
+
+
 def adopt_account(alias: str) -> tuple[str, str]:
     """Bind an account to the gateway of these settings; return its host before and now.
 
