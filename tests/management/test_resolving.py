@@ -6,6 +6,7 @@ import json
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from negin_sms import services
 from negin_sms.choices import Status
@@ -66,6 +67,16 @@ class TestResolveCommand:
             run("resolve_sms_message", row.pk, "rejected")
         with pytest.raises(CommandError, match="no message 0"):
             run("resolve_sms_message", 0, "rejected", "--why=x")
+
+    def test_database_that_is_away_is_a_sentence(self):
+        def away(execute, sql, params, many, context):
+            raise OperationalError("server closed the connection")
+
+        with (
+            connection.execute_wrapper(away),
+            pytest.raises(CommandError, match="Run the command again"),
+        ):
+            run("resolve_sms_message", 1, "rejected", "--why=x")
 
 
 class TestMany:

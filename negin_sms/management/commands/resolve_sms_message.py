@@ -43,13 +43,17 @@ class Command(SmsCommand):
         add("--why", default="", help="how you know; not with --claim")
         add("--by", metavar="USERNAME", help="who decides; kept in the history")
 
-    def handle(
-        self, *args: Any, message: list[int], status: str, why: str, **options: Any
-    ) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         """Resolve, and print where each message stands now."""
         if options["from_log"] is not None:
             self._repair(options["from_log"])
             return
+        with plain_errors():
+            self._resolve(**options)
+
+    def _resolve(
+        self, *, message: list[int], status: str, why: str, **options: Any
+    ) -> None:
         rows = list(Message.objects.filter(pk__in=message).order_by("pk"))
         for missing in sorted({*message} - {row.pk for row in rows}):
             raise CommandError(f"There is no message {missing}.")
@@ -58,14 +62,13 @@ class Command(SmsCommand):
             "by": user,
             "why": why or ("from the log" if options["claim"] else ""),
         }
-        with plain_errors():
-            services.expire_claims()
-            if len(rows) == 1:
-                of_one = {name: options[name] for name in ("gateway_id", "claim")}
-                services.resolve(rows[0], status, **decision, **of_one)
-                skipped: dict[int, str] = {}
-            else:
-                skipped = dict(services.resolve(rows, status, **decision).skipped)
+        services.expire_claims()
+        if len(rows) == 1:
+            of_one = {name: options[name] for name in ("gateway_id", "claim")}
+            services.resolve(rows[0], status, **decision, **of_one)
+            skipped: dict[int, str] = {}
+        else:
+            skipped = dict(services.resolve(rows, status, **decision).skipped)
         for row in rows:
             row.refresh_from_db()
             self.stdout.write(skipped.get(row.pk) or _now(row))
