@@ -24,7 +24,7 @@ class Command(SmsCommand):
         "Resolve uncertain SMS as accepted or rejected. The log's line «SMS result "
         "not saved: message=… claim=… status=… gateway_id=…» holds the arguments. "
         "sms_queue_status --list uncertain prints the numbers. Exit status 1: some "
-        "were skipped."
+        "of the numbers were skipped."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
