@@ -10,7 +10,9 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
 from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.utils.html import format_html
@@ -37,6 +39,8 @@ def _is_none_of(codes: Collection[int]) -> Q:
 
 # What is asked about still: few of many messages, and the poller's index knows them.
 _IS_POLLED = Q(poll_at__isnull=False, settled_at__isnull=True)
+# Compared, not looked up: nearly all are.
+_IS_ACCEPTED = Exact(Coalesce("status", Value("")), Status.ACCEPTED)
 _STATES = {
     # As the badges read: once polling has ended, a state that is not the last word
     # counts as "no report".
@@ -47,7 +51,7 @@ _STATES = {
     "other": Q(state__isnull=False) & _IS_POLLED & ~Q(state__in=State.values),
     "no_report": Q(settled_at__isnull=False) & _is_none_of(FINAL_STATES),
     # Accepted by a person's decision, without an id, it is never asked about.
-    "none": Q(status=Status.ACCEPTED, state__isnull=True, settled_at__isnull=True)
+    "none": Q(_IS_ACCEPTED, state__isnull=True, settled_at__isnull=True)
     & (_IS_POLLED | Q(gateway_id="")),
 }
 

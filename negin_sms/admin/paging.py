@@ -38,11 +38,16 @@ class CappedPaginator(Paginator):
         """Return the keys of all rows in their order, or None if there are many.
 
         To find a few rows by what no index knows takes a look at every row of the
-        table; their keys spare the second look, for the page itself.
+        table; their keys spare the second look, for the page itself. They are put in
+        order once they are known: asked for in order, SQLite walks the table in it,
+        past the index that knows them.
         """
         found: Any = self.object_list
-        keys = list(found.values_list("pk", flat=True)[: FEW + 1])
-        return keys if len(keys) <= FEW else None
+        found = found.values_list("pk", flat=True)
+        keys = list(found.order_by()[: FEW + 1])
+        if len(keys) > FEW:
+            return None
+        return list(found.filter(pk__in=keys)) if keys else keys
 
     @cached_property
     def _counted(self) -> int:
