@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -38,7 +38,8 @@ def _is_none_of(codes: Collection[int]) -> Q:
 
 
 # What is asked about still: few of many messages, and the poller's index knows them.
-_IS_POLLED = Q(poll_at__isnull=False, settled_at__isnull=True)
+# As a range: SQLite looks for no "IS NOT NULL" in an index.
+_IS_POLLED = Q(poll_at__gt=datetime(1970, 1, 2, tzinfo=UTC), settled_at__isnull=True)
 # Compared, not looked up: nearly all are.
 _IS_ACCEPTED = Exact(Coalesce("status", Value("")), Status.ACCEPTED)
 _STATES = {
