@@ -116,6 +116,7 @@ def _write_alone(result: SendResult, news: _News, using: str) -> bool:
         try:
             news.add(_write_together([result], using, seconds=0))
         except SentAnew:
+            # Here, for the error takes back what was written in its transaction.
             _stop_restored(result.job.account.alias, result.job.pk)
             raise
     except Exception as error:
