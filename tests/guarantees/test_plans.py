@@ -29,6 +29,8 @@ from negin_sms.models import Message
 from negin_sms.services.delivery.states import due_rows
 from negin_sms.services.operations.health.findings import CAP
 from negin_sms.services.outbox.claims import expire_overdue
+from negin_sms.services.outbox.engines import engine_for
+from negin_sms.services.outbox.engines.returning import ReturningEngine
 from negin_sms.services.statistics.batch_progress import (
     failed_of,
     rows_of_batch,
@@ -236,6 +238,28 @@ class WorkTests(LargeTable):
             batches.unconfirmed()
         (read,) = [query["sql"] for query in queries]
         assert index_of_sql(read) <= {"negin_sms_queue", "negin_sms_expiry"}
+
+
+class SurpriseTests(TestCase):
+    """A queue that the statistics have not seen yet, as after a campaign is confirmed."""
+
+    def test_claim_reads_no_more_of_it_than_it_takes(self):
+        engine = engine_for("default")
+        if not isinstance(engine, ReturningEngine):
+            self.skipTest("its claim names the keys it takes")
+        Message.objects.bulk_create(itertools.islice(_rows(), SETTLED), batch_size=1000)
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE negin_sms_message")
+        Message.objects.bulk_create(_row(NOW) for _number in range(QUEUED))
+        values = {"alias": "default", "claim": "of a plan", "limit": 16}
+        values |= {"lease": engine.interval(300), "line": "98", "line2": ""}
+        with CaptureQueriesContext(connection) as queries:
+            rows = engine.fetch(engine.claim_sql(Priority.values, False), values)
+        assert len(rows) == 16
+        plan = plan_of(queries[-1]["sql"])
+        of_messages = re.findall(r"negin_sms_(?:queue|message_pkey)|INTEGER PRIMARY", plan)
+        assert len(set(of_messages)) == 2, plan
+        assert not re.search(r"negin_sms_expiry|SCAN negin_sms|Seq Scan", plan), plan
 
 
 class ListTests(LargeTable):

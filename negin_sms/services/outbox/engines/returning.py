@@ -51,7 +51,8 @@ class ReturningEngine(SqlEngine):
         return (
             f"WITH taken AS {self.taken_sql(self.due_sql(if_healthy), priorities)} "
             f"UPDATE {TABLE} SET {self.claimed_sql()} FROM taken "
-            f"WHERE {TABLE}.id = taken.id AND status = '{Status.QUEUED.value}' "
+            f"WHERE {TABLE}.id = taken.id "
+            f"AND COALESCE({TABLE}.status, '') = '{Status.QUEUED.value}' "
             f"RETURNING {WANTED}"
         )
 
