@@ -257,7 +257,9 @@ class SurpriseTests(TestCase):
             rows = engine.fetch(engine.claim_sql(Priority.values, False), values)
         assert len(rows) == 16
         plan = plan_of(queries[-1]["sql"])
-        of_messages = re.findall(r"negin_sms_(?:queue|message_pkey)|INTEGER PRIMARY", plan)
+        of_messages = re.findall(
+            r"negin_sms_(?:queue|message_pkey)|INTEGER PRIMARY", plan
+        )
         assert len(set(of_messages)) == 2, plan
         assert not re.search(r"negin_sms_expiry|SCAN negin_sms|Seq Scan", plan), plan
 

@@ -37,10 +37,11 @@ DAY, LINE, SCENARIO, TEMPLATE = "day", "line", "scenario", "template"
 GROUP, OTHER_GROUPS, REASON = "group", "other_groups", "reason"
 GROUPS_A_DAY = 50
 
-# The poll window is 23 h; what is later is late indeed, and reopens the day.
-_REST = timedelta(days=2)
+# The poll window is 23 h; what is later is late indeed, and reopens the day. So at six
+# in the morning the day before yesterday is at rest, and a report counts two by itself.
+_REST = timedelta(hours=30)
 # Where changes begin to reopen; earlier than _REST, as clocks differ.
-_LATE = timedelta(hours=36)
+_LATE = timedelta(hours=27)
 _DAYS_A_RUN = 31
 
 Key = tuple[str, str, str]
@@ -159,15 +160,11 @@ class _Bucket(Func):
     arity = 1
     output_field = IntegerField()
     _edges = ", ".join(map(str, TIME_EDGES))
-    template = "".join(
-        (
-            "CASE ",
-            *(
-                f"WHEN %(expressions)s < {edge} THEN {bucket} "
-                for bucket, edge in enumerate(TIME_EDGES)
-            ),
-            f"ELSE {len(TIME_EDGES)} END",
-        )
+    _cases = " ".join(f"WHEN s < {edge} THEN {n}" for n, edge in enumerate(TIME_EDGES))
+    # SQLite would work the seconds out for each edge, which is half of a day's count.
+    template = (
+        f"(SELECT CASE {_cases} ELSE {len(TIME_EDGES)} END "
+        "FROM (SELECT %(expressions)s AS s LIMIT 1))"
     )
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:

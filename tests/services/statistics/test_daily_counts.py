@@ -18,6 +18,7 @@ from negin_sms.services.outbox import shared_ids
 from negin_sms.services.statistics import daily_counts
 from negin_sms.services.statistics.daily_counts import (
     count_day,
+    day_bounds,
     day_of,
     rollup_closed_days,
     rollup_day,
@@ -28,7 +29,9 @@ pytestmark = pytest.mark.django_db
 
 LONG_AGO = timezone.now() - timedelta(days=10)
 DAY = day_of(LONG_AGO)
-DAYS_TO_FOLD = 8  # the tenth day before today to the third
+# A day is at rest from six in the morning of the day after the next.
+AT_REST = day_of(timezone.now() - timedelta(hours=30)) - timedelta(days=1)
+DAYS_TO_FOLD = (AT_REST - DAY).days + 1
 
 
 def sent(state: int | None = 1, seconds: float = 12, **fields: Any) -> Message:
@@ -155,13 +158,26 @@ class TestCountDay:
 class TestFold:
     def test_days_at_rest_are_kept_and_no_others(self):
         sent()
-        for days in (3, 2, 1, 0):
-            sent(finished_at=timezone.now() - timedelta(days=days))
+        noon = day_bounds(AT_REST)[0] + timedelta(hours=12)
+        for days in (0, 1, 2):
+            sent(finished_at=noon + timedelta(days=days))
         assert fold() == DAYS_TO_FOLD
-        today = day_of(timezone.now())
-        assert not kept(today)
-        assert not kept(today - timedelta(days=2))
-        assert kept(today - timedelta(days=3)) == kept() == 1
+        assert kept(AT_REST) == kept() == 1
+        assert not kept(AT_REST + timedelta(days=1))
+        assert not kept(AT_REST + timedelta(days=2))
+
+    @pytest.mark.parametrize(
+        ("after_its_end", "is_at_rest"),
+        [(timedelta(hours=29, minutes=59), False), (timedelta(hours=30), True)],
+    )
+    def test_day_is_at_rest_thirty_hours_after_its_end(
+        self, monkeypatch, after_its_end, is_at_rest
+    ):
+        sent()
+        now = day_bounds(DAY)[1] + after_its_end
+        monkeypatch.setattr(daily_counts, "database_now", lambda using: now)
+        fold()
+        assert is_counted() == is_at_rest
 
     def test_folding_again_changes_nothing(self):
         sent()
@@ -180,7 +196,7 @@ class TestFold:
     def test_backlog_is_worked_off_the_latest_days_first(self):
         sent()
         assert rollup_closed_days(using="default", limit=3) == 3
-        assert CountedDay.objects.get(day=day_of(timezone.now()) - timedelta(days=3))
+        assert CountedDay.objects.get(day=AT_REST)
         assert not is_counted()
         assert fold() == DAYS_TO_FOLD - 3
 
@@ -323,9 +339,17 @@ class TestReopen:
         assert not is_counted()
 
     def test_news_of_the_last_day_cost_nothing(self, django_assert_num_queries):
-        moments = [timezone.now() - timedelta(hours=30), None]
+        # The poll window's 23 hours, and a poller that is late by some.
+        moments = [timezone.now() - timedelta(hours=26), None]
         with django_assert_num_queries(0):
             daily_counts.invalidate_days(moments, using="default")
+
+    def test_news_reopen_a_day_hours_before_it_can_be_at_rest(self):
+        """Of the clocks of the two who look, one may be late by that."""
+        moment = timezone.now() - timedelta(hours=28)
+        rollup_day(day_of(moment), using="default")
+        daily_counts.invalidate_days([moment], using="default")
+        assert not is_counted(day_of(moment))
 
     def test_sealed_day_stays_as_it_was_counted(self, folded):
         rollup_day(DAY, using="default", freeze=True)

@@ -33,7 +33,7 @@ from negin_sms.services.submission import batches
 _BATCH = 500  # messages at the most
 _FIRST_BATCH = 100
 _LONG, _SHORT = 0.25, 0.1  # seconds of a batch, after which the next is smaller, larger
-# A day has come to rest, and may be frozen, two days after its end.
+# By then its day has come to rest, and may be frozen.
 _YOUNGEST = timedelta(days=3)
 _REDACTED = Q(mobile="")
 _IS_OVER = Q(status__in=(Status.REJECTED, Status.CANCELLED, Status.EXPIRED)) | Q(
