@@ -241,7 +241,7 @@ class WorkTests(LargeTable):
 
 
 class SurpriseTests(TestCase):
-    """A queue that the statistics have not seen yet, as after a campaign is confirmed."""
+    """A queue that the statistics have not seen yet: a campaign just confirmed."""
 
     def test_claim_reads_no_more_of_it_than_it_takes(self):
         engine = engine_for("default")

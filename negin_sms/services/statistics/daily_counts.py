@@ -161,11 +161,13 @@ class _Bucket(Func):
     output_field = IntegerField()
     _edges = ", ".join(map(str, TIME_EDGES))
     _cases = " ".join(f"WHEN s < {edge} THEN {n}" for n, edge in enumerate(TIME_EDGES))
-    # SQLite would work the seconds out for each edge, which is half of a day's count.
-    template = (
-        f"(SELECT CASE {_cases} ELSE {len(TIME_EDGES)} END "
-        "FROM (SELECT %(expressions)s AS s LIMIT 1))"
-    )
+    _case = f"CASE {_cases} ELSE {len(TIME_EDGES)} END"
+
+    def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        # It would work the seconds out for each edge, which is half of a day's count.
+        template = "(SELECT %(case)s FROM (SELECT %(expressions)s AS s LIMIT 1))"
+        extra["case"] = self._case
+        return self.as_sql(compiler, connection, template=template, **extra)
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         template = f"WIDTH_BUCKET(%(expressions)s, ARRAY[{self._edges}]::float8[])"
