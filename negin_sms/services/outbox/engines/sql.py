@@ -64,6 +64,8 @@ class SqlEngine(OrmEngine, ABC):
     asks_health = True
     queue: ClassVar[str] = TABLE
     """The table as the queue is read."""
+    queued: ClassVar[str] = f"'{Status.QUEUED.value}'"
+    """The status of what waits, where its rows are looked for."""
 
     def __init__(self, using: str) -> None:
         super().__init__(using)
@@ -143,7 +145,7 @@ class SqlEngine(OrmEngine, ABC):
     def due_sql(self, if_healthy: bool) -> str:
         """Return what selects due rows of a priority (``{}``), in the index's order."""
         return (
-            f"SELECT id FROM {self.queue} WHERE status = '{Status.QUEUED.value}' "
+            f"SELECT id FROM {self.queue} WHERE status = {self.queued} "
             f"AND account = %(alias)s AND priority = {{}} AND due_at <= {self.now} "
             f"AND expires_at > {self.now} {f'AND {HEALTHY}' if if_healthy else ''} "
             "ORDER BY due_at, id LIMIT %(limit)s"
