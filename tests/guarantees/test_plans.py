@@ -244,9 +244,10 @@ class SurpriseTests(TestCase):
     """A queue that the statistics have not seen yet: a campaign just confirmed."""
 
     def setUp(self):
-        self.engine = engine_for("default")
-        if not isinstance(self.engine, ReturningEngine):
+        engine = engine_for("default")
+        if not isinstance(engine, ReturningEngine):
             self.skipTest("it looks how many there are when it plans")
+        self.engine = engine
         Message.objects.bulk_create(itertools.islice(_rows(), SETTLED), batch_size=1000)
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE negin_sms_message")
