@@ -79,7 +79,8 @@ def search_digits(text: str) -> str:
     if not re.fullmatch(r"[\d\s()+.\-/]+", term):
         return ""
     digits = re.sub(r"\D", "", term)
-    return re.sub(r"^(0098|98(?=9)|0+)", "", digits)
+    # No number begins with more zeros than these: 0009 can only be a number's end.
+    return re.sub(r"^(0098|98(?=9)|0+$|0(?!0))", "", digits)
 
 
 def _written(value: object) -> str:

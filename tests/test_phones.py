@@ -439,6 +439,8 @@ def test_mask_shows_nothing_of_what_is_no_mobile(odd):
         ("+", ""),
         ("ali", ""),
         ("0939 ali", ""),
+        ("0009", "0009"),
+        ("0093", "0093"),
     ],
 )
 def test_search_term_becomes_digits_of_the_stored_form(term, digits):

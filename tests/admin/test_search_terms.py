@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from negin_sms.admin import search_terms
+from negin_sms.characters import latin_digits
 from negin_sms.choices import Status
 from negin_sms.models import Message
 from tests.admin.test_messages import LIST, log_in, make
@@ -50,6 +51,12 @@ def test_others_find_nothing_by_what_they_do_not_see(wanted, term):
     client = log_in("view")
     assert found(client, term) == []
     assert "by those who may see them" in client.get(LIST).text
+
+
+@pytest.mark.parametrize("term", ["0009", "0093", "۰۰۹۳"])
+def test_end_that_begins_with_zeros_is_no_beginning(admin_client, wanted, term):
+    last = make(mobile="+98935521" + latin_digits(term))
+    assert found(admin_client, term) == [last]
 
 
 def test_text_of_a_sensitive_message_is_never_searched(admin_client):
