@@ -8,7 +8,7 @@ import pytest
 
 from negin_sms.choices import Status
 from negin_sms.models import AccountState
-from negin_sms.services import queue_sms
+from negin_sms.services import opt_out, queue_sms
 from tests.admin.test_messages import make, make_accepted
 from tests.admin.test_rights import PAGES, POST_ONLY, address, target
 
@@ -63,3 +63,10 @@ def test_until_when_a_message_waits_is_spoken(admin_client):
     row = queue_sms("09395213300", "later", send_at="2099-12-01 10:00")
     html = admin_client.get(f"/admin/negin_sms/message/{row.pk}/change/").text
     assert "(تا ۱۱ آذر ۱۴۷۸، ساعت ۱۰:۰۰ (2099-12-01))" in html
+
+
+def test_what_a_preview_warns_of_is_spoken(admin_client):
+    opt_out("09395213300")
+    row = make(status=Status.DRAFT, group="g", mobile="+989395213300")
+    html = admin_client.get(f"/admin/negin_sms/message/preview/?group={row.group}").text
+    assert "۱ گیرنده از دریافت انصراف داده است" in html
