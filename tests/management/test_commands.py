@@ -13,6 +13,7 @@ import sys
 import termios
 import threading
 import time
+from collections import Counter
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import NotSent
 from negin_sms.gateway import memory
+from negin_sms.management.commands import poll_sms_states
 from negin_sms.models import Message
 from tests.factories import MessageFactory
 
@@ -201,6 +203,10 @@ class TestPoll:
             "1 request(s). Delivered 1.\n"
         )
         assert err == ""
+
+    def test_closing_line_names_every_known_state(self):
+        told = poll_sms_states._words(Counter([1, 2, 8, 16, 0, -1]))
+        assert told.count(",") == 5
 
     def test_json_is_for_programs(self):
         services.send_sms("09395213300", "x")

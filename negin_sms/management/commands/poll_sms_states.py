@@ -99,7 +99,7 @@ def _not_asked(report: services.PollReport) -> str:
 
 
 def _words(states: Counter[int]) -> str:
-    return ", ".join(f"{state_label(code)} {n}" for code, n in states.most_common(4))
+    return ", ".join(f"{state_label(code)} {n}" for code, n in states.most_common(6))
 
 
 def _summary(report: services.PollReport) -> str:
