@@ -75,14 +75,16 @@ class OptOutAdminMixin(
 
     form = OptOutForm
     list_display = [
-        *("masked_mobile", "line", "account", "reason", "shown_since", "shown_until"),
+        *("masked_mobile", "shown_line", "account", "reason"),
+        *("shown_since", "shown_until"),
     ]
     list_filter = [LastingFilter, AccountFilter, ("line", LineFilter)]
     search_fields = ["mobile"]
     number_search_help_text = gettext_lazy("A number in any spelling.")
     ordering = ["-since", "-pk"]
     readonly_fields = [
-        *("masked_mobile", "full_mobile", "line", "account", "shown_since", "enterer"),
+        *("masked_mobile", "full_mobile", "shown_line", "account"),
+        *("shown_since", "enterer"),
     ]
     actions = ["end_selected"]
 
@@ -98,7 +100,7 @@ class OptOutAdminMixin(
         """Show the whole number to those with the right to see it."""
         number = "full_mobile" if self._reads_numbers(request) else "masked_mobile"
         return [
-            *(number, "line", "account", "reason"),
+            *(number, "shown_line", "account", "reason"),
             *("until", "shown_since", "enterer"),
         ]
 
@@ -151,6 +153,11 @@ class OptOutAdminMixin(
     def full_mobile(self, row: OptOut) -> SafeString:
         """Return the whole number."""
         return ltr(row.mobile)
+
+    @admin.display(description=gettext_lazy("line"), ordering="line")
+    def shown_line(self, row: OptOut) -> str:
+        """Return the line as it is dialled, or what stands for all of them."""
+        return ltr(row.line) if row.line else str(self.get_empty_value_display())
 
     @admin.display(description=gettext_lazy("entered by"))
     def enterer(self, row: OptOut) -> str:

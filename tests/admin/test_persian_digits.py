@@ -70,3 +70,11 @@ def test_what_a_preview_warns_of_is_spoken(admin_client):
     row = make(status=Status.DRAFT, group="g", mobile="+989395213300")
     html = admin_client.get(f"/admin/negin_sms/message/preview/?group={row.group}").text
     assert "۱ گیرنده از دریافت انصراف داده است" in html
+
+
+@pytest.mark.parametrize("page", ["", "{pk}/change/"])
+def test_line_of_an_opt_out_stays_to_be_copied(page, admin_client):
+    row = opt_out("09395213300", line="9830003300")
+    html = admin_client.get("/admin/negin_sms/optout/" + page.format(pk=row.pk)).text
+    assert ">۹۸۳۰۰۰۳۳۰۰<" not in html
+    assert ">9830003300<" in html
