@@ -128,6 +128,14 @@ def test_failure_is_said_and_starts_no_cooldown(device, use_account, live):
     assert device.generate_is_allowed() == (True, None)
 
 
+def test_wrong_setting_is_said_and_starts_no_cooldown(device, live, settings):
+    settings.OTP_SMS_FIELDS = {"sender": "clinic"}
+    for _again in range(2):
+        with pytest.raises(InvalidMessage, match="sender"):
+            device.generate_challenge()
+    assert not Message.objects.exists()
+
+
 def test_failure_forgets_no_wrong_code(device, live):
     """One that was typed in while the gateway was asked."""
 

@@ -160,7 +160,7 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
         }
         try:
             message = send_code(self.mobile, self.get_text(), **options)
-        except CodeNotSent:
+        except (CodeNotSent, InvalidMessage):
             self._end_cooldown()
             raise
         # Behind the send, which waits for the commit too.
