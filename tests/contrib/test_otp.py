@@ -10,6 +10,7 @@ import pytest
 from django.contrib.admin import site
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.core.checks import run_checks
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import connection, connections, transaction
@@ -134,6 +135,35 @@ def test_wrong_setting_is_said_and_starts_no_cooldown(device, live, settings):
         with pytest.raises(InvalidMessage, match="sender"):
             device.generate_challenge()
     assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("OTP_SMS_TOKEN_VALIDITY", "300", "must be a number, at least 1, not '300'"),
+        ("OTP_SMS_TOKEN_VALIDITY", 0, "at least 1"),
+        ("OTP_SMS_COOLDOWN_DURATION", None, "at least 0"),
+        ("OTP_SMS_COOLDOWN_DURATION", True, "at least 0"),
+        ("OTP_SMS_THROTTLE_FACTOR", float("nan"), "at least 0"),
+        ("OTP_SMS_FIELDS", ["group"], "must be a dictionary"),
+        ("OTP_SMS_FIELDS", {"sender": "clinic"}, "cannot have sender, only: account"),
+        ("OTP_SMS_FIELDS", {"idempotency_key": "k"}, "cannot have idempotency_key"),
+    ],
+)
+def test_setting_that_cannot_be_used_is_found_by_check(settings, name, value, told):
+    setattr(settings, name, value)
+    (error,) = run_checks(tags=["negin_sms_otp"])
+    assert error.id == "negin_sms_otp.E001"
+    assert error.msg.startswith(name)
+    assert told in error.msg
+
+
+def test_settings_that_can_be_used_are_passed_by_check(settings):
+    assert run_checks(tags=["negin_sms_otp"]) == []
+    settings.OTP_SMS_FIELDS = {"line": "9830003300", "group": "staff", "expires_in": 60}
+    settings.OTP_SMS_COOLDOWN_DURATION = 0
+    settings.OTP_SMS_THROTTLE_FACTOR = 0.5
+    assert run_checks(tags=["negin_sms_otp"]) == []
 
 
 def test_failure_forgets_no_wrong_code(device, live):

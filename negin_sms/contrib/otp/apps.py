@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,3 +14,9 @@ class NeginSmsOtpConfig(AppConfig):
     label = "negin_sms_otp"
     verbose_name = _("One-time passwords by SMS")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the check of the settings."""
+        from .checks import check_otp_settings
+
+        checks.register(check_otp_settings, "negin_sms_otp")
