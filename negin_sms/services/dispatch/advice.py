@@ -15,10 +15,17 @@ def fate_of(message: Message) -> str:
         return _("The message was cancelled and will not be sent.")
     if message.status == Status.HELD:
         return _("The message leaves once somebody releases it: do not send it again.")
-    return _(
-        "The message stays in the queue and will be sent until %(time)s: do not send "
-        "it again."
-    ) % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
+    if message.due_at >= message.expires_at:
+        words = _(
+            "The message will not be sent by itself: its time is over at %(time)s, "
+            "before it may leave."
+        )
+    else:
+        words = _(
+            "The message stays in the queue and will be sent until %(time)s: do not "
+            "send it again."
+        )
+    return words % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}
 
 
 def advice_on(message: Message) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from negin_sms.choices import Status
@@ -24,3 +26,12 @@ def test_fits_where_the_row_stands(status, becomes, advice):
     assert becomes in fate_of(message)
     assert advice_on(message).startswith(advice)
     assert bool(advice_on(message)) == bool(advice)
+
+
+def test_says_so_where_its_time_is_over_before_it_may_leave():
+    """As within quiet hours that last longer than it does."""
+    message = MessageFactory(status=Status.QUEUED)
+    message.due_at = message.expires_at
+    assert "will not be sent by itself" in fate_of(message)
+    message.due_at -= timedelta(seconds=1)
+    assert "will be sent until" in fate_of(message)
