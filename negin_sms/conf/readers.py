@@ -146,6 +146,9 @@ def caps(value: Any) -> tuple[tuple[int, int], ...]:
 
 def hours(value: Any) -> tuple[time, time] | None:
     """Take two times of the day, as text or as time, or None."""
+    wanted = (
+        'two different times such as ("22:00", "08:00"), midnight as "00:00", or None'
+    )
     if value is None:
         return None
     try:
@@ -154,9 +157,9 @@ def hours(value: Any) -> tuple[time, time] | None:
             for each in value
         )
     except (TypeError, ValueError):
-        raise Unfit('two times such as ("22:00", "08:00"), or None') from None
+        raise Unfit(wanted) from None
     if start == end or start.tzinfo or end.tzinfo:
-        raise Unfit('two times such as ("22:00", "08:00"), or None')
+        raise Unfit(wanted)
     return start, end
 
 

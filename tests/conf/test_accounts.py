@@ -389,7 +389,7 @@ def test_quiet_hours_are_times_of_the_day(read):
     "hours", ["22:00", ("22:00",), ("8", "9", "10"), ("22:00", "22:00"), (8, 22), 5]
 )
 def test_quiet_hours_that_are_none_are_refused(complain, hours):
-    assert '["QUIET_HOURS"] must be two times' in complain(QUIET_HOURS=hours)
+    assert '["QUIET_HOURS"] must be two different times' in complain(QUIET_HOURS=hours)
 
 
 def test_service_texts_are_pairs_of_name_and_number(read):

@@ -239,7 +239,7 @@ def _save(attempt: Attempt) -> bool:
 
 def _told_before(row: Message) -> NeginSmsError | None:
     """Return what the call that made a row raised, or would raise now."""
-    said = row.detail or row.get_status_display()
+    said = row.detail or f"{row.get_status_display()}."
     if row.status == Status.REJECTED:
         return Rejected(said, code=row.code)
     if row.status == Status.UNCERTAIN:

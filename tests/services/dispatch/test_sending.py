@@ -196,6 +196,12 @@ class TestOutsideATransaction:
         assert Message.objects.get() == waiting
         assert Message.objects.get().status == Status.QUEUED
 
+    def test_key_of_a_row_that_waits_is_answered_in_whole_sentences(self, live):
+        services.queue_sms(MOBILE, "x", idempotency_key="k")
+        with pytest.raises(NotSent, match=r"Queued\. The message stays in the queue"):
+            services.send_sms(MOBILE, "x", idempotency_key="k")
+        assert not live.taken
+
     def test_conflict_of_keys_gives_the_probe_back(self, live: Sandbox):
         services.queue_sms(MOBILE, "x", idempotency_key="k")
         past = timezone.now() - timedelta(seconds=1)
