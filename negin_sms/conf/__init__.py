@@ -259,10 +259,15 @@ def refuse_short_lease(account: Account, lease: float) -> None:
     """Raise InvalidConfiguration for a lease in which a worker could be overtaken."""
     shortest = 2 * (account.deadline + account.result_retry)
     if lease < shortest:
+        if lease == account.lease:
+            name = _where(account.alias, "LEASE")
+            cure = f'Write at least: "LEASE": {shortest:g}'
+        else:  # an argument, or an option of the command
+            name = f"The lease given for account {account.alias!r}"
+            cure = f"Give at least {shortest:g}."
         raise InvalidConfiguration(
-            f"{_where(account.alias, 'LEASE')} is {lease:g} s; a claim must outlast "
-            f"the exchange and the write after it twice over. Write at least: "
-            f'"LEASE": {shortest:g}'
+            f"{name} is {lease:g} s; a claim must outlast the exchange and the write "
+            f"after it twice over. {cure}"
         )
 
 
