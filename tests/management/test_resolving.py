@@ -65,8 +65,12 @@ class TestResolveCommand:
         row = MessageFactory(uncertain=True)
         with pytest.raises(CommandError, match="how you know"):
             run("resolve_sms_message", row.pk, "rejected")
-        with pytest.raises(CommandError, match="no message 0"):
-            run("resolve_sms_message", 0, "rejected", "--why=x")
+
+    def test_number_that_is_none_keeps_the_others_as_they_were(self):
+        row = MessageFactory(uncertain=True)
+        with pytest.raises(CommandError, match="no message 0; nothing was changed"):
+            run("resolve_sms_message", row.pk, 0, "rejected", "--why=x")
+        assert Message.objects.get().status == Status.UNCERTAIN
 
     def test_database_that_is_away_is_a_sentence(self):
         def away(execute, sql, params, many, context):
@@ -157,6 +161,14 @@ class TestFromLog:
         assert set(Message.objects.values_list("status", flat=True)) == {"accepted"}
         again = run("resolve_sms_message", f"--from-log={log}")
         assert again.endswith("(Accepted).\n0 results written.\n")
+
+    @pytest.mark.parametrize("more", [["4711", "rejected"], ["--why=x"], ["--by=ali"]])
+    def test_takes_no_decision_beside_the_log(self, tmp_path, more):
+        log = tmp_path / "sms.log"
+        log.write_text("")
+        with pytest.raises(CommandError, match="goes alone") as caught:
+            run("resolve_sms_message", *more, f"--from-log={log}")
+        assert caught.value.returncode == 2
 
     def test_says_that_a_file_is_not_there(self):
         with pytest.raises(CommandError, match="No such file"):

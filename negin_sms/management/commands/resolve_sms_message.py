@@ -46,6 +46,8 @@ class Command(SmsCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Resolve, and print where each message stands now."""
         if options["from_log"] is not None:
+            if any(options[name] for name in _NOT_WITH_A_LOG):
+                raise CommandError("--from-log goes alone.", returncode=2)
             self._repair(options["from_log"])
             return
         with plain_errors():
@@ -56,7 +58,7 @@ class Command(SmsCommand):
     ) -> None:
         rows = list(Message.objects.filter(pk__in=message).order_by("pk"))
         for missing in sorted({*message} - {row.pk for row in rows}):
-            raise CommandError(f"There is no message {missing}.")
+            raise CommandError(f"There is no message {missing}; nothing was changed.")
         user = _find_user(options["by"])
         decision = {
             "by": user,
@@ -86,6 +88,10 @@ class Command(SmsCommand):
         for pk, reason in report.skipped:
             self.stdout.write(f"Message {pk}: {reason}")
         self.stdout.write(f"{report.done} results written.")
+
+
+# What decides one message, or some; a log's lines hold it for each.
+_NOT_WITH_A_LOG = ("message", "status", "gateway_id", "claim", "why", "by")
 
 
 class _Alone(Action):
