@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.services.statistics.counts import Counts
 
 _FEWEST_COLUMNS = 14  # fewer would be blocks, not bars
 _GAP = 0.15
+_RECTANGLE = '<rect class="negin-sms-bar-{}" x="{}" y="{}" width="{}" height="{}"/>'
 
 # What a bar is made of, from its foot: class, words, and how it is counted.
 PARTS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
@@ -27,8 +30,7 @@ PARTS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A rectangle of a bar, in the units of its drawing."""
 
     kind: str
@@ -38,12 +40,23 @@ class Piece:
     height: str
 
 
+class Bar(tuple[Piece, ...]):
+    """The pieces of a bar."""
+
+    __slots__ = ()
+
+    @property
+    def svg(self) -> SafeString:
+        """Return its rectangles, in less time than a template takes for them."""
+        return format_html_join("", _RECTANGLE, self)
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A day's bar, and the words that appear over it."""
 
     title: str
-    pieces: tuple[Piece, ...]
+    bar: Bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +76,17 @@ def draw_columns(days: Sequence[tuple[str, Counts]], *, mirrored: bool) -> Colum
     for number, (title, counts) in enumerate(days):
         left = (width - 1 - number if mirrored else number) + _GAP
         x, breadth = _number(left), _number(1 - 2 * _GAP)
-        pieces = tuple(
+        bar = Bar(
             Piece(kind, x, _number(100 - start - size), breadth, _number(size))
             for kind, start, size in _stack(counts, highest)
         )
-        columns.append(Column(title, pieces))
+        columns.append(Column(title, bar))
     return Columns(width, tuple(columns), highest)
 
 
-def draw_bar(counts: Counts, longest: int, *, mirrored: bool) -> tuple[Piece, ...]:
+def draw_bar(counts: Counts, longest: int, *, mirrored: bool) -> Bar:
     """Draw a bar that lies, 100 long for the longest, beginning where reading does."""
-    return tuple(
+    return Bar(
         Piece(
             kind,
             _number(100 - start - size if mirrored else start),

@@ -19,7 +19,7 @@ from negin_sms.gateway.codes import code_meaning
 from negin_sms.services.statistics.counts import Counts
 from negin_sms.services.statistics.report import DeliveryStatistics, ReportRow
 
-from .charts import PARTS, Piece, draw_bar, draw_columns
+from .charts import PARTS, Bar, draw_bar, draw_columns
 from .estimates import report_estimate
 from .spreadsheets import Rows
 
@@ -50,7 +50,7 @@ class Line:
     cells: tuple[int, ...]
     rate: str
     median: str
-    bar: tuple[Piece, ...]
+    bar: Bar
 
 
 @dataclass(frozen=True, slots=True)

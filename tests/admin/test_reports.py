@@ -263,7 +263,7 @@ class TestDrawing:
 
     def test_columns_stand_on_the_floor(self):
         (column,) = draw_columns([("today", self.counts)], mirrored=False).columns
-        assert [(p.y, p.height) for p in column.pieces] == [
+        assert [(p.y, p.height) for p in column.bar] == [
             ("40.00", "60.00"),
             ("20.00", "20.00"),
             ("0.00", "20.00"),
@@ -272,7 +272,7 @@ class TestDrawing:
     def test_time_runs_as_the_language_is_read(self):
         days = [("first", self.counts), ("second", self.counts)]
         left, right = draw_columns(days, mirrored=True).columns
-        assert float(left.pieces[0].x) > float(right.pieces[0].x)
+        assert float(left.bar[0].x) > float(right.bar[0].x)
 
     def test_nothing_is_drawn_of_nothing(self):
         assert draw_bar(Counts(), 0, mirrored=False) == ()
