@@ -139,6 +139,12 @@ def test_uncertain_are_listed_with_numbers_only_when_asked():
     assert "+989395213300" in listed
 
 
+def test_numbers_of_nothing_are_not_shown():
+    with pytest.raises(CommandError, match="--list=uncertain") as raised:
+        call_command("sms_queue_status", "--numbers")
+    assert raised.value.returncode == 3
+
+
 def run_status(*args: str) -> str:
     out = io.StringIO()
     with pytest.raises(SystemExit):

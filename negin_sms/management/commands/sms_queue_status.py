@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
+from django.core.management import CommandError
 from django.db import DatabaseError
 
 from negin_sms import services
@@ -15,6 +16,7 @@ from negin_sms.choices import Status
 from negin_sms.dates import plain_words, to_the_second
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
+from negin_sms.services import Severity
 
 from . import _waiting
 from ._findings import add_arguments, finish, judge
@@ -43,6 +45,9 @@ class Command(SmsCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Judge, print, exit."""
+        if options["numbers"] and not options["list"]:
+            alone = "--numbers goes with --list=uncertain."
+            raise CommandError(alone, returncode=Severity.UNKNOWN.exit_status)
         with contextlib.suppress(DatabaseError, InvalidConfiguration):
             services.expire_claims()  # what it meets is a finding below
         findings = judge(services.health, options)

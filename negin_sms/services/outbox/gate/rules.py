@@ -118,7 +118,8 @@ def check_quiet_hours(message: Message, passage: Passage) -> Verdict | None:
     """Let LOW messages wait for the end of the quiet hours."""
     if message.priority != Priority.LOW:
         return None
-    until = quiet_until(passage.now, passage.account.quiet_hours)
+    at = max(passage.now, message.due_at)
+    until = quiet_until(at, passage.account.quiet_hours)
     return (
         Verdict(_("It waits for the end of the quiet hours."), until) if until else None
     )

@@ -212,6 +212,19 @@ class TestWhyWaiting:
         assert verdict.until > timezone.now()
         assert self.reasons(MessageFactory()) == []
 
+    @pytest.mark.parametrize(("hours", "nights"), [(2, []), (23.5, [1])])
+    def test_quiet_hours_of_when_it_is_due(self, hours, nights, use_account):
+        now = timezone.localtime()
+        first, last = now - timedelta(hours=1), now + timedelta(hours=1)
+        use_account(BACKEND=MEMORY, QUIET_HOURS=(f"{first:%H:%M}", f"{last:%H:%M}"))
+        due_at = now + timedelta(hours=hours)
+        row = MessageFactory(priority=Priority.LOW, due_at=due_at)
+        _due, *quiet = services.why_waiting(row)
+        ends = [last + timedelta(days=night) for night in nights]
+        assert [verdict.until for verdict in quiet] == [
+            each.replace(second=0, microsecond=0) for each in ends
+        ]
+
     def test_only_to_and_cap(self, use_account):
         use_account(BACKEND=MEMORY, ONLY_TO=[OTHER_MOBILE], ACCOUNT_CAPS={"day": 1})
         services.send_sms(OTHER_MOBILE, "x")
