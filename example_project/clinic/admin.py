@@ -23,14 +23,15 @@ class PatientAdmin(SmsRecipientsMixin, admin.ModelAdmin):  # type: ignore[type-a
 
 @admin.register(Visit)
 class VisitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A visit that is saved is reminded of; one that is deleted is not."""
+    """A visit that is new or changed is reminded of; one that is deleted is not."""
 
     list_display = ["patient", "begins_at"]
 
     def save_model(self, request: Any, obj: Visit, form: Any, change: bool) -> None:
         """Remind of the visit at its new time, in the same transaction."""
         super().save_model(request, obj, form, change)
-        remind(obj)
+        if form.changed_data:
+            remind(obj)
 
     def delete_model(self, request: Any, obj: Visit) -> None:
         """Cancel what was not sent yet."""

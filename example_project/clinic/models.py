@@ -16,7 +16,7 @@ class Patient(models.Model):
 
 
 class Visit(models.Model):
-    """An appointment; ``reminders.remind`` is called after each save."""
+    """An appointment; ``reminders.remind`` is called where one is new or changed."""
 
     patient = models.ForeignKey(Patient, on_delete=models.CASCADE)
     begins_at = models.DateTimeField()

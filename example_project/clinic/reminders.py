@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from negin_sms.models import Message
-from negin_sms.services import cancel, queue_sms, reschedule
+from negin_sms.services import cancel, edit, queue_sms
 
 from .models import Visit
 
@@ -17,7 +17,7 @@ TOO_LATE = timedelta(hours=1)
 
 
 def remind(visit: Visit) -> Message | None:
-    """Queue the reminder of a visit; call it after each save of the visit."""
+    """Queue the reminder of a visit that is new or has changed."""
     forget(visit)
     ends = visit.begins_at - TOO_LATE
     if ends <= timezone.now():
@@ -41,7 +41,8 @@ def put_off(visit: Visit, days: int, user: Any) -> None:
     """Move a visit and the reminder that waits, which keeps its text."""
     visit.begins_at += timedelta(days=days)
     for message in _waiting(visit):
-        reschedule(message, leaves_at(visit), by=user)
+        ends = visit.begins_at - TOO_LATE
+        edit(message, send_at=leaves_at(visit), expires_at=ends, by=user)
 
 
 def leaves_at(visit: Visit) -> datetime:

@@ -52,6 +52,20 @@ class ClinicTests(SmsTestMixin, TestCase):
         forget(visit)
         self.assertFalse(Message.objects.filter(status="queued").exists())
 
+    def test_visit_that_is_saved_unchanged_is_not_reminded_of_again(self) -> None:
+        boss = get_user_model().objects.create_superuser("boss")
+        self.client.force_login(boss)
+        tomorrow = timezone.localtime() + timedelta(days=1)
+        day, hour = f"{tomorrow:%Y-%m-%d}", f"{tomorrow:%H:%M}:00"
+        form = {"patient": self.sara.pk, "begins_at_0": day, "begins_at_1": hour}
+        self.client.post("/admin/clinic/visit/add/", form)
+        (visit,) = Visit.objects.all()
+        self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", form)
+        self.assertEqual(Message.objects.count(), 1)
+        later = form | {"begins_at_1": "23:59:00"}
+        self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", later)
+        self.assertEqual(Message.objects.count(), 2)
+
     def test_chosen_patients_are_written_to(self) -> None:
         boss = get_user_model().objects.create_superuser("boss")
         self.client.force_login(boss)

@@ -211,7 +211,12 @@ def test_guide_to_reminders_follows_the_visit():
     guide["put_off"](visit, 3, None)
     second.refresh_from_db()
     assert second.due_at - first.due_at == timedelta(days=5)
-    assert second.expires_at - second.due_at == first.expires_at - first.due_at
+    assert second.expires_at == visit.begins_at - guide["TOO_LATE"]
+    visit.begins_at = timezone.now() + timedelta(hours=2, days=-1)
+    guide["put_off"](visit, 1, None)  # so soon that it leaves at once
+    second.refresh_from_db()
+    assert second.due_at <= timezone.now()
+    assert second.expires_at == visit.begins_at - guide["TOO_LATE"]
     assert guide["forget"](visit).done == 1
     visit.begins_at = timezone.now() + timedelta(minutes=50)
     assert guide["remind"](visit) is None
