@@ -62,7 +62,7 @@ class ClinicTests(SmsTestMixin, TestCase):
         (visit,) = Visit.objects.all()
         self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", form)
         self.assertEqual(Message.objects.count(), 1)
-        later = form | {"begins_at_1": "23:59:00"}
+        later = form | {"begins_at_0": f"{tomorrow + timedelta(days=1):%Y-%m-%d}"}
         self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", later)
         self.assertEqual(Message.objects.count(), 2)
 

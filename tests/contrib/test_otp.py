@@ -148,6 +148,10 @@ def test_wrong_setting_is_said_and_starts_no_cooldown(device, live, settings):
         ("OTP_SMS_FIELDS", ["group"], "must be a dictionary"),
         ("OTP_SMS_FIELDS", {"sender": "clinic"}, "cannot have sender, only: account"),
         ("OTP_SMS_FIELDS", {"idempotency_key": "k"}, "cannot have idempotency_key"),
+        ("OTP_SMS_FIELDS", {"account": "nope"}, "There is no SMS account 'nope'"),
+        ("OTP_SMS_FIELDS", {"scenario": "x"}, "scenario: "),
+        ("OTP_SMS_FIELDS", {"footer": True}, "footer: "),
+        ("OTP_SMS_FIELDS", {"expires_in": 0}, "expires_in: "),
     ],
 )
 def test_setting_that_cannot_be_used_is_found_by_check(settings, name, value, told):
