@@ -125,7 +125,27 @@ def test_e001_no_default_account(settings):
 
 def test_e001_no_account_at_all(settings):
     settings.NEGIN_SMS = {}
-    assert ids(checks.check_settings(None)) == ["E001"]
+    found = checks.check_settings(None)
+    assert ids(found) == ["E001"]
+    assert found[0].hint is None
+
+
+NO_GATEWAYS = ["ConsoleGateway", "negin_sms.gateway.console", "nobody.Gateway"]
+NO_GATEWAYS += ["django.db.models.Model", "negin_sms.gateway.console.Console"]
+
+
+@pytest.mark.parametrize("path", NO_GATEWAYS)
+def test_e001_backend_that_is_no_gateway(account, path):
+    account(BACKEND=path)
+    (found,) = checks.check_settings(None)
+    assert found.id == "negin_sms.E001"
+    assert '["BACKEND"] names no gateway. Write the dotted path' in found.msg
+
+
+def test_e001_authority_that_cannot_be_read(account):
+    account(CA_FILE="/nowhere/ca.pem")
+    (found,) = checks.check_settings(None)
+    assert '["CA_FILE"] cannot be read (No such file' in found.msg
 
 
 def test_e001_number_of_only_to_that_is_none(account):

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
+from negin_sms.gateway import gateway_class
 from negin_sms.gateway.loopback_only import is_test_environment
 from negin_sms.phones import normalize_mobile
 
@@ -26,7 +27,7 @@ _BACKGROUND = "negin_sms.background.wake"
 
 
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
-    """E001: every account can be read, and knows its credentials."""
+    """E001: every account can be read, and has a gateway and its credentials."""
     try:
         accounts = conf.get_accounts()
     except InvalidConfiguration as error:
@@ -39,7 +40,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> Found:
         *found,
         checks.Error(
             f'{conf.SETTING} has no account "{conf.DEFAULT_ALIAS}".',
-            hint=f'Name one of {aliases} "{conf.DEFAULT_ALIAS}".',
+            hint=f'Name one of {aliases} "{conf.DEFAULT_ALIAS}".' if aliases else None,
             id="negin_sms.E001",
         ),
     ]
@@ -107,6 +108,15 @@ def _unreadable(account: conf.Account) -> Iterable[checks.CheckMessage]:
             hint='Write numbers such as "09395213300".',
             id="negin_sms.E001",
         )
+    try:
+        if account.is_live and account.ca_file:
+            from negin_sms.gateway.tls import trust_of  # imports requests
+
+            trust_of(account)
+        elif not account.is_live:
+            gateway_class(account)
+    except InvalidConfiguration as error:
+        yield checks.Error(str(error), id="negin_sms.E001")
 
 
 def _plain_http(account: conf.Account) -> Iterable[checks.CheckMessage]:

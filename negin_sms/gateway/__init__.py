@@ -7,12 +7,18 @@ import inspect
 import math
 import os
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from negin_sms.conf import DEFAULT_ALIAS, SETTING, Account, get_account
+from negin_sms.conf import (
+    DEFAULT_ALIAS,
+    LIVE_BACKEND,
+    SETTING,
+    Account,
+    get_account,
+)
 from negin_sms.exceptions import InvalidConfiguration
 
 from . import failures
@@ -88,17 +94,25 @@ def suspend_keep_alive(alias: str) -> None:
         suspend()
 
 
+def gateway_class(account: Account) -> type[Gateway]:
+    """Return the class that BACKEND names; InvalidConfiguration where it is none."""
+    try:
+        named: Any = import_string(account.backend)
+    except ImportError:
+        named = None
+    methods = (getattr(named, name, None) for name in ("send", "states"))
+    if not (isinstance(named, type) and all(map(callable, methods))):
+        raise InvalidConfiguration(
+            f'{SETTING}["{account.alias}"]["BACKEND"] names no gateway. Write the dotted '
+            f'path of a gateway\'s class, such as "{LIVE_BACKEND}", or leave it out.'
+        )
+    return named
+
+
 @functools.cache
 def _make(alias: str) -> Gateway:
     account = get_account(alias)
-    try:
-        backend: type[Gateway] = import_string(account.backend)
-    except ImportError:
-        raise InvalidConfiguration(
-            f'{SETTING}["{alias}"]["BACKEND"] cannot be imported. Write the dotted '
-            'path of a gateway class, such as "negin_sms.gateway.client.NeginGateway".'
-        ) from None
-    return backend(account)
+    return gateway_class(account)(account)
 
 
 def _forget(*, setting: str, **kwargs: object) -> None:

@@ -103,7 +103,7 @@ class TestSwitch:
 
     def test_broken_settings_stay_broken(self, settings):
         settings.NEGIN_SMS = {"default": {"BACKEND": "nowhere.Gateway"}}
-        with pytest.raises(InvalidConfiguration, match="cannot be imported"):
+        with pytest.raises(InvalidConfiguration, match="names no gateway"):
             get_gateway()
 
 

@@ -6,7 +6,7 @@ To add a finding about an account: a rule in ``account_health``, its threshold i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from django.db import DatabaseError
@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from negin_sms import conf
 from negin_sms.dates import moment_words
 from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.gateway import gateway_class
 from negin_sms.quiet_hours import tehran_is_current
 
 from . import accounts as account_health
@@ -64,7 +65,7 @@ def look(
         seen = overview(account=account, drafts_older_than=_oldest_draft(chosen))
     except DatabaseError as error:
         return None, (database_is_away(error),)
-    found = list(_of_all(seen, chosen[0] if chosen else {}, began))
+    found = [*_unusable(accounts), *_of_all(seen, chosen[0] if chosen else {}, began)]
     for each, stands, limits in zip(accounts, seen.accounts, chosen, strict=True):
         found += _of_account(Case(each, stands, seen.now, limits))
     return seen, tuple(found)
@@ -79,9 +80,19 @@ def obstacles(alias: str) -> tuple[Finding, ...]:
     return tuple(each for each in found if each.code in account_health.BLOCKING)
 
 
-def _unreadable(error: InvalidConfiguration) -> Finding:
+def _unreadable(error: InvalidConfiguration, account: str = "") -> Finding:
     advice = _("Correct the settings, then restart what runs.")
-    return critical("settings", str(error), advice)
+    return critical("settings", str(error), advice, account)
+
+
+def _unusable(accounts: Iterable[conf.Account]) -> Iterator[Finding]:
+    for account in accounts:
+        if account.is_live:  # there, and slow to import
+            continue
+        try:
+            gateway_class(account)
+        except InvalidConfiguration as error:
+            yield _unreadable(error, account.alias)
 
 
 def _oldest_draft(chosen: Sequence[Thresholds]) -> float:

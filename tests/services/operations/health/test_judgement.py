@@ -193,6 +193,12 @@ class TestOfAll:
         monkeypatch.setattr("negin_sms.quiet_hours.ZoneInfo", lambda name: old)
         assert "tzdata" in find("time_zone_data").advice
 
+    def test_backend_that_is_no_gateway(self, use_account):
+        use_account(BACKEND="negin_sms.gateway.console")
+        found = find("settings")
+        assert (found.severity, found.account) == ("critical", "default")
+        assert "names no gateway" in found.text
+
     def test_settings_that_cannot_be_read(self, settings):
         settings.NEGIN_SMS = {"default": {"USER": "x"}}
         assert find("settings").severity == "critical"
