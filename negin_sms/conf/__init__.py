@@ -133,12 +133,16 @@ _READERS: dict[str, Reader] = {
 def get_account(alias: str = DEFAULT_ALIAS) -> Account:
     """Return the account of an alias; InvalidConfiguration says what to write."""
     accounts = _configured()
-    if alias not in accounts:
+    if not isinstance(alias, str) or alias not in accounts:
         known = ", ".join(sorted(map(repr, accounts))) or "none"
-        raise InvalidConfiguration(
-            f"There is no SMS account {alias!r} (known: {known}). Add it to "
-            f'your settings: {SETTING} = {{"{alias}": {{"USERNAME": "…", '
+        advice = (
+            f'Add it to your settings: {SETTING} = {{"{alias}": {{"USERNAME": "…", '
             f'"PASSWORD": "…", "LINE": "…"}}}}'
+            if isinstance(alias, str)
+            else "Give one of those, as text."
+        )
+        raise InvalidConfiguration(
+            f"There is no SMS account {alias!r} (known: {known}). {advice}"
         )
     return _parse_account(alias)
 

@@ -139,9 +139,13 @@ def caps(value: Any) -> tuple[tuple[int, int], ...]:
     """Take the most messages by period; give pairs of (seconds, messages)."""
     if value is None:
         return ()
+    wanted = 'a dict such as {"minute": 1, "hour": 5, "day": 20}, or None'
     if not isinstance(value, dict) or not value or not value.keys() <= _PERIODS.keys():
-        raise Unfit('a dict such as {"minute": 1, "hour": 5, "day": 20}, or None')
-    return tuple((_PERIODS[period], count(most)) for period, most in value.items())
+        raise Unfit(wanted)
+    try:
+        return tuple((_PERIODS[period], count(most)) for period, most in value.items())
+    except Unfit as unfit:
+        raise Unfit(f"{wanted}, each number {unfit}") from None
 
 
 def hours(value: Any) -> tuple[time, time] | None:

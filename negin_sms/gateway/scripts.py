@@ -50,7 +50,7 @@ class Scripted:
         What becomes of the message is the code's: 27 rejects it, 14 and 18 pause
         the account, 23 throttles it; ``gateway.codes`` has them all.
         """
-        if code <= 0:
+        if not _is_whole(code) or code <= 0:
             raise ValueError("A refusal is a code above 0, such as 27.")
         self._order(code, to, times)
 
@@ -68,8 +68,8 @@ class Scripted:
         Of the messages to one recipient, of one gateway id, or of all. None means
         that the gateway says nothing of it.
         """
-        if not states:
-            raise ValueError("Give at least one state, such as State.UNDELIVERED.")
+        if not states or not all(each is None or _is_whole(each) for each in states):
+            raise ValueError("Give states, such as report(8, 1), or None for nothing.")
         report = _Report(list(states), _number(to), gateway_id)
         with self._scripting:
             self._reports.append(report)
@@ -102,9 +102,15 @@ class Scripted:
         return default
 
     def _order(self, code: int, to: str, times: int | None) -> None:
+        if times is not None and (not _is_whole(times) or times < 1):
+            raise ValueError("An order holds a whole number of times, from 1.")
         left = math.inf if times is None else times
         with self._scripting:
             self._orders.append(Order(code, _number(to), left))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _number(to: str) -> str:

@@ -62,6 +62,7 @@ _USES: dict[str, Use] = {
     Scenario.SERVICE_FALLBACK: Use(frozenset({"line"}), frozenset({"template"}), "2"),
 }
 _WORDS = {"line": _("line"), "line2": _("second line"), "template": _("template")}
+_OF_SETTINGS = ("line", "line2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +109,19 @@ def check_fields(
     given = (bool(line), bool(line2), template is not None)
     for (name, word), present in zip(_WORDS.items(), given, strict=True):
         if name in use.requires and not present:
-            reason = _("The scenario “%(scenario)s” needs %(field)s; give one.")
+            reason = _("The scenario “%(scenario)s” needs a %(field)s; give one.")
+            if name in _OF_SETTINGS:
+                reason = _(
+                    "The scenario “%(scenario)s” needs a %(field)s; give one, or write "
+                    "%(key)s into the account's settings."
+                )
         elif present and name not in use.requires and name not in use.allows:
             reason = _("The scenario “%(scenario)s” has no %(field)s; leave it out.")
         else:
             continue
         label = Scenario(scenario).label
-        raise InvalidMessage(name, reason % {"scenario": label, "field": word})
+        words = {"scenario": label, "field": word, "key": name.upper()}
+        raise InvalidMessage(name, reason % words)
     if line and line == line2:
         raise InvalidMessage("line2", _("The second line must be another line."))
     if template is not None and not 0 <= template < INT_BOUND:

@@ -6,13 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import AccountState
-
-User = AbstractBaseUser
 
 
 def find_account(alias: str) -> conf.Account:
@@ -21,7 +18,7 @@ def find_account(alias: str) -> conf.Account:
         return conf.get_account(alias)
     except InvalidConfiguration as error:
         accounts: Mapping[str, Any] = getattr(settings, conf.SETTING, None) or {}
-        if not accounts or alias in accounts:
+        if not accounts or (isinstance(alias, str) and alias in accounts):
             raise
         raise InvalidMessage("account", str(error)) from None
 

@@ -26,7 +26,7 @@ from negin_sms.conf import DEFAULT_ALIAS
 from negin_sms.error_reports import private
 from negin_sms.models import Message
 
-from .accounts import User
+from .arguments import User, several
 from .database import write_alias
 from .delivery.refresh import refresh_states
 from .dispatch.sending import (
@@ -109,9 +109,9 @@ async def aqueue_sms(
     return await _in_thread(lambda: queue_sms(**options))
 
 
-async def arefresh_states(messages: Iterable[Message]) -> PollReport:
+async def arefresh_states(messages: Message | Iterable[Message]) -> PollReport:
     """Ask for the states of these messages now; see ``refresh_states``."""
-    refresh = functools.partial(refresh_states, list(messages))
+    refresh = functools.partial(refresh_states, several(messages))
     return await _to_its_end(_refresh(refresh))
 
 

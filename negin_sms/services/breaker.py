@@ -14,6 +14,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -30,7 +31,7 @@ from negin_sms.models import AccountState
 from negin_sms.querysets import DbNow, database_now, from_now
 from negin_sms.retries import account_pause, outage_pause, throttle_delay
 
-from .accounts import User, account_state
+from .accounts import account_state
 from .database import write_alias
 
 logger = logging.getLogger("negin_sms")
@@ -124,7 +125,7 @@ def stop_account(
     alias: str,
     reason: str,
     *,
-    by: User | None = None,
+    by_id: Any = None,
     until: datetime | None = None,
 ) -> None:
     """Pause an account as a person does: no probe ends it."""
@@ -134,7 +135,7 @@ def stop_account(
         paused_at=DbNow(),
         paused_until=until,
         reason=reason[:500],
-        paused_by_id=getattr(by, "pk", None),
+        paused_by_id=by_id,
         probe="",
         probe_until=None,
     )

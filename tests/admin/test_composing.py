@@ -170,7 +170,7 @@ class TestCompose:
 
     def test_fault_of_what_has_no_field_is_shown(self, admin_client, use_account):
         use_account(LINE="")
-        assert "needs line" in words_of(compose(admin_client))
+        assert "needs a line" in words_of(compose(admin_client))
 
     def test_account_is_asked_for_where_there_are_several(self, admin_client, settings):
         one = settings.NEGIN_SMS["default"]

@@ -378,7 +378,7 @@ def test_caps_are_pairs_of_seconds_and_messages(read):
 
 @pytest.mark.parametrize("caps", [{}, {"week": 1}, {"day": 0}, {"day": "5"}, 5, [60]])
 def test_caps_that_are_none_are_refused(complain, caps):
-    assert '["MOBILE_CAPS"] must be ' in complain(MOBILE_CAPS=caps)
+    assert '["MOBILE_CAPS"] must be a dict such as ' in complain(MOBILE_CAPS=caps)
 
 
 def test_quiet_hours_are_times_of_the_day(read):

@@ -115,10 +115,15 @@ def test_nothing_is_sent_once_its_time_is_over(stand_in):
 
 
 def test_orders_that_say_nothing_are_refused(stand_in):
-    with pytest.raises(ValueError, match="code above 0"):
-        stand_in.refuse(-1)
-    with pytest.raises(ValueError, match="at least one state"):
-        stand_in.report()
+    for code in (-1, 0, "27", True):
+        with pytest.raises(ValueError, match="code above 0"):
+            stand_in.refuse(code)
+    for states in ([], ["delivered"], [[8, 1]]):
+        with pytest.raises(ValueError, match="Give states"):
+            stand_in.report(*states)
+    for times in (0, "2", 1.5):
+        with pytest.raises(ValueError, match="times, from 1"):
+            stand_in.lose_answer(times=times)
     with pytest.raises(InvalidMessage):
         stand_in.refuse(27, to="021")
 

@@ -156,7 +156,8 @@ def test_missing_field_is_told_with_its_scenario():
     with pytest.raises(InvalidMessage) as caught:
         check_fields("second_line", line=LINE)
     assert str(caught.value) == (
-        "line2: The scenario “Line, then a second line” needs second line; give one."
+        "line2: The scenario “Line, then a second line” needs a second line; give one, "
+        "or write LINE2 into the account's settings."
     )
 
 

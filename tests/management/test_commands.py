@@ -63,7 +63,7 @@ class TestSend:
             (["02122345678", "x"], "not a mobile number"),
             (["09395213300", ""], "text is empty"),
             (["09395213300", "x", "--account=nobody"], "no SMS account 'nobody'"),
-            (["09395213300", "x", "--line="], "needs line"),
+            (["09395213300", "x", "--line="], "needs a line"),
         ],
     )
     def test_says_what_is_wrong(self, arguments, words):

@@ -23,6 +23,7 @@ from negin_sms.services.accounts import (
     find_account,
     unknown_accounts,
 )
+from negin_sms.services.arguments import several
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.delivery import poller_backoff
 from negin_sms.services.outbox.gateway_binding import refuse_others
@@ -36,7 +37,7 @@ _SECONDS_A_REQUEST = 1.0
 _AT_ONCE = 20.0
 
 
-def refresh_states(messages: Iterable[Message]) -> PollReport:
+def refresh_states(messages: Message | Iterable[Message]) -> PollReport:
     """Ask for the states of these messages now, due or not, settled or not.
 
     Skipped with the reason are those without a gateway id or with one that is not
@@ -64,11 +65,11 @@ class Refresh:
         return sum((poller.report for poller, _asked in self.pollers), whole)
 
 
-def prepare_refresh(messages: Iterable[Message]) -> Refresh:
+def prepare_refresh(messages: Message | Iterable[Message]) -> Refresh:
     """Find out which of these messages can be asked about now."""
     using = write_alias()
     refuse_transaction(using)
-    asked, skipped = _sort_out([message.pk for message in messages], using)
+    asked, skipped = _sort_out([message.pk for message in several(messages)], using)
     pollers = []
     gone = unknown_accounts(asked)
     accounts = {alias: find_account(alias) for alias in asked if alias not in gone}

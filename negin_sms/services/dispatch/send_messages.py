@@ -12,6 +12,7 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.accounts import find_account, unknown_accounts
+from negin_sms.services.arguments import several
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import obstacles
@@ -24,7 +25,7 @@ _READY = (Status.QUEUED, Status.DRAFT)
 
 
 @private
-def send_messages(messages: Iterable[Message]) -> ActionReport:
+def send_messages(messages: Message | Iterable[Message]) -> ActionReport:
     """Send these drafts, queued and held messages now, due or not, several at a time.
 
     Messages of any other status are skipped: nothing is sent twice. So are those of
@@ -32,7 +33,7 @@ def send_messages(messages: Iterable[Message]) -> ActionReport:
     """
     using = write_alias()
     refuse_transaction(using)
-    keys = [message.pk for message in messages]
+    keys = [message.pk for message in several(messages)]
     rows = Message.objects.using(using).filter(pk__in=keys)
     aliases = set(rows.values_list("account", flat=True))
     transitions.queue(rows.exclude(account__in=unknown_accounts(aliases)))

@@ -34,7 +34,7 @@ from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
-from negin_sms.services.accounts import User
+from negin_sms.services.arguments import User
 from negin_sms.services.database import (
     after_commit,
     committed,

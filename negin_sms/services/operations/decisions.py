@@ -20,8 +20,8 @@ from negin_sms.gateway.codes import LARGEST_SUSPECT_ID
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
-from negin_sms.services.accounts import User
 from negin_sms.services.announcements import announce_outcomes, announce_settled
+from negin_sms.services.arguments import User, several, user_key
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
@@ -60,7 +60,7 @@ def may_have_arrived(message: Message) -> bool:
 @checks_keywords
 @private
 def resend(
-    messages: Iterable[Message],
+    messages: Message | Iterable[Message],
     *,
     by: User | None,
     scenario: str | None = None,
@@ -80,7 +80,7 @@ def resend(
     using = write_alias()
     way = {"scenario": scenario, "line": line, "line2": line2, "template": template}
     done, skipped = 0, []
-    for message in messages:
+    for message in several(messages):
         reason = _resend_one(message.pk, by, way, using)
         if reason:
             skipped.append((message.pk, reason))
@@ -134,7 +134,7 @@ def resolve(
             "gateway_id", _("Each message has its own: resolve them one by one.")
         )
     done, skipped = 0, []
-    for message in messages:
+    for message in several(messages):
         try:
             _resolve_one(message, status, by=by, why=why)
         except InvalidMessage:
@@ -165,6 +165,7 @@ def _resolve_one(
     NeginSmsError where there is nothing to decide, InvalidMessage where it is unfit.
     """
     refuse_unfit_decision(status, why, gateway_id)
+    who = user_key(by)
     using = write_alias()
     found = _to_poll(message.account, gateway_id) if gateway_id else {}
     settled: list[int] = []
@@ -182,7 +183,7 @@ def _resolve_one(
             _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
             % {"pk": message.pk, "status": message.get_status_display()}
         )
-    logger.info("SMS %s was resolved as %s by %s", message.pk, status, _who(by))
+    logger.info("SMS %s was resolved as %s by %s", message.pk, status, who or "-")
     announce_outcomes({message.pk: status}, using)
     announce_settled(settled, using)
     return message
@@ -292,7 +293,3 @@ def refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:
             _("A gateway id is a number above %(limit)s.")
             % {"limit": LARGEST_SUSPECT_ID},
         )
-
-
-def _who(by: User | None) -> str:
-    return str(getattr(by, "pk", "-"))

@@ -18,10 +18,10 @@ from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
 from negin_sms.error_reports import private
-from negin_sms.exceptions import InvalidMessage, NeginSmsError
+from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
-from negin_sms.services.accounts import User
+from negin_sms.services.arguments import User, one, user_key
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
@@ -110,11 +110,9 @@ def reschedule(
 
 
 def _rewrite(
-    message: object, wanted: Mapping[str, Any], by: User | None, seen: str | None
+    message: Message, wanted: Mapping[str, Any], by: User | None, seen: str | None
 ) -> Message:
-    if not isinstance(message, Message):
-        reason = _("Give a Message, not a value of type %(type)s.")
-        raise InvalidMessage("message", reason % {"type": type(message).__name__})
+    message, who = one(message), user_key(by)
     using = write_alias()
     given = {k: v for k, v in wanted.items() if v is not UNCHANGED}
     rows = Message.objects.using(using).filter(pk=message.pk)
@@ -129,7 +127,7 @@ def _rewrite(
             _write(rows, row, changes, using)
     message.refresh_from_db(using=using)
     if changes:
-        words = message.pk, ", ".join(sorted(given)), getattr(by, "pk", "-")
+        words = message.pk, ", ".join(sorted(given)), who or "-"
         logger.info("SMS %s was edited (%s) by %s", *words)
         wake(message.account, using)
     return message

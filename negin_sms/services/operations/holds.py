@@ -22,6 +22,7 @@ from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import DbNow, MessageQuerySet
+from negin_sms.services.arguments import several
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.confirming import lock_statuses, report_on
@@ -95,14 +96,16 @@ def release_queue(
 
 
 @private
-def release(messages: Iterable[Message], *, seen: str | None = None) -> ActionReport:
+def release(
+    messages: Message | Iterable[Message], *, seen: str | None = None
+) -> ActionReport:
     """Let these held messages leave, each at its send_at, or now; skip the others.
 
     Those that have expired are skipped too. Raise InvalidMessage("seen") where what is
     held of them is not what ``seen`` was the digest of.
     """
     using = write_alias()
-    keys = [message.pk for message in messages]
+    keys = [message.pk for message in several(messages)]
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
         before = lock_statuses(rows, using)

@@ -14,7 +14,8 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
-from negin_sms.services.accounts import User, account_state
+from negin_sms.services.accounts import account_state
+from negin_sms.services.arguments import User, user_key
 from negin_sms.services.database import write_alias
 
 logger = logging.getLogger("negin_sms")
@@ -37,14 +38,16 @@ def pause_account(
     why = clean(reason)  # it is printed on terminals and mailed
     if not why:
         raise NeginSmsError("Say why the account is paused: reason must not be empty.")
+    who = user_key(by)
     end = None if until is None else _still_to_come(until, write_alias())
-    breaker.stop_account(alias, why, by=by, until=end)
+    breaker.stop_account(alias, why, by_id=who, until=end)
     logger.warning("SMS account %r was paused by hand", alias)
 
 
 def resume_account(alias: str, *, by: User | None = None) -> None:
     """End an account's pause, whoever or whatever paused it."""
     conf.get_account(alias)
+    who = user_key(by)
     using = write_alias()
     account_state(alias, using)
     AccountState.objects.using(using).filter(account=alias).update(
@@ -55,7 +58,7 @@ def resume_account(alias: str, *, by: User | None = None) -> None:
         poll_failures=0,
         poll_error="",
     )
-    logger.warning("SMS account %r was resumed (by %s)", alias, getattr(by, "pk", "-"))
+    logger.warning("SMS account %r was resumed (by %s)", alias, who or "-")
 
 
 def _still_to_come(until: datetime | str, using: str) -> datetime:

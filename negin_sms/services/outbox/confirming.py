@@ -12,6 +12,7 @@ from negin_sms.error_reports import private
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.accounts import find_account, unknown_accounts
+from negin_sms.services.arguments import several
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
@@ -23,7 +24,7 @@ from negin_sms.services.submission.wakers import wake
 
 @private
 def queue_messages(
-    messages: Iterable[Message], *, seen: str | None = None
+    messages: Message | Iterable[Message], *, seen: str | None = None
 ) -> ActionReport:
     """Put these drafts in the queue; others are skipped.
 
@@ -32,7 +33,7 @@ def queue_messages(
     the digest of.
     """
     using = write_alias()
-    keys = [message.pk for message in messages]
+    keys = [message.pk for message in several(messages)]
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
         before = lock_statuses(rows, using)
@@ -79,10 +80,10 @@ def confirm_batch(
 
 
 @private
-def cancel(messages: Iterable[Message]) -> ActionReport:
+def cancel(messages: Message | Iterable[Message]) -> ActionReport:
     """Cancel these messages where they are drafts, queued or held; skip the others."""
     using = write_alias()
-    keys = [message.pk for message in messages]
+    keys = [message.pk for message in several(messages)]
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
         before = lock_statuses(rows, using)

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
-from uuid import UUID
 
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +21,8 @@ from negin_sms.gateway import wire
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
-from negin_sms.services.accounts import User, find_account
+from negin_sms.services.accounts import find_account
+from negin_sms.services.arguments import User, user_key
 from negin_sms.texts import read_text, with_footer
 
 from .text_length import count_parts
@@ -115,7 +115,7 @@ def compose(
         sensitive=bool(wish.sensitive),
         source=_short("source", wish.source),
         group=_short("group", wish.group),
-        created_by_id=_user_key(wish.created_by),
+        created_by_id=user_key(wish.created_by, "created_by"),
     )
 
 
@@ -216,12 +216,6 @@ def _with_defaults(
         else line
         for name, line in given.items()
     }
-
-
-def _user_key(user: User | None) -> Any:
-    if user is None or isinstance(getattr(user, "pk", None), int | str | UUID):
-        return getattr(user, "pk", None)
-    raise InvalidMessage("created_by", _("Give a user who is saved, or None."))
 
 
 def _expiry(

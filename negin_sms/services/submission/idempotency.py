@@ -133,8 +133,8 @@ def _key(message: Message) -> _Key:
 def _same_or_conflict(owner: Message, message: Message, position: int) -> Message:
     if owner is message:
         return message
-    same_key = owner.idempotency_key == message.idempotency_key
-    if same_key and _is_same_wish(owner, message):
+    others = _differences(owner, message)
+    if owner.idempotency_key == message.idempotency_key and not others:
         return owner
     reason: object
     if owner._state.adding:
@@ -143,36 +143,36 @@ def _same_or_conflict(owner: Message, message: Message, position: int) -> Messag
         )
     else:
         reason = _(
-            "The idempotency key belongs to message %(pk)s, which says something else."
-        ) % {"pk": owner.pk}
+            "The idempotency key belongs to message %(pk)s, which has another "
+            "%(fields)s. Choose another key, or change that message while it waits."
+        ) % {"pk": owner.pk, "fields": ", ".join(others)}
     raise IdempotencyConflict(reason, position=position)
 
 
-def _is_same_wish(one: Message, other: Message) -> bool:
-    """Return whether both ask for the same to be sent, at the same time.
+def _differences(one: Message, other: Message) -> list[str]:
+    """Return in which fields they do not ask for the same, at the same time.
 
     A text or a number that was redacted is not compared: nobody can say any more what
     it was, and keeping a hash of a short code would be keeping the code. Nor is a line
     that neither named.
     """
-    compared = {"account", "mobile", "text", "scenario", "template", "send_at"}
+    compared = ["account", "mobile", "text", "scenario", "template", "send_at"]
     if one.redacted_at is not None or other.redacted_at is not None:
         compared.remove("text")
     if not (one.mobile and other.mobile):
         compared.remove("mobile")
-    same = all(getattr(one, name) == getattr(other, name) for name in compared)
-    return same and all(
-        one_line == other_line or (one_is_default and other_is_default)
-        for (one_line, one_is_default), (other_line, other_is_default) in zip(
-            _lines(one), _lines(other), strict=True
-        )
-    )
+    found = [name for name in compared if getattr(one, name) != getattr(other, name)]
+    for name in ("line", "line2"):
+        nobody_named = all(getattr(each, f"default_{name}") for each in (one, other))
+        if not nobody_named and _line(one, name) != _line(other, name):
+            found.append(name)
+    return found
 
 
-def _lines(message: Message) -> tuple[tuple[str, bool], ...]:
-    """Return each line that a message leaves from, and whether nobody named it."""
-    account = find_account(message.account)
-    return (
-        (message.line or account.line * message.default_line, message.default_line),
-        (message.line2 or account.line2 * message.default_line2, message.default_line2),
-    )
+def _line(message: Message, name: str) -> str:
+    """Return the line that a message leaves from: its own, or its account's."""
+    own: str = getattr(message, name)
+    if own or not getattr(message, f"default_{name}"):
+        return own
+    line: str = getattr(find_account(message.account), name)
+    return line

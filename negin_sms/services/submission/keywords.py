@@ -49,8 +49,8 @@ def refuse_unknown(given: Iterable[str], known: Iterable[str], function: str) ->
 def _advice(name: str, known: tuple[str, ...], function: str) -> str:
     words = {"function": function}
     if name == OUTBOX_ONLY:
-        text = _("%(function)s sends now; to send later, call queue_sms.")
-        return text % words
+        text = _("%(function)s sends now; to send later, call %(other)s.")
+        return text % {**words, "other": function.replace("send", "queue")}
     near = difflib.get_close_matches(name, known, n=1)
     if near:
         text = _("%(function)s has no such keyword; did you mean “%(near)s”?")

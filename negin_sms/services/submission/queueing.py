@@ -16,7 +16,7 @@ from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
-from negin_sms.services.accounts import User
+from negin_sms.services.arguments import User
 from negin_sms.services.database import write_alias
 
 from .compose import compose

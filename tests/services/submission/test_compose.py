@@ -39,8 +39,8 @@ def wish(text="سلام", **fields):
         ("account", "no SMS account 'bulk'", {"account": "bulk"}),
         ("scenario", "these values: single", {"scenario": "pigeon"}),
         ("scenario", "did you mean “single”", {"scenario": "singel"}),
-        ("line2", "needs second line", {"scenario": Scenario.SECOND_LINE, "line2": ""}),
-        ("line", "needs line", {"line": ""}),
+        ("line2", "needs a second line", {"scenario": Scenario.SECOND_LINE, "line2": ""}),
+        ("line", "needs a line", {"line": ""}),
         ("line", "has no line", {"scenario": Scenario.SERVICE_LINE, "line": "98"}),
         ("template", "has no template", {"template": 3}),
         ("template", "number from 0", {"template": 3.0}),
@@ -146,8 +146,8 @@ class TestIdempotency:
     @pytest.mark.parametrize("change", [{"text": "y"}, {"line": "9830003309"}])
     def test_same_key_and_other_content_conflicts(self, change):
         services.queue_sms(MOBILE, "x", idempotency_key="k")
-        fields = {"text": "x", **change}
-        with pytest.raises(IdempotencyConflict, match="says something else"):
+        fields, (name,) = {"text": "x", **change}, change
+        with pytest.raises(IdempotencyConflict, match=f"has another {name}. Choose"):
             services.queue_sms(
                 MOBILE, fields.pop("text"), idempotency_key="k", **fields
             )

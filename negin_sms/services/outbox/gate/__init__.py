@@ -21,6 +21,7 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.services.accounts import find_account
+from negin_sms.services.arguments import one
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps, opt_outs, rules
@@ -60,7 +61,7 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
     Reads only. Receivers of ``pre_send`` are the project's own and are not asked: what
     they said last is in the message's ``detail``.
     """
-    if message.status != Status.QUEUED:
+    if one(message).status != Status.QUEUED:
         return ()
     try:
         account = find_account(message.account)

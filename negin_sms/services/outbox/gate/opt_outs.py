@@ -27,7 +27,8 @@ from negin_sms.gateway.codes import OPTED_OUT, code_meaning
 from negin_sms.models import Message, OptOut
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
-from negin_sms.services.accounts import User, find_account
+from negin_sms.services.accounts import find_account
+from negin_sms.services.arguments import User, user_key
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.submission.compose import read_line
@@ -245,7 +246,7 @@ def _make(
         reason=clean(reason, limit=_LONGEST_REASON),
         since=now,
         until=until,
-        created_by_id=getattr(by, "pk", None),
+        created_by_id=user_key(by),
     )
 
 
