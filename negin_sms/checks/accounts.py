@@ -28,22 +28,14 @@ _BACKGROUND = "negin_sms.background.wake"
 
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
     """E001: every account can be read, and has a gateway and its credentials."""
+    found: Found = []
     try:
-        accounts = conf.get_accounts()
+        for account in conf.get_accounts():
+            found += _unreadable(account)
+        conf.refuse_no_default()
     except InvalidConfiguration as error:
-        return [checks.Error(str(error), id="negin_sms.E001")]
-    aliases = [account.alias for account in accounts]
-    found = [message for account in accounts for message in _unreadable(account)]
-    if conf.DEFAULT_ALIAS in aliases:
-        return found
-    return [
-        *found,
-        checks.Error(
-            f'{conf.SETTING} has no account "{conf.DEFAULT_ALIAS}".',
-            hint=f'Name one of {aliases} "{conf.DEFAULT_ALIAS}".' if aliases else None,
-            id="negin_sms.E001",
-        ),
-    ]
+        found.append(checks.Error(str(error), id="negin_sms.E001"))
+    return found
 
 
 def check_encryption(app_configs: Any, **kwargs: Any) -> Found:

@@ -152,6 +152,16 @@ def get_accounts() -> tuple[Account, ...]:
     return tuple(get_account(alias) for alias in _configured())
 
 
+def refuse_no_default() -> None:
+    """Raise InvalidConfiguration where no account is taken when none is named."""
+    aliases = list(_configured())
+    if DEFAULT_ALIAS not in aliases:
+        raise InvalidConfiguration(
+            f'{SETTING} has no account "{DEFAULT_ALIAS}". Name one of {aliases} '
+            f'"{DEFAULT_ALIAS}".'
+        )
+
+
 _rewrites: list[Rewrite] = []
 
 
@@ -198,9 +208,11 @@ def wants_persian_digits() -> bool:
 
 def _configured() -> Mapping[str, Any]:
     accounts = getattr(settings, SETTING, None)
-    if accounts is None:
+    if accounts is None or accounts == {}:
+        lacks = f"Your settings have no {SETTING}. Add"
+        lacks = lacks if accounts is None else f"{SETTING} is empty. Write"
         raise InvalidConfiguration(
-            f"Your settings have no {SETTING}. Add: {SETTING} = "
+            f"{lacks}: {SETTING} = "
             f'{{"{DEFAULT_ALIAS}": {{"USERNAME": "…", "PASSWORD": "…", "LINE": "…"}}}}'
         )
     if not isinstance(accounts, Mapping) or not all(

@@ -39,10 +39,13 @@ class TestResolveCommand:
         assert (row.status, row.gateway_id) == (Status.ACCEPTED, "7001")
         assert row.poll_at is not None
 
-    @pytest.mark.parametrize("claim", ["other:1:abc", ""])
-    def test_leaves_a_claim_of_somebody_else(self, claim):
+    @pytest.mark.parametrize(
+        ("claim", "told"),
+        [("other:1:abc", "claim is not that of the last"), ("", "is not uncertain")],
+    )
+    def test_leaves_a_claim_of_somebody_else(self, claim, told):
         row = MessageFactory(sending=True)
-        with pytest.raises(CommandError, match="is not uncertain"):
+        with pytest.raises(CommandError, match=told):
             run(
                 *("resolve_sms_message", row.pk, "accepted", "--why=x"),
                 *("--gateway-id=7001", f"--claim={claim}"),
@@ -52,8 +55,17 @@ class TestResolveCommand:
     def test_late_result_after_a_resend_changes_nothing(self):
         row = MessageFactory(uncertain=True)
         MessageFactory(resend_of=row)
-        with pytest.raises(CommandError, match="nothing was changed"):
+        with pytest.raises(CommandError, match="was sent again already"):
             run("resolve_sms_message", row.pk, "accepted", "--claim=host:1:abc")
+
+    @pytest.mark.parametrize("own", ["--gateway-id=7001", "--claim=host:1:abc"])
+    def test_what_is_of_one_message_is_not_taken_for_two(self, own):
+        rows = MessageFactory.create_batch(2, uncertain=True)
+        with pytest.raises(CommandError, match="resolve them one by one"):
+            run(
+                "resolve_sms_message", *(r.pk for r in rows), "accepted", "--why=x", own
+            )
+        assert Message.objects.filter(status=Status.UNCERTAIN).count() == 2
 
     def test_says_which_words_there_are(self):
         with pytest.raises(CommandError) as caught:

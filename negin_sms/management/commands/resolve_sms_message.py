@@ -65,12 +65,13 @@ class Command(SmsCommand):
             "why": why or ("from the log" if options["claim"] else ""),
         }
         services.expire_claims()
+        of_one = {name: options[name] for name in ("gateway_id", "claim")}
         if len(rows) == 1:
-            of_one = {name: options[name] for name in ("gateway_id", "claim")}
             services.resolve(rows[0], status, **decision, **of_one)
             skipped: dict[int, str] = {}
         else:
-            skipped = dict(services.resolve(rows, status, **decision).skipped)
+            found = services.resolve(rows, status, **decision, **of_one)
+            skipped = dict(found.skipped)
         for row in rows:
             row.refresh_from_db()
             self.stdout.write(skipped.get(row.pk) or _now(row))

@@ -179,10 +179,9 @@ def _resolve_one(
         message.refresh_from_db(using=using)
         invalidate_days([message.finished_at] if changed else [], using=using)
     if not changed:
-        raise NeginSmsError(
-            _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
-            % {"pk": message.pk, "status": message.get_status_display()}
-        )
+        words = _why_not(message, claim)
+        status = message.get_status_display()
+        raise NeginSmsError(words % {"pk": message.pk, "status": status})
     logger.info("SMS %s was resolved as %s by %s", message.pk, status, who or "-")
     announce_outcomes({message.pk: status}, using)
     announce_settled(settled, using)
@@ -205,6 +204,18 @@ def refuse_unfit_way(messages: Iterable[Message], way: Mapping[str, Any]) -> Non
         except InvalidMessage as error:
             if error.field in way:
                 raise
+
+
+def _why_not(message: Message, claim: str) -> str:
+    """Return the words, with places for its number and status."""
+    if not claim or message.status not in (Status.UNCERTAIN, Status.SENDING):
+        return _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
+    if message.claim == claim:
+        return _("Message %(pk)s was sent again already; nothing was changed.")
+    return _(
+        "The claim is not that of the last sending of message %(pk)s; nothing was "
+        "changed. Copy it whole from the line of the log."
+    )
 
 
 def _to_poll(alias: str, gateway_id: str) -> dict[str, Any]:

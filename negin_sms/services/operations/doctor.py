@@ -8,7 +8,7 @@ behind something that failed is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from django.core import checks
 from django.db import DatabaseError, connections
@@ -55,7 +55,16 @@ def examine(
     for each in accounts:
         findings += _account(each)
         findings += [found for found in stands if found.account == each.alias]
-    return tuple(findings)
+    return tuple(_once(findings))
+
+
+def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield what a check, the judgement and a look say alike of the settings once."""
+    told = set()
+    for each in findings:
+        if each.code != "settings" or each.text not in told:
+            yield each
+        told.add(each.text)
 
 
 def _account(account: conf.Account) -> Iterator[Finding]:

@@ -39,7 +39,11 @@ def wish(text="سلام", **fields):
         ("account", "no SMS account 'bulk'", {"account": "bulk"}),
         ("scenario", "these values: single", {"scenario": "pigeon"}),
         ("scenario", "did you mean “single”", {"scenario": "singel"}),
-        ("line2", "needs a second line", {"scenario": Scenario.SECOND_LINE, "line2": ""}),
+        (
+            "line2",
+            "needs a second line",
+            {"scenario": Scenario.SECOND_LINE, "line2": ""},
+        ),
         ("line", "needs a line", {"line": ""}),
         ("line", "has no line", {"scenario": Scenario.SERVICE_LINE, "line": "98"}),
         ("template", "has no template", {"template": 3}),

@@ -116,7 +116,7 @@ def _no_journal(case: Case, limit: float) -> Finding | None:
 
 
 def _no_dispatcher(case: Case, limit: float) -> Finding | None:
-    if not case.is_open or not _dispatcher(case).is_missing(case, limit):
+    if not case.needs_dispatcher or not _dispatcher(case).is_missing(case, limit):
         return None
     if case.age(_dispatcher(case).since) >= limit:
         text = _("Messages are due and no dispatcher runs.")
@@ -148,7 +148,7 @@ def _missing(case: Case, code: str, severity: Severity, text: str) -> Finding:
 
 def _dispatcher_late(case: Case, limit: float) -> Finding | None:
     missing = _dispatcher(case).is_missing(case, case.limit("no_dispatcher"))
-    if missing or not case.is_open:
+    if missing or not case.needs_dispatcher or case.stands.paused_at:
         return None
     return _late(case, "dispatcher_late", _dispatcher(case), limit)
 

@@ -111,9 +111,14 @@ class Case:
         return self.finding(code, severity, words, advice, **more)
 
     @property
-    def is_open(self) -> bool:
-        """Return whether nothing but a dispatcher is needed for messages to leave."""
-        return self.account.dispatch and self.stands.paused_at is None
+    def needs_dispatcher(self) -> bool:
+        """Return whether nothing but a dispatcher is needed for messages to leave.
+
+        It is also who ends a pause that has run out.
+        """
+        ends = self.stands.paused_until
+        is_paused = self.stands.paused_at is not None and not (ends and ends < self.now)
+        return self.account.dispatch and not is_paused
 
     def age(self, moment: datetime | None) -> float:
         """Return for how many seconds something is past; 0 for what is not."""

@@ -65,7 +65,8 @@ def look(
         seen = overview(account=account, drafts_older_than=_oldest_draft(chosen))
     except DatabaseError as error:
         return None, (database_is_away(error),)
-    found = [*_unusable(accounts), *_of_all(seen, chosen[0] if chosen else {}, began)]
+    found = [] if account else [*_no_default()]
+    found += [*_unusable(accounts), *_of_all(seen, chosen[0] if chosen else {}, began)]
     for each, stands, limits in zip(accounts, seen.accounts, chosen, strict=True):
         found += _of_account(Case(each, stands, seen.now, limits))
     return seen, tuple(found)
@@ -83,6 +84,13 @@ def obstacles(alias: str) -> tuple[Finding, ...]:
 def _unreadable(error: InvalidConfiguration, account: str = "") -> Finding:
     advice = _("Correct the settings, then restart what runs.")
     return critical("settings", str(error), advice, account)
+
+
+def _no_default() -> Iterator[Finding]:
+    try:
+        conf.refuse_no_default()
+    except InvalidConfiguration as error:
+        yield _unreadable(error)
 
 
 def _unusable(accounts: Iterable[conf.Account]) -> Iterator[Finding]:

@@ -111,6 +111,10 @@ def check_breaker(message: Message, passage: Passage) -> Verdict | None:
     state = states.filter(account=passage.account.alias).first()
     if state is None or not state.is_paused:
         return None
+    if state.paused_until and state.paused_until <= passage.now:
+        return Verdict(
+            _("The account's pause is over: the next dispatcher tries it with one.")
+        )
     return Verdict(str(breaker.paused_error(state)), until=state.paused_until)
 
 

@@ -6,6 +6,7 @@ may conclude from a file depends on that line: see ``reader``.
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
@@ -97,9 +98,10 @@ def database_name(using: str) -> str:
     return f"{connection.vendor}:{connection.settings_dict['NAME']}"
 
 
-def find_folder(state_dir: str | None) -> Path:
-    """Return the folder of STATE_DIR, made when it is not there.
+def find_folder(state_dir: str | None, *, make: bool = False) -> Path:
+    """Return the folder of STATE_DIR, or where it could be; ``make`` it when needed.
 
+    Who only looks makes none: it would belong to whoever watches, not to the worker.
     Raise NoJournal where none is wanted or possible, or where others could write.
     """
     if fcntl is None:
@@ -109,11 +111,11 @@ def find_folder(state_dir: str | None) -> Path:
     try:
         if state_dir is None:
             folder = Path(tempfile.gettempdir(), f"negin-sms-{os.geteuid()}")
-            _refuse_unsafe(folder, followed=False)
+            _refuse_unsafe(folder, followed=False, make=make)
         else:
             folder = Path(state_dir)
             # systemd makes a link of it (DynamicUser=), in a folder of root's.
-            _refuse_unsafe(folder, followed=True)
+            _refuse_unsafe(folder, followed=True, make=make)
     except OSError as error:
         raise NoJournal(
             _("The folder %(folder)s cannot be used (%(why)s). Set STATE_DIR.")
@@ -122,8 +124,12 @@ def find_folder(state_dir: str | None) -> Path:
     return folder
 
 
-def _refuse_unsafe(folder: Path, *, followed: bool) -> None:
-    folder.mkdir(mode=0o700, parents=followed, exist_ok=True)
+def _refuse_unsafe(folder: Path, *, followed: bool, make: bool) -> None:
+    if make:
+        folder.mkdir(mode=0o700, parents=followed, exist_ok=True)
+    elif not os.path.lexists(folder):
+        _refuse_unmakable(folder)
+        return
     found = os.stat(folder, follow_symlinks=followed)
     if not stat.S_ISDIR(found.st_mode):
         raise NoJournal(_("%(folder)s is no folder, or a link.") % {"folder": folder})
@@ -137,6 +143,12 @@ def _refuse_unsafe(folder: Path, *, followed: bool) -> None:
             _("Others may write in the folder %(folder)s. Take that right from them.")
             % {"folder": folder}
         )
+
+
+def _refuse_unmakable(folder: Path) -> None:
+    nearest = next(each for each in folder.absolute().parents if each.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 def lock(descriptor: int, *, wait: bool = False) -> bool:

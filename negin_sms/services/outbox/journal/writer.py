@@ -222,7 +222,7 @@ def _begin_another(key: _Key) -> _File | None:
     if time.monotonic() < _hopeless_until.get(key, 0.0):
         return None
     try:
-        file = _File(find_folder(state_dir), database)
+        file = _File(find_folder(state_dir, make=True), database)
     except (NoJournal, OSError) as error:
         if key not in _hopeless_until and state_dir != "":
             logger.warning("This process keeps no SMS journal: %s", error)

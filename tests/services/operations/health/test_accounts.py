@@ -54,6 +54,20 @@ class TestWhatKeepsMessagesBack:
         MessageFactory()
         assert find("paused").severity == "critical"
 
+    @pytest.mark.parametrize("lasted", [5, 900])
+    def test_pause_that_has_run_out_hides_no_dead_dispatcher(self, lasted):
+        MessageFactory(due_at=ago(minutes=30))
+        over = {
+            "paused_at": ago(minutes=9, seconds=lasted),
+            "paused_until": ago(minutes=9),
+        }
+        seen(timedelta(minutes=30), **over)
+        assert find("no_dispatcher").severity == "critical"
+        AccountState.objects.update(paused_until=timezone.now() + timedelta(hours=1))
+        assert "no_dispatcher" not in codes()
+        AccountState.objects.update(paused_until=None)
+        assert "no_dispatcher" not in codes()
+
     def test_binding_to_another_gateway_is_critical_until_adopted(self):
         AccountState.objects.update(gateway="other.example.com 0123456789abcdef")
         finding = find("other_gateway")

@@ -204,6 +204,12 @@ class TestWhyWaiting:
         assert "DISPATCH" in off
         assert "no credit" in paused
 
+    def test_pause_that_is_over_names_no_end(self, use_account):
+        services.pause_account("default", reason="no credit")
+        AccountState.objects.update(paused_until=timezone.now() - timedelta(minutes=5))
+        (verdict,) = services.why_waiting(MessageFactory())
+        assert (verdict.until, "pause is over" in verdict.reason) == (None, True)
+
     def test_quiet_hours(self, use_account):
         now = timezone.localtime()
         around = (now - timedelta(hours=1), now + timedelta(hours=1))

@@ -50,9 +50,22 @@ def test_a_folder_that_cannot_be_made_is_told_once(tmp_path, caplog):
 
 def test_the_default_folder_is_the_users_own(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    path = journal_files.find_folder(None)
+    path = journal_files.find_folder(None, make=True)
     assert path == tmp_path / f"negin-sms-{os.geteuid()}"
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
+
+
+def test_who_only_looks_makes_no_folder(tmp_path):
+    wanted = tmp_path / "state" / "sms"
+    assert journal_files.find_folder(str(wanted)) == wanted
+    assert list(journal_reader.read_all(str(wanted), "default")) == []
+    assert not wanted.parent.exists()
+
+
+def test_who_only_looks_is_told_of_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(journal_files.NoJournal, match="Set STATE_DIR"):
+        journal_files.find_folder(str(tmp_path / "file" / "state"))
 
 
 def test_a_link_in_place_of_the_default_folder_is_refused(tmp_path, monkeypatch):
