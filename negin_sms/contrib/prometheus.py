@@ -43,7 +43,9 @@ def _counts(accounts: Iterable[AccountOverview]) -> Iterator[Metric]:
         "negin_sms_messages", "Messages that wait; 1001 is more.", labels=_OF_WHAT
     )
     ended = GaugeMetricFamily(
-        "negin_sms_ended_last_hour", "How they ended; 1001 is more.", labels=_OF_WHAT
+        "negin_sms_ended_last_hour",
+        "How they ended, of the newest 1001 at the most.",
+        labels=_OF_WHAT,
     )
     for each in accounts:
         for name in _WAITING:

@@ -17,6 +17,7 @@ from negin_sms.dates import plain_words, to_the_second
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 from negin_sms.services import Severity
+from negin_sms.services.operations.health.findings import CAP
 
 from . import _waiting
 from ._findings import add_arguments, finish, judge
@@ -125,7 +126,10 @@ def _lines(account: services.AccountOverview) -> list[str]:
     ]
     if account.oldest_due_at:
         signs.append(f"oldest message due since {plain_words(account.oldest_due_at)}")
+    when = "in the last hour"
+    if account.ended > CAP:
+        when = f"of the {CAP + 1:,} that ended last"
     return [
-        f"{account.account}: {told or 'nothing waits'}; in the last hour {lately}",
+        f"{account.account}: {told or 'nothing waits'}; {when} {lately}",
         f"  {', '.join(signs)}",
     ]

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import DateTimeField, IntegerField, Subquery
 
+from negin_sms.choices import Status
+
 from .findings import CAP
 
 
@@ -36,6 +38,17 @@ class Count(_Few):
 
     what = "COUNT(*)"
     output_field = IntegerField()
+
+
+class CountEnded(_Few):
+    """How many of them ended with a status; each row has it as ``ended``."""
+
+    output_field = IntegerField()
+
+    def __init__(self, rows: Any, status: Status) -> None:
+        """Take the rows, and the status that is counted."""
+        super().__init__(rows)
+        self.what = f"COUNT(CASE WHEN ended = '{status.value}' THEN 1 END)"
 
 
 class Earliest(_Few):

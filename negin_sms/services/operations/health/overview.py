@@ -28,7 +28,7 @@ from negin_sms.services.outbox.gate.rules import awake_priorities
 from negin_sms.services.outbox.gateway_binding import gateway_of
 
 from .findings import CAP
-from .first_rows import Count, Earliest
+from .first_rows import Count, CountEnded, Earliest
 
 LATELY = timedelta(hours=1)
 _LAST_DAY = timedelta(days=1)
@@ -39,9 +39,10 @@ class AccountOverview:
     """One account; every count is ``CAP + 1`` (1,001) where there are more.
 
     ``due`` may leave now, ``queued`` will. ``uncertain`` leaves out what was sent
-    again. ``accepted``, ``rejected`` and ``expired`` are of the last hour, ``flagged``
-    and ``opt_outs`` of the last day. ``pk`` is that of the AccountState, None before
-    there is one.
+    again. ``ended`` counts what ended within the last hour, ``accepted``, ``rejected``
+    and ``expired`` how: of the newest ``CAP + 1``, where there are more. ``flagged``
+    and ``opt_outs`` are of the last day. ``pk`` is that of the AccountState, None
+    before there is one.
     """
 
     account: str
@@ -56,6 +57,7 @@ class AccountOverview:
     longest_lease_until: datetime | None
     uncertain: int
     uncertain_since: datetime | None
+    ended: int
     accepted: int
     rejected: int
     expired: int
@@ -128,7 +130,8 @@ def _questions(
     # the account by another index.
     mixed = Message.objects.using(using).alias(own=Concat("account", Value("")))
     mixed = mixed.filter(own=account.alias)
-    expired = mixed.filter(status=Status.EXPIRED, expires_at__gte=now - LATELY)
+    ended = mixed.filter(finished_at__gte=now - LATELY)
+    ended = ended.order_by("-finished_at", "-id")
     asked = mixed.due_for_poll(now).order_by("poll_at")
     yield "drafts", _count(waiting.filter(status=Status.DRAFT))
     yield "queued", _count(waiting.filter(status=Status.QUEUED))
@@ -136,7 +139,9 @@ def _questions(
     yield "longest_lease_until", _first(longest, "claimed_until")
     yield "uncertain", _count(uncertain)
     yield "uncertain_since", Earliest(uncertain.values(moment=F("finished_at")))
-    yield "expired", _count(expired.order_by("-expires_at"))
+    yield "ended", _count(ended)
+    for status in (Status.ACCEPTED, Status.REJECTED, Status.EXPIRED):
+        yield status.value, CountEnded(ended.values(ended=F("status")), status)
     yield "states_due", _count(asked)
     yield "oldest_state_due_at", _first(asked, "poll_at")
     # As a range: SQLite would not look for one of the flags by their index.
@@ -153,12 +158,9 @@ def _of_each_priority(
     awake = awake_priorities(account, now)
     for priority in Priority.values:
         queue = rows.filter(priority=priority).order_by("-due_at", "-id")
-        lately = queue.filter(due_at__gte=now - LATELY)
         drafts = queue.filter(status=Status.DRAFT, due_at__lt=forgotten)
         yield f"forgotten_{priority}", _count(drafts)
         yield f"held_{priority}", _count(queue.held())
-        for status in (Status.ACCEPTED, Status.REJECTED):
-            yield f"{status}_{priority}", _count(lately.filter(status=status))
         if priority in awake:
             due = queue.due(now).order_by("due_at", "id")
             yield f"due_{priority}", _count(due)
@@ -210,8 +212,6 @@ def _account(
         due=added("due"),
         oldest_due_at=min(filter(None, moments.values()), default=None),
         held=added("held"),
-        accepted=added("accepted"),
-        rejected=added("rejected"),
         paused_at=state.paused_at,
         paused_until=state.paused_until,
         paused_by=_name_of(state.paused_by_id),
@@ -232,8 +232,8 @@ def _alone(answers: dict[str, Any]) -> dict[str, Any]:
 
 
 _COUNTS = (
-    *("drafts", "queued", "sending", "uncertain", "expired", "states_due"),
-    *("flagged", "opt_outs"),
+    *("drafts", "queued", "sending", "uncertain", "states_due", "flagged", "opt_outs"),
+    *("ended", "accepted", "rejected", "expired"),
 )
 _MOMENTS = ("longest_lease_until", "uncertain_since", "oldest_state_due_at")
 

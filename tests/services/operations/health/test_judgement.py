@@ -19,8 +19,8 @@ from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import Message, OptOut
 from negin_sms.querysets import database_now
+from negin_sms.services.operations.health import first_rows, overview
 from negin_sms.services.operations.health import judgement as module
-from negin_sms.services.operations.health import overview
 from tests.factories import MessageFactory
 
 from .looking import ago, codes, find, seen
@@ -107,8 +107,8 @@ class TestMessages:
         ("code", "many", "fields"),
         [
             ("uncertain", 1, {"uncertain": True}),
-            ("rejected", 5, {"status": Status.REJECTED}),
-            ("expired", 5, {"status": Status.EXPIRED, "expires_at": ago(minutes=1)}),
+            ("rejected", 5, {"status": Status.REJECTED, "finished_at": ago(minutes=1)}),
+            ("expired", 5, {"status": Status.EXPIRED, "finished_at": ago(minutes=1)}),
             ("flagged", 1, {"accepted": True, "poll_at": None, "flag": Flag.SHARED_ID}),
             ("long_lease", 1, {"sending": True, "claimed_until": ago(hours=-6)}),
             ("drafts_forgotten", 1, {"status": Status.DRAFT, "due_at": ago(days=8)}),
@@ -148,13 +148,27 @@ class TestMessages:
         assert codes() == []
 
     def test_few_of_many_rejected_are_no_alarm(self):
-        MessageFactory.create_batch(5, status=Status.REJECTED)
-        assert find("rejected").severity == "critical"
+        # Of a backlog: due long ago, and over just now.
+        rejected = {"status": Status.REJECTED, "due_at": ago(days=2)}
+        MessageFactory.create_batch(5, **rejected, finished_at=ago(minutes=1))
+        MessageFactory.create_batch(9, **rejected, finished_at=ago(minutes=61))
+        assert (find("rejected").severity, find("rejected").count) == ("critical", 5)
         MessageFactory.create_batch(10, accepted=True, poll_at=None)
         assert find("rejected").severity == "warning"
         assert find("rejected").value == pytest.approx(1 / 3)
         MessageFactory.create_batch(12, accepted=True, poll_at=None)
         assert codes() == []
+
+    def test_of_very_many_that_ended_the_newest_are_judged(self, monkeypatch):
+        monkeypatch.setattr(first_rows._Few, "limit", "6")
+        lately = {"status": Status.REJECTED, "finished_at": ago(minutes=1)}
+        MessageFactory.create_batch(
+            9, accepted=True, poll_at=None, finished_at=ago(minutes=2)
+        )
+        MessageFactory.create_batch(5, **lately)
+        (account,) = services.overview().accounts
+        assert (account.ended, account.accepted, account.rejected) == (6, 1, 5)
+        assert find("rejected").severity == "critical"
 
     def test_uncertain_message_that_was_sent_again_is_decided(self):
         old = MessageFactory(uncertain=True)
