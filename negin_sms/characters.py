@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import unicodedata
 
+from django.utils.translation import get_language_bidi
+
 _TATWEEL = "\u0640"
 # Letters and a symbol drawn as nothing: Hangul's fillers, an empty cell of Braille.
 _FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0" + _TATWEEL)
 # Spreadsheets saved as cp1256, and some keyboards, have the Arabic letters for these.
 _LETTERS = str.maketrans("يىكۀة", "ییکهه")
+_ARABIC_LETTERS = str.maketrans("یک", "يك")
 _PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 
 
@@ -38,6 +41,16 @@ def persian_digits(text: str) -> str:
 def persian_letters(text: str) -> str:
     """Return a text with the Arabic forms of Persian letters as the Persian ones."""
     return text.translate(_LETTERS)
+
+
+def arabic_letters(text: str) -> str:
+    """Return a text with the Arabic forms that cp1256 and its keyboards have."""
+    return text.translate(_ARABIC_LETTERS)
+
+
+def left_to_right(text: str) -> str:
+    """Return a text that keeps its order where the language runs the other way."""
+    return f"\u2066{text}\u2069" if get_language_bidi() else text
 
 
 def is_blank(text: str) -> bool:

@@ -14,6 +14,7 @@ from django.utils.formats import date_format, get_format
 from django.utils.translation import get_language
 
 from . import conf, jalali
+from .characters import left_to_right
 from .written_dates import read_day, read_moment
 
 __all__ = [
@@ -61,7 +62,7 @@ def both_words(moment: datetime) -> str:
     For what costs something: a date that was read in the wrong calendar is seen.
     """
     words, day = moment_words(moment), timezone.localtime(moment).date()
-    other = f"{day:%Y-%m-%d}" if is_jalali() else jalali.written(day)
+    other = left_to_right(f"{day:%Y-%m-%d}") if is_jalali() else jalali.written(day)
     return f"{words} ({other})" if other and conf.wants_jalali() else words
 
 

@@ -2,7 +2,8 @@
 
 The page is rendered as everywhere, then the digits of its words are exchanged: not in
 tags, code, fields or what is set apart by its direction (phone numbers, ids, texts),
-nor in a word with Latin letters, a masked number or a Gregorian date: people copy it.
+nor in a word with Latin letters or isolates (``left_to_right``), a masked number or a
+Gregorian date: people copy it.
 """
 
 from __future__ import annotations
@@ -15,14 +16,18 @@ from django.utils.translation import get_language
 from . import conf
 from .characters import persian_digits
 
-_PIECE = re.compile(r"<!--.*?-->|<[^>]*>|&[#\w]+;|[^<&]+|[<&]", re.DOTALL)
+# A tag's attributes may hold ">" in their quotes.
+_PIECE = re.compile(
+    r"""<!--.*?-->|</?[a-zA-Z!](?:"[^"]*"|'[^']*'|[^>"'])*>|&[#\w]+;|[^<&]+|[<&]""",
+    re.DOTALL,
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]*)")
 _VERBATIM = frozenset({"bdi", "code", "pre", "script", "style", "textarea"})
 _OWN_DIRECTION = re.compile(r'\bdir="(?:ltr|auto)"')
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 _LABEL = re.compile(r'(?<=\bvalue=")[^"]*')
 _WORD = re.compile(r"\S*\d\S*")
-_COPIED = re.compile(r"[A-Za-z_@•]|\d-\d")
+_COPIED = re.compile("[A-Za-z_@•\u2066\u2069]|\\d-\\d")
 _SIGNS = (
     (re.compile(r"(?<=\d)\.(?=\d+%?$)"), "\u066b"),
     (re.compile(r"(?<=\d)%"), "\u066a"),

@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from . import jalali
-from .characters import latin_digits, persian_letters, visible
+from .characters import latin_digits, left_to_right, persian_letters, visible
 from .exceptions import InvalidMessage
 
 LONG_PAST = timedelta(days=30)
@@ -84,7 +84,7 @@ def read_moment(
     """
     moment = _aware(_moment(value, field), field)
     if now is not None:
-        _refuse_long_past(moment, now - long_past, field)
+        _refuse_past(moment, now, long_past, field)
     return moment
 
 
@@ -147,14 +147,19 @@ def _refuse_year(year: int, field: str) -> None:
         raise _neither(year, field)
 
 
-def _refuse_long_past(moment: datetime, oldest: datetime, field: str) -> None:
-    if moment >= oldest:
+def _refuse_past(
+    moment: datetime, now: datetime, allowed: timedelta, field: str
+) -> None:
+    if moment >= now - allowed:
         return
-    reason = _(
-        "%(day)s is long past. Years such as 1405 are read as Jalali, years such as "
-        "2026 as Gregorian."
-    )
-    day = f"{moment:%Y-%m-%d} ({jalali.written(moment.date()) or '-'})"
+    reason = _("%(day)s is past.")
+    if moment < now - LONG_PAST:  # as if read in the wrong calendar
+        reason = _(
+            "%(day)s is long past. Years such as 1405 are read as Jalali, years such "
+            "as 2026 as Gregorian."
+        )
+    written = left_to_right(f"{moment:%Y-%m-%d}")
+    day = f"{written} ({jalali.written(moment.date()) or '-'})"
     raise InvalidMessage(field, reason % {"day": day})
 
 

@@ -66,7 +66,10 @@ def test_can_be_switched_off(persian, settings):
 def test_other_calendar_stands_in_brackets(settings):
     assert dates.both_words(EVE) == "March 20, 2025, 11:30 p.m. (1403/12/30)"
     with override("fa"):
-        assert dates.both_words(EVE) == "30 اسفند 1403، ساعت 23:30 (2025-03-20)"
+        assert (
+            dates.both_words(EVE)
+            == "30 اسفند 1403، ساعت 23:30 (\u20662025-03-20\u2069)"
+        )
     settings.NEGIN_SMS_JALALI = False
     assert dates.both_words(EVE) == "March 20, 2025, 11:30 p.m."
 

@@ -46,6 +46,8 @@ def test_words_are_spoken(html, spoken):
         "&#x27; &#39; &amp;1;"[:12],
         "sale-7 v2.1 2026-11-26 (2026-11-26) a1",
         "<!-- 1 -->",
+        """<div x-bind:class="{'a': items.length > 0 && 2 > 1}" y='>3'>باز</div>""",
+        "\u20662026-12-01 10:30\u2069 \u206617952187804323\u2069",
     ],
 )  # fmt: skip
 def test_what_is_copied_or_posted_stays(html):

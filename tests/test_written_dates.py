@@ -158,6 +158,18 @@ class TestFarMoments:
         assert "Jalali" in reason
         assert "Gregorian" in reason
 
+    def test_past_is_called_long_only_where_it_is(self):
+        day = timedelta(days=1)
+        for passed, told in ((2 * day, "is past."), (31 * day, "is long past.")):
+            with pytest.raises(InvalidMessage) as caught:
+                read_moment(NOW - passed, now=NOW, long_past=day)
+            assert told in str(caught.value.reason)
+
+    def test_day_keeps_its_order_in_persian(self):
+        with override("fa"):
+            reason = refuse("1404/09/10 10:00", now=NOW)
+        assert "\u20662025-12-01\u2069" in reason
+
     def test_what_has_just_passed_is_not(self):
         for passed in (timedelta(minutes=5), timedelta(days=29)):
             assert read_moment(NOW - passed, now=NOW) == NOW - passed

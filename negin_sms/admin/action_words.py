@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from negin_sms.characters import left_to_right
 from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.models import Message
@@ -17,7 +18,8 @@ def accepted_words(done: Sequence[Message]) -> str:
     """Say what the gateway accepted."""
     if len(done) == 1:
         words = _("The gateway accepted message %(pk)s; its id there is %(id)s.")
-        return words % {"pk": done[0].pk, "id": done[0].gateway_id}
+        copied = left_to_right(done[0].gateway_id)
+        return words % {"pk": done[0].pk, "id": copied}
     return _("The gateway accepted %(count)s messages.") % {"count": len(done)}
 
 

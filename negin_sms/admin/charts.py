@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from negin_sms.services.statistics.counts import Counts
 
@@ -24,7 +25,7 @@ PARTS: tuple[tuple[str, Any, tuple[str, ...]], ...] = (
     ("delivered", _("Delivered"), ("delivered",)),
     ("underway", _("On the way"), ("at_operator", "waiting")),
     ("no_report", _("No report"), ("no_report",)),
-    ("undelivered", _("Not delivered"), ("undelivered",)),
+    ("undelivered", pgettext_lazy("of messages", "Not delivered"), ("undelivered",)),
     ("rejected", _("Rejected"), ("rejected",)),
     ("unsent", _("Uncertain or not sent"), ("uncertain", "not_sent")),
 )

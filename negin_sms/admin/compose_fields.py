@@ -63,7 +63,9 @@ class ComposeFields(RecipientFields):
     sensitive = forms.BooleanField(
         label=capfirst(_("sensitive")),
         required=False,
-        help_text=_("Once this is sent, its text is not shown here any more."),
+        help_text=_(
+            "Once sent, its text is shown on request only, and redacted before long."
+        ),
     )
     footer = forms.BooleanField(
         label=_("Append the footer"),

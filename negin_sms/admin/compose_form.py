@@ -164,7 +164,12 @@ class ComposeForm(ComposeFields):
     def mention_file(self) -> None:
         """Remind of the file, which browsers do not choose again by themselves."""
         if self.files and "file" not in self.errors:
-            self.add_error("file", _("Choose the file again."))
+            self.add_error(
+                "file",
+                _(
+                    "Choose the file again: browsers do not keep it when a page comes back."
+                ),
+            )
 
     def _sheets(self) -> list[Sheet]:
         """Return the recipients, each part with what was guessed of it."""

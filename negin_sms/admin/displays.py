@@ -16,6 +16,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import State, state_label
@@ -245,7 +246,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return what keeps a queued or held message from leaving."""
         return reasons_to_wait(message)
 
-    @admin.display(description=_("group"))
+    @admin.display(description=pgettext_lazy("of messages", "group"))
     def group_link(self, message: Message) -> str:
         """Return the group, as a link to how far it has come."""
         if not message.group:

@@ -196,7 +196,7 @@ class SentFilter(admin.SimpleListFilter):
 class GroupFilter(admin.SimpleListFilter):
     """By group, where a link has chosen one: there may be as many as messages."""
 
-    title = _("group")
+    title = pgettext_lazy("of messages", "group")
     parameter_name = "group"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:

@@ -9,7 +9,12 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.utils.formats import number_format
-from django.utils.translation import get_language_bidi, gettext_lazy, pgettext
+from django.utils.translation import (
+    get_language_bidi,
+    gettext_lazy,
+    pgettext,
+    pgettext_lazy,
+)
 from django.utils.translation import gettext as _
 
 from negin_sms.choices import Scenario
@@ -27,7 +32,7 @@ from .spreadsheets import Rows
 _COLUMNS: dict[str, Any] = {
     "sent": gettext_lazy("Sent"),
     "delivered": gettext_lazy("Delivered"),
-    "undelivered": gettext_lazy("Not delivered"),
+    "undelivered": pgettext_lazy("of messages", "Not delivered"),
     "at_operator": gettext_lazy("At the operator"),
     "waiting": gettext_lazy("No state yet"),
     "no_report": gettext_lazy("No report"),
@@ -218,7 +223,7 @@ def file_rows(report: DeliveryStatistics) -> Rows:
         (_("line"), report.lines),
         (_("scenario"), report.scenarios),
         (_("template"), report.templates),
-        (_("group"), report.groups),
+        (pgettext("of messages", "group"), report.groups),
         (_("reason"), report.reasons),
     ):
         for row in rows:

@@ -16,7 +16,13 @@ from operator import or_
 
 from django.db.models import Q, QuerySet
 
-from negin_sms.characters import latin_digits, persian_letters, visible
+from negin_sms.characters import (
+    arabic_letters,
+    latin_digits,
+    persian_digits,
+    persian_letters,
+    visible,
+)
 from negin_sms.models import Message
 from negin_sms.phones import search_digits
 
@@ -104,9 +110,16 @@ def _without_index(term: str, *, numbers: bool) -> list[Q]:
         if numbers or len(written) == _SEEN_DIGITS:
             found.append(Q(mobile__endswith=written))
     elif numbers and len(term) >= _FEWEST_LETTERS and not digits:
-        words = Q(text__icontains=term) | Q(text__icontains=persian_letters(term))
-        found.append(Q(sensitive=False) & words)
+        words = (Q(text__icontains=each) for each in _spellings(term))
+        found.append(Q(sensitive=False) & reduce(or_, words))
     return found
+
+
+def _spellings(term: str) -> set[str]:
+    """Return a term as Persian and as Arabic keyboards write it, with either digits."""
+    persian = persian_letters(latin_digits(term))
+    letters = {term, persian, arabic_letters(persian)}
+    return letters | {persian_digits(each) for each in letters}
 
 
 def among_newest(rows: QuerySet[Message]) -> QuerySet[Message]:

@@ -42,6 +42,12 @@ class SmsTemplateForm(forms.ModelForm):
             "name": forms.TextInput(attrs={"dir": "ltr"}),
             "text": CountedTextarea(attrs={"dir": "auto", "rows": 5}),
         }
+        help_texts = {
+            "name": _(
+                "What the program calls it by, the same in every language: Latin "
+                "letters, digits, - and _, such as reminder."
+            ),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -90,7 +90,9 @@ class Message(models.Model):
     sensitive = models.BooleanField(_("sensitive"), default=False)
     parts = models.PositiveSmallIntegerField(_("parts"), default=1)
     source = models.CharField(_("source"), max_length=64, blank=True)
-    group = models.CharField(_("group"), max_length=64, blank=True)
+    group = models.CharField(
+        pgettext_lazy("of messages", "group"), max_length=64, blank=True
+    )
     created_by = user_key(_("created by"))
     created_at = models.DateTimeField(_("created at"))
     resend_of = models.OneToOneField(

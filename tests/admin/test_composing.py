@@ -166,7 +166,7 @@ class TestCompose:
 
     def test_file_is_to_be_chosen_again_after_another_fault(self, admin_client):
         response = compose(admin_client, text="", file=csv(b"09395213300"))
-        assert "Choose the file again." in words_of(response)
+        assert "Choose the file again:" in words_of(response)
 
     def test_fault_of_what_has_no_field_is_shown(self, admin_client, use_account):
         use_account(LINE="")

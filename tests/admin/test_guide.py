@@ -107,13 +107,15 @@ def test_who_sees_no_messages_is_not_led_there(client, django_user_model):
         ("pause_accountstate", "accountstate/{account}/pause/"),
         ("add_optout", "optout/add/"),
         ("view_message", "message/"),
+        ("add_message", "message/compose/"),
     ],
 )
 def test_rights_that_stand_beside_an_operation_are_enough(
     client, django_user_model, language, right, page
 ):
     account = AccountState.objects.create(account="default")
-    (line,) = re.findall(rf"<dd>.*>{right}<.*</dd>", text(language))
+    lines = re.findall(rf"<dd>.*>{right}<.*</dd>", text(language))
+    line = min(lines, key=lambda each: each.index(f">{right}<"))  # its own
     codes = re.findall(r"<code[^>]*>(\w+)</code>", line)
     user = django_user_model.objects.create_user("granted", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codes))

@@ -59,6 +59,13 @@ def test_end_that_begins_with_zeros_is_no_beginning(admin_client, wanted, term):
     assert found(admin_client, term) == [last]
 
 
+@pytest.mark.parametrize("text", ["علی، ساعت ۹", "علي، ساعت 9"])
+@pytest.mark.parametrize("term", ["علی", "علي", "ساعت 9", "ساعت ۹", "علی، ساعت 9"])
+def test_words_are_found_in_the_spellings_of_every_keyboard(admin_client, term, text):
+    row = make(text=text)
+    assert found(admin_client, term) == [row]
+
+
 def test_text_of_a_sensitive_message_is_never_searched(admin_client):
     make(text="code 4321", sensitive=True)
     assert found(admin_client, "code") == []

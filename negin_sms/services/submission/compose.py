@@ -265,7 +265,10 @@ def _lifetime(value: Any, account: conf.Account) -> timedelta:
     except (TypeError, ValueError, OverflowError):
         valid = False
     if not valid:
-        reason = _("The lifetime is a number of seconds above 0, or a timedelta.")
+        reason = _(
+            "The lifetime is a number of seconds above 0, or a timedelta, of ten years "
+            "at the most."
+        )
         raise InvalidMessage("expires_in", reason)
     return lifetime
 

@@ -181,7 +181,7 @@ def check_caps(message: Message, passage: Passage) -> Verdict | None:
     counted_for = passage.places.get(message.pk)
     if not passage.is_leaving:
         full = caps.find_full(message, passage.now, counted_for, passage.using)
-        return Verdict(full.reason, full.period.ends_at) if full else None
+        return _foresee(message, full, passage) if full else None
     if caps.take_place(message, passage.now, counted_for, passage.using):
         passage.places[message.pk] = passage.now
         return None
@@ -236,10 +236,24 @@ def _over_cap(message: Message, full: caps.Full, passage: Passage) -> Verdict:
     blocked = caps.find_full(message, later, counted_for, passage.using)
     if blocked and blocked.scope == "account":
         return Verdict(full.reason, later, error=error)
-    reason = _("%(reason)s The next period is full, too.")
-    reason %= {"reason": full.reason}
+    reason = _next_is_full(full)
     error = CapExceeded(reason, scope=full.scope, retry_after=wait)
     return Verdict(reason, stops=True, error=error)
+
+
+def _foresee(message: Message, full: caps.Full, passage: Passage) -> Verdict:
+    """Say what will become of one that is over a cap; reads only."""
+    later, counted_for = full.period.ends_at, passage.places.get(message.pk)
+    if full.scope == "mobile" and message.expires_at > later:
+        blocked = caps.find_full(message, later, counted_for, passage.using)
+        if blocked and blocked.scope == "mobile":
+            return Verdict(_next_is_full(full), stops=True)
+    return Verdict(full.reason, later)
+
+
+def _next_is_full(full: caps.Full) -> str:
+    reason = _("%(reason)s The next period is full, too: it is cancelled.")
+    return reason % {"reason": full.reason}
 
 
 RULES: tuple[Rule, ...] = (

@@ -83,7 +83,18 @@ def test_message_is_cancelled_where_the_next_period_is_full_too(capped):
     assert services.dispatch_queue().cancelled == 1
     assert statuses() == ["accepted", "accepted", "queued", "queued", "cancelled"]
     detail = Message.objects.last().detail
-    assert detail.endswith("The next period is full, too.")
+    assert detail.endswith("The next period is full, too: it is cancelled.")
+
+
+def test_why_waiting_foresees_that_the_next_period_is_full_too(capped):
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(4)])
+    services.dispatch_queue()
+    late = services.queue_sms(MOBILE, "late")
+    (verdict,) = services.why_waiting(late)
+    assert (verdict.stops, verdict.until) == (True, None)
+    assert services.dispatch_queue().cancelled == 1
+    late.refresh_from_db()
+    assert late.detail == verdict.reason
 
 
 def test_place_that_was_taken_is_not_taken_twice(capped):
