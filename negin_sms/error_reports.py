@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from django import dispatch
 from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 else:
     _AdminPart = object
 
+_NOT_THE_PROJECTS = tuple(
+    os.path.dirname(each) + os.sep for each in (__file__, dispatch.__file__)
+)
 _MAY_GO_ON = inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 P = ParamSpec("P")
@@ -63,6 +68,18 @@ def private(action: Callable[P, R]) -> Callable[P, R]:
             raise
 
     return hidden
+
+
+def place_of(error: BaseException) -> str:
+    """Return where in the project's code an error began, as file and line.
+
+    For a log: the text of an error may hold anything.
+    """
+    frames = traceback.walk_tb(error.__traceback__)
+    places = [(frame.f_code.co_filename, line) for frame, line in frames]
+    others = [place for place in places if not place[0].startswith(_NOT_THE_PROJECTS)]
+    name, line = (others or places or [("?", 0)])[0]
+    return f"{name}:{line}"
 
 
 def private_view(view: Callable[P, R]) -> Callable[P, R]:

@@ -365,6 +365,22 @@ def test_e006_waker_that_is_not_there(account):
 
 
 @pytest.mark.parametrize(
+    "path", ["negin_sms.services.asend_sms", "negin_sms.conf.SETTING"]
+)
+def test_e006_waker_that_cannot_be_called(account, path):
+    account(WAKER=path)
+    (found,) = checks.check_wakers(None)
+    assert "no function that can be called" in found.msg
+
+
+def test_e006_celery_that_is_not_installed(account, monkeypatch):
+    monkeypatch.setattr("negin_sms.checks.accounts.find_spec", lambda name: None)
+    account(WAKER="negin_sms.tasks.wake")
+    (found,) = checks.check_wakers(None)
+    assert "Celery is not installed" in found.msg
+
+
+@pytest.mark.parametrize(
     "waker", [None, "tests.services.submission.test_wakers.note_waking"]
 )
 def test_no_e006_for_a_waker_that_is_there(account, waker):

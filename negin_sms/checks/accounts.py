@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +25,7 @@ _DEVELOPMENT = {
     _CONSOLE: "prints messages",
     "negin_sms.gateway.memory.MemoryGateway": "keeps messages in memory",
 }
+_CELERY = "negin_sms.tasks.wake"
 _BACKGROUND = "negin_sms.background.wake"
 
 
@@ -64,7 +67,7 @@ def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
     try:
         if path is not None:
             import_string(path)
-    except (ImportError, ImproperlyConfigured) as error:
+    except (ImportError, ImproperlyConfigured, AttributeError) as error:
         hint = "Write the dotted path of a function, or None for nobody."
         words = f"{conf.ALERTS} cannot be used: {error}"
         return [checks.Error(words, hint=hint, id="negin_sms.E007")]
@@ -140,7 +143,7 @@ def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
     if what is not None and not list(_prints_in_production(account)):
         yield checks.Error(
             f'The SMS account "{account.alias}" sends nothing: its gateway {what}.',
-            hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}" and the real BASE_URL.',
+            hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}", and leave BASE_URL out.',
             id="negin_sms.E005",
         )
 
@@ -179,15 +182,25 @@ def _in_words(value: object) -> str:
 def _no_waker(account: conf.Account) -> Iterable[checks.CheckMessage]:
     if account.waker is None:
         return
-    try:
-        import_string(account.waker)
-    except (ImportError, ImproperlyConfigured) as error:
+    why = _why_no_waker(account.waker)
+    if why:
         yield checks.Error(
-            f'{conf.SETTING}["{account.alias}"]["WAKER"] cannot be used: {error}',
-            hint=f'Write "negin_sms.tasks.wake" (Celery), "{_BACKGROUND}" (Django '
-            "Tasks), or None.",
+            f'{conf.SETTING}["{account.alias}"]["WAKER"] cannot be used: {why}',
+            hint=f'Write "{_CELERY}" (Celery), "{_BACKGROUND}" (Django Tasks), or None.',
             id="negin_sms.E006",
         )
+
+
+def _why_no_waker(path: str) -> str:
+    try:
+        found = import_string(path)
+    except (ImportError, ImproperlyConfigured) as error:
+        return str(error)
+    if not callable(found) or inspect.iscoroutinefunction(found):
+        return "it is no function that can be called with an account's alias"
+    if path == _CELERY and find_spec("celery") is None:
+        return "Celery is not installed"
+    return ""
 
 
 def _dispatches_in_requests(account: conf.Account) -> Iterable[checks.CheckMessage]:

@@ -6,6 +6,7 @@ A count of messages, a share of them (from 0 to 1) or seconds; None for never.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from .readers import Unfit
@@ -42,8 +43,13 @@ def thresholds(value: Any) -> Pairs:
     """Take thresholds by code; the others keep their defaults."""
     if not isinstance(value, dict) or not value.keys() <= THRESHOLDS.keys():
         raise Unfit(f"a dict with keys of: {', '.join(THRESHOLDS)}")
-    for number in value.values():
+    plain = {code: _plain(number) for code, number in value.items()}
+    for number in plain.values():
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
         if number is not None and not (is_number and 0 <= number < float("inf")):
-            raise Unfit("a dict of numbers from 0, or None for never")
-    return tuple({**THRESHOLDS, **value}.items())
+            raise Unfit("a dict of numbers from 0 (or timedelta), or None for never")
+    return tuple({**THRESHOLDS, **plain}.items())
+
+
+def _plain(number: Any) -> Any:
+    return number.total_seconds() if isinstance(number, timedelta) else number

@@ -381,6 +381,11 @@ def test_caps_that_are_none_are_refused(complain, caps):
     assert '["MOBILE_CAPS"] must be a dict such as ' in complain(MOBILE_CAPS=caps)
 
 
+def test_thresholds_of_time_may_be_timedelta(read):
+    account = read(THRESHOLDS={"no_dispatcher": timedelta(minutes=10)})
+    assert dict(account.thresholds)["no_dispatcher"] == 600
+
+
 def test_quiet_hours_are_times_of_the_day(read):
     assert read(QUIET_HOURS=("22:00", time(8))).quiet_hours == (time(22), time(8))
 

@@ -173,7 +173,7 @@ class TestDispatch:
 
         with (
             connection.execute_wrapper(away),
-            pytest.raises(CommandError, match="Run the command again"),
+            pytest.raises(CommandError, match="run the command again"),
         ):
             run("dispatch_sms_queue")
 
@@ -183,7 +183,7 @@ class TestDispatch:
 
         # On MariaDB and MySQL the checks of models ask the server.
         monkeypatch.setattr(BaseCommand, "check", away)
-        with pytest.raises(CommandError, match="Run the command again"):
+        with pytest.raises(CommandError, match="run the command again"):
             run("dispatch_sms_queue", skip_checks=False)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
 
 from negin_sms import services
 from negin_sms.models import AccountState
@@ -23,6 +23,32 @@ def test_pausing_and_resuming_by_command():
     assert AccountState.objects.get().is_paused
     assert run("resume_sms_account", "default") == "Account 'default' sends again.\n"
     assert not AccountState.objects.get().is_paused
+
+
+def test_resuming_says_that_sending_is_switched_off(use_account):
+    use_account(DISPATCH=False)
+    services.pause_account("default", reason="x")
+    out = run("resume_sms_account", "default")
+    assert out == "Account 'default' is resumed; DISPATCH is off in its settings.\n"
+
+
+@pytest.mark.parametrize("name", ["sms_queue_status", "check_sms_gateway"])
+@pytest.mark.parametrize("option", ["--warn=foo=3", "--nope", "--crit=paused"])
+def test_option_that_cannot_be_read_is_unknown_to_monitoring(name, option, capsys):
+    parser = load_command_class("negin_sms", name).create_parser("manage.py", name)
+    parser.called_from_command_line = True
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([option])
+    assert ended.value.code == 3
+    assert option.partition("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["sms_queue_status", "check_sms_gateway"])
+def test_help_is_no_fault(name, capsys):
+    parser = load_command_class("negin_sms", name).create_parser("manage.py", name)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args(["--help"])
+    assert ended.value.code == 0
 
 
 def test_words_of_people_move_no_cursor_and_forge_no_line(django_user_model):

@@ -90,7 +90,7 @@ class TestResolveCommand:
 
         with (
             connection.execute_wrapper(away),
-            pytest.raises(CommandError, match="Run the command again"),
+            pytest.raises(CommandError, match="run the command again"),
         ):
             run("resolve_sms_message", 1, "rejected", "--why=x")
 

@@ -78,7 +78,8 @@ def plain_errors() -> Iterator[None]:
     except DatabaseError as error:
         hide_values(error)
         raise CommandError(
-            f"The database cannot be used ({type(error).__name__}: {error}). Run the "
-            "command again when it is back. Keep the log's lines «SMS result not "
-            "saved», if there are any: the runbook says how to write them down."
+            f"The database cannot be used ({type(error).__name__}: {error}). See that "
+            "the server runs and that manage.py migrate was run, then run the command "
+            "again. Keep the log's lines «SMS result not saved», if there are any: the "
+            "runbook says how to write them down."
         ) from None

@@ -25,7 +25,10 @@ Judge = Callable[..., tuple[Finding, ...]]
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Declare what both commands take."""
+    """Declare what both commands take; what cannot be read is UNKNOWN, not CRITICAL."""
+    leave = parser.exit
+    unknown = Severity.UNKNOWN.exit_status
+    parser.exit = lambda status=0, message=None: leave(status and unknown, message)  # type: ignore[method-assign]
     add = parser.add_argument
     add("--account", help="only this account; default: all")
     add("--json", action="store_true", help="for programs; printed whatever is wrong")

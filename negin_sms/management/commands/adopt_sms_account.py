@@ -27,6 +27,7 @@ class Command(SmsCommand):
         """Adopt, and say from where to where."""
         with plain_errors():
             before, now = services.adopt_account(account)
+        was = f"{before}, maybe with another USERNAME" if before == now else before
         self.stdout.write(
-            f"Account {account!r} sends to {now} (before: {before or 'none'})."
+            f"Account {account!r} sends to {now} (before: {was or 'none'})."
         )

@@ -62,7 +62,7 @@ def _held(report: services.HoldReport) -> str:
 
 
 def _released(report: services.ReleaseReport) -> str:
-    words = f"{report.released} message(s) leave with the next dispatcher."
+    words = f"{report.released} message(s) may leave again, each when it is due."
     if report.expired:
         words += f" {report.expired} are too old and will not be sent."
     return words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from negin_sms import services
+from negin_sms import conf, services
 
 from ._arguments import plain_errors
 from ._output import SmsCommand
@@ -24,4 +24,8 @@ class Command(SmsCommand):
         """Resume."""
         with plain_errors():
             services.resume_account(account)
-        self.stdout.write(f"Account {account!r} sends again.")
+            is_on = conf.get_account(account).dispatch
+        words = (
+            "sends again" if is_on else "is resumed; DISPATCH is off in its settings"
+        )
+        self.stdout.write(f"Account {account!r} {words}.")

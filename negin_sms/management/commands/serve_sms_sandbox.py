@@ -30,7 +30,8 @@ class Command(SmsCommand):
             sandbox = Sandbox(host, port)
         except (OSError, OverflowError) as error:
             raise CommandError(
-                f"Cannot listen on {host}:{port} ({error}); choose another --port."
+                f"Cannot listen on {host}:{port} ({error}); choose another --port, or "
+                "an address of this machine as --host."
             ) from None
         with contextlib.suppress(KeyboardInterrupt), contextlib.closing(sandbox):
             self._explain(sandbox)

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration
+from negin_sms.gateway import gateway_class
 from negin_sms.models import AccountState
 from negin_sms.services.database import write_alias
 
@@ -67,6 +68,8 @@ def adopt_account(alias: str) -> tuple[str, str]:
     Raise InvalidConfiguration for an account that the settings do not have.
     """
     account = conf.get_account(alias)
+    if not account.is_live:
+        gateway_class(account)  # or nobody could send, the right settings neither
     ours, rows = gateway_of(account), AccountState.objects.using(write_alias())
     state, _new = rows.get_or_create(account=alias)
     rows.filter(pk=state.pk).update(gateway=ours)
@@ -85,7 +88,7 @@ def _difference(account: conf.Account, ours: str, theirs: str) -> str:
         return (
             _(
                 "The messages of the account “%(account)s” in this database are for another "
-                "USERNAME at %(theirs)s. Nothing was sent. If the account has a new one: "
+                "USERNAME at %(theirs)s. Nothing is sent or asked. If the account has a new one: "
                 "%(command)s"
             )
             % words
@@ -93,7 +96,7 @@ def _difference(account: conf.Account, ours: str, theirs: str) -> str:
     return (
         _(
             "The messages of the account “%(account)s” in this database are for "
-            "%(theirs)s, but these settings send to %(ours)s. Nothing was sent. Is this a "
+            "%(theirs)s, but these settings send to %(ours)s. Nothing is sent or asked. Is this a "
             "copy of the site? Give it a database of its own. If the gateway has moved: "
             "%(command)s"
         )

@@ -37,7 +37,12 @@ class _WakerCall:
             import_string(self.waker)(self.alias)
         except Exception as error:
             why = _why(error)
-            logger.error("The waker of SMS account %r failed: %s", self.alias, why)
+            logger.error(
+                "The waker of SMS account %r failed: %s. What is queued leaves with the "
+                "next run of a dispatcher.",
+                self.alias,
+                why,
+            )
 
 
 def _why(error: Exception) -> str:

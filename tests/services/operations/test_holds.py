@@ -193,7 +193,9 @@ class TestCommand:
         MessageFactory(sending=True)
         out = run("--reason=restored")
         assert out.startswith("1 message(s) are held now; release or cancel them. 1 we")
-        assert run("--release") == "1 message(s) leave with the next dispatcher.\n"
+        assert (
+            run("--release") == "1 message(s) may leave again, each when it is due.\n"
+        )
 
     def test_says_what_is_too_old(self):
         created = timezone.now() - HOUR

@@ -108,6 +108,20 @@ def test_adopting_says_from_where_to_where(elsewhere, live, use_account, capsys)
     assert services.dispatch_queue().accepted == 1
 
 
+def test_new_username_is_told_by_adopting(elsewhere, live, use_account, capsys):
+    from django.core.management import call_command
+
+    use_account(BASE_URL=live.url, USERNAME="another")
+    call_command("adopt_sms_account", "default")
+    assert "(before: 127.0.0.1, maybe with another USERNAME)" in capsys.readouterr().out
+
+
+def test_settings_that_cannot_send_are_not_adopted(elsewhere, use_account):
+    use_account(BACKEND="negin_sms.gateway.client.Nope")
+    with pytest.raises(InvalidConfiguration, match="names no gateway"):
+        services.adopt_account("default")
+
+
 def test_an_account_that_is_not_configured_cannot_be_adopted():
     with pytest.raises(InvalidConfiguration, match="no SMS account 'bulk'"):
         services.adopt_account("bulk")

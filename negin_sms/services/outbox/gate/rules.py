@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import Priority
+from negin_sms.error_reports import place_of
 from negin_sms.exceptions import (
     CapExceeded,
     Effect,
@@ -209,9 +210,12 @@ def check_receivers(message: Message, passage: Passage) -> Verdict | None:
         reason = clean(str(veto.reason)) or _("A pre_send receiver refused it.")
         return Verdict(reason, stops=True, error=veto.with_traceback(None))
     except Exception as error:
-        # Its text may hold anything, so only its kind is told.
+        # Its text may hold anything, so only its kind and its place are told.
         kind = type(error).__name__
-        logger.error("SMS %s: a pre_send receiver failed with %s", message.pk, kind)
+        where = place_of(error)
+        logger.error(
+            "SMS %s: a pre_send receiver failed with %s at %s", message.pk, kind, where
+        )
         reason = _("A pre_send receiver failed with %(kind)s.") % {"kind": kind}
         wait = timedelta(seconds=retry_delay(message.attempts))
         later = database_now(passage.using) + wait

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -53,6 +54,17 @@ def test_veto_cancels_and_is_told_to_the_caller(receive):
     row = caught.value.message
     assert (row.status, row.detail) == (Status.CANCELLED, "on the project's own list")
     assert memory.outbox == []
+
+
+def test_error_of_a_receiver_is_logged_with_its_place_and_without_its_words(
+    receive, caplog
+):
+    receive(fail)
+    MessageFactory()
+    services.dispatch_queue()
+    (line,) = (each for each in caplog.messages if "receiver failed" in each)
+    begin = fail.__code__.co_firstlineno
+    assert re.search(rf"with \w+ at {re.escape(__file__)}:{begin + 1}$", line)
 
 
 def test_veto_can_be_silent(receive):
