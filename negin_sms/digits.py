@@ -29,6 +29,7 @@ _LABEL = re.compile(r'(?<=\bvalue=")[^"]*')
 _WORD = re.compile(r"\S*\d\S*")
 _COPIED = re.compile("[A-Za-z_@•\u2066\u2069]|\\d-\\d")
 _SIGNS = (
+    (re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))"), "\u066c"),
     (re.compile(r"(?<=\d)\.(?=\d+%?$)"), "\u066b"),
     (re.compile(r"(?<=\d)%"), "\u066a"),
 )
