@@ -17,7 +17,7 @@ from datetime import timedelta
 import pytest
 
 from negin_sms import conf, retries, written_dates
-from negin_sms.admin import actions, paging, search_terms, workbook_files
+from negin_sms.admin import actions, date_fields, paging, search_terms, workbook_files
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.contrib import codes
 from negin_sms.gateway.codes import OPTED_OUT
@@ -101,6 +101,7 @@ ROWS: list[tuple[str, str, float | timedelta]] = [
     ("howto/moving", "the same; {} where it is left out", DEFAULTS.expires_in),
     ("howto/opt-outs", "for ``OPT_OUT_DAYS`` ({})", DEFAULTS.opt_out_days),
     ("howto/persian", "more than {} ago is refused", written_dates.LONG_PAST),
+    ("howto/persian", "in the admin's forms of more than {}", date_fields._LONG_PAST),
     ("howto/retention", "from an age of {} on", purge._YOUNGEST),
     ("howto/retention", "with an age of {} or more", purge._YOUNGEST),
     ("howto/retention", "of caps {} after their period", caps._KEPT),
