@@ -26,7 +26,6 @@ from negin_sms.conf import DEFAULT_ALIAS
 from negin_sms.error_reports import private
 from negin_sms.models import Message
 
-from .arguments import User, several
 from .database import write_alias
 from .delivery.refresh import refresh_states
 from .dispatch.sending import (
@@ -38,6 +37,7 @@ from .dispatch.sending import (
     write_down,
 )
 from .reports import PollReport
+from .submission.arguments import User, several
 from .submission.keywords import checks_keywords
 from .submission.queueing import queue_sms
 

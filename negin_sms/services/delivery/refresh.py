@@ -23,11 +23,11 @@ from negin_sms.services.accounts import (
     find_account,
     unknown_accounts,
 )
-from negin_sms.services.arguments import several
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.delivery import poller_backoff
 from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.reports import PollReport
+from negin_sms.services.submission.arguments import several
 
 from .account_poller import AccountPoller
 from .states import PollTarget

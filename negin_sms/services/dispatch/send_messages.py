@@ -12,11 +12,11 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.accounts import find_account, unknown_accounts
-from negin_sms.services.arguments import several
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import obstacles
 from negin_sms.services.reports import ActionReport
+from negin_sms.services.submission.arguments import several
 
 from .dispatcher import send_rows
 

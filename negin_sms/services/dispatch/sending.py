@@ -34,7 +34,6 @@ from negin_sms.gateway import Gateway, get_gateway
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
-from negin_sms.services.arguments import User
 from negin_sms.services.database import (
     after_commit,
     committed,
@@ -47,6 +46,7 @@ from negin_sms.services.outbox.confirming import give_up
 from negin_sms.services.outbox.gate import rules
 from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.outbox.jobs import SendJob, SendResult
+from negin_sms.services.submission.arguments import User
 from negin_sms.services.submission.compose import compose
 from negin_sms.services.submission.idempotency import save_once
 from negin_sms.services.submission.keywords import checks_keywords

@@ -21,12 +21,12 @@ from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now, from_now
 from negin_sms.retries import next_poll_age
 from negin_sms.services.announcements import announce_outcomes, announce_settled
-from negin_sms.services.arguments import User, several, user_key
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.statistics.daily_counts import invalidate_days
+from negin_sms.services.submission.arguments import User, several, user_key
 from negin_sms.services.submission.compose import compose, way_of
 from negin_sms.services.submission.keywords import checks_keywords
 from negin_sms.services.submission.wakers import wake
@@ -156,14 +156,7 @@ def _resolve_one(
     gateway_id: str = "",
     claim: str = "",
 ) -> Message:
-    """Decide what an uncertain message was.
-
-    With the gateway's id (from the panel) the message is asked about like the others,
-    unless one of the last days has that id too. With the ``claim`` from a line of the
-    log, it is the sending's own result that is written late: then a message that is
-    still ``sending`` is settled too, and one that was sent again is not. Raise
-    NeginSmsError where there is nothing to decide, InvalidMessage where it is unfit.
-    """
+    """Decide one; with a ``claim`` also what is still ``sending``."""
     refuse_unfit_decision(status, why, gateway_id)
     who = user_key(by)
     using = write_alias()
@@ -179,9 +172,7 @@ def _resolve_one(
         message.refresh_from_db(using=using)
         invalidate_days([message.finished_at] if changed else [], using=using)
     if not changed:
-        words = _why_not(message, claim)
-        status = message.get_status_display()
-        raise NeginSmsError(words % {"pk": message.pk, "status": status})
+        raise NeginSmsError(_why_not(message, claim))
     logger.info("SMS %s was resolved as %s by %s", message.pk, status, who or "-")
     announce_outcomes({message.pk: status}, using)
     announce_settled(settled, using)
@@ -207,15 +198,15 @@ def refuse_unfit_way(messages: Iterable[Message], way: Mapping[str, Any]) -> Non
 
 
 def _why_not(message: Message, claim: str) -> str:
-    """Return the words, with places for its number and status."""
-    if not claim or message.status not in (Status.UNCERTAIN, Status.SENDING):
-        return _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
-    if message.claim == claim:
-        return _("Message %(pk)s was sent again already; nothing was changed.")
-    return _(
-        "The claim is not that of the last sending of message %(pk)s; nothing was "
-        "changed. Copy it whole from the line of the log."
-    )
+    words = _("Message %(pk)s is not uncertain (%(status)s); nothing was changed.")
+    if claim and message.status in (Status.UNCERTAIN, Status.SENDING):
+        words = _("Message %(pk)s was sent again already; nothing was changed.")
+        if message.claim != claim:
+            words = _(
+                "The claim is not that of the last sending of message %(pk)s; nothing "
+                "was changed. Copy it whole from the line of the log."
+            )
+    return words % {"pk": message.pk, "status": message.get_status_display()}
 
 
 def _to_poll(alias: str, gateway_id: str) -> dict[str, Any]:

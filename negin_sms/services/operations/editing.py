@@ -21,10 +21,10 @@ from negin_sms.error_reports import private
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
-from negin_sms.services.arguments import User, one, user_key
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
+from negin_sms.services.submission.arguments import User, one, user_key
 from negin_sms.services.submission.compose import compose, way_of
 from negin_sms.services.submission.keywords import checks_keywords
 from negin_sms.services.submission.seen import refuse_changed

@@ -22,11 +22,11 @@ from negin_sms.exceptions import NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
 from negin_sms.querysets import DbNow, MessageQuerySet
-from negin_sms.services.arguments import several
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.confirming import lock_statuses, report_on
 from negin_sms.services.reports import ActionReport
+from negin_sms.services.submission.arguments import several
 from negin_sms.services.submission.seen import refuse_changed
 from negin_sms.services.submission.wakers import wake
 

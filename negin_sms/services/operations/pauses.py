@@ -15,8 +15,8 @@ from negin_sms.models import AccountState
 from negin_sms.querysets import database_now
 from negin_sms.services import breaker
 from negin_sms.services.accounts import account_state
-from negin_sms.services.arguments import User, user_key
 from negin_sms.services.database import write_alias
+from negin_sms.services.submission.arguments import User, user_key
 
 logger = logging.getLogger("negin_sms")
 

@@ -12,12 +12,12 @@ from negin_sms.error_reports import private
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.accounts import find_account, unknown_accounts
-from negin_sms.services.arguments import several
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.submission import batches
+from negin_sms.services.submission.arguments import several
 from negin_sms.services.submission.seen import changed, refuse_changed
 from negin_sms.services.submission.wakers import wake
 

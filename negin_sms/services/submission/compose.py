@@ -22,7 +22,7 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.models import Message
 from negin_sms.phones import normalize_mobile
 from negin_sms.services.accounts import find_account
-from negin_sms.services.arguments import User, user_key
+from negin_sms.services.submission.arguments import User, user_key
 from negin_sms.texts import read_text, with_footer
 
 from .text_length import count_parts

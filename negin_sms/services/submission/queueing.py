@@ -16,8 +16,8 @@ from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
-from negin_sms.services.arguments import User
 from negin_sms.services.database import write_alias
+from negin_sms.services.submission.arguments import User
 
 from .compose import compose
 from .idempotency import save_all_once, save_once

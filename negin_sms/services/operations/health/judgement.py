@@ -6,7 +6,7 @@ To add a finding about an account: a rule in ``account_health``, its threshold i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from django.db import DatabaseError
@@ -17,7 +17,6 @@ from django.utils.translation import ngettext
 from negin_sms import conf
 from negin_sms.dates import moment_words
 from negin_sms.exceptions import InvalidConfiguration
-from negin_sms.gateway import gateway_class
 from negin_sms.quiet_hours import tehran_is_current
 
 from . import accounts as account_health
@@ -32,6 +31,7 @@ from .findings import (
     critical,
     database_is_away,
 )
+from .of_settings import no_default, unreadable, unusable
 from .overview import Overview, overview
 
 _CLOCK_LIMIT = 300.0  # s, from which on messages expire or wait wrongly
@@ -56,7 +56,7 @@ def look(
     try:
         accounts = conf.get_accounts()
     except InvalidConfiguration as error:
-        return None, (_unreadable(error),)
+        return None, (unreadable(error),)
     if account is not None:
         accounts = (conf.get_account(account),)
     chosen = [{**dict(each.thresholds), **(thresholds or {})} for each in accounts]
@@ -65,8 +65,8 @@ def look(
         seen = overview(account=account, drafts_older_than=_oldest_draft(chosen))
     except DatabaseError as error:
         return None, (database_is_away(error),)
-    found = [] if account else [*_no_default()]
-    found += [*_unusable(accounts), *_of_all(seen, chosen[0] if chosen else {}, began)]
+    found = [] if account else [*no_default()]
+    found += [*unusable(accounts), *_of_all(seen, chosen[0] if chosen else {}, began)]
     for each, stands, limits in zip(accounts, seen.accounts, chosen, strict=True):
         found += _of_account(Case(each, stands, seen.now, limits))
     return seen, tuple(found)
@@ -79,28 +79,6 @@ def obstacles(alias: str) -> tuple[Finding, ...]:
     except InvalidConfiguration as error:
         return (critical("account_gone", str(error)),)
     return tuple(each for each in found if each.code in account_health.BLOCKING)
-
-
-def _unreadable(error: InvalidConfiguration, account: str = "") -> Finding:
-    advice = _("Correct the settings, then restart what runs.")
-    return critical("settings", str(error), advice, account)
-
-
-def _no_default() -> Iterator[Finding]:
-    try:
-        conf.refuse_no_default()
-    except InvalidConfiguration as error:
-        yield _unreadable(error)
-
-
-def _unusable(accounts: Iterable[conf.Account]) -> Iterator[Finding]:
-    for account in accounts:
-        if account.is_live:  # there, and slow to import
-            continue
-        try:
-            gateway_class(account)
-        except InvalidConfiguration as error:
-            yield _unreadable(error, account.alias)
 
 
 def _oldest_draft(chosen: Sequence[Thresholds]) -> float:

@@ -21,11 +21,11 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.services.accounts import find_account
-from negin_sms.services.arguments import one
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps, opt_outs, rules
 from negin_sms.services.outbox.gate.rules import RULES, Passage, Verdict
+from negin_sms.services.submission.arguments import one
 
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
 

@@ -28,9 +28,9 @@ from negin_sms.models import Message, OptOut
 from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, database_now
 from negin_sms.services.accounts import find_account
-from negin_sms.services.arguments import User, user_key
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.jobs import SendResult
+from negin_sms.services.submission.arguments import User, user_key
 from negin_sms.services.submission.compose import read_line
 from negin_sms.services.submission.drafting import Refusal, refuse_amount
 from negin_sms.services.submission.recipients.tables import Row

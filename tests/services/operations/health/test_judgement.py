@@ -207,20 +207,6 @@ class TestOfAll:
         monkeypatch.setattr("negin_sms.quiet_hours.ZoneInfo", lambda name: old)
         assert "tzdata" in find("time_zone_data").advice
 
-    def test_no_account_at_all(self, settings):
-        settings.NEGIN_SMS = {}
-        assert find("settings").text.startswith("NEGIN_SMS is empty.")
-
-    def test_no_account_that_is_taken_where_none_is_named(self, settings):
-        settings.NEGIN_SMS = {"shop": settings.NEGIN_SMS["default"]}
-        assert 'has no account "default"' in find("settings").text
-
-    def test_backend_that_is_no_gateway(self, use_account):
-        use_account(BACKEND="negin_sms.gateway.console")
-        found = find("settings")
-        assert (found.severity, found.account) == ("critical", "default")
-        assert "names no gateway" in found.text
-
     def test_settings_that_cannot_be_read(self, settings):
         settings.NEGIN_SMS = {"default": {"USER": "x"}}
         assert find("settings").severity == "critical"
