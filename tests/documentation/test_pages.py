@@ -386,7 +386,8 @@ def test_guide_to_shared_databases_shows_the_refusal_and_the_way_out(settings, c
     settings.NEGIN_SMS = {"default": {**REAL, "BASE_URL": "http://127.0.0.1:9/api"}}
     with pytest.raises(CommandError) as caught:
         call_command("dispatch_sms_queue")
-    assert refused.strip() == f"CommandError: {caught.value}"
+    told, _in_a_test, _way_out = str(caught.value).partition(" In a test: ")
+    assert refused.strip() == f"CommandError: {told}"
     settings.NEGIN_SMS = {
         "default": {**REAL, "BASE_URL": "https://sms.example.com/api"}
     }

@@ -99,6 +99,14 @@ def test_advice_at_a_terminal_names_commands(use_account):
 
 
 @pytest.mark.django_db(transaction=True)
+def test_recipient_who_opted_out_is_told_with_the_message():
+    services.opt_out("09395213300")
+    told = r"Message \d+: Cancelled\. The recipient"
+    with pytest.raises(CommandError, match=told):
+        call_command("send_sms", "09395213300", "x")
+
+
+@pytest.mark.django_db(transaction=True)
 class TestDispatch:
     def test_prints_counts_in_a_closing_line(self):
         MessageFactory.create_batch(3)

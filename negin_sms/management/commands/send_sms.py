@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms import services
 from negin_sms.choices import Scenario, Status
-from negin_sms.exceptions import GatewayError
+from negin_sms.exceptions import GatewayError, Vetoed
 from negin_sms.models import Message
 
 from ._arguments import plain_errors, seconds, service_text
@@ -46,7 +46,7 @@ class Command(SmsCommand):
         with plain_errors():
             try:
                 message = services.send_sms(mobile, text, source="command", **chosen)
-            except GatewayError as error:
+            except (GatewayError, Vetoed) as error:
                 raise CommandError(_explain(error)) from None
         words = f"Message {message.pk}: {message.get_status_display()}"
         if message.gateway_id:
@@ -60,11 +60,11 @@ _PASSED_ON = (
 )
 
 
-def _explain(error: GatewayError) -> str:
+def _explain(error: GatewayError | Vetoed) -> str:
     row = error.message
     if row is None:
         return str(error)
-    if error.advice:  # it names functions
+    if isinstance(error, GatewayError) and error.advice:  # it names functions
         error.advice = _advice_on(row)
     return f"Message {row.pk}: {row.get_status_display()}. {error}"
 

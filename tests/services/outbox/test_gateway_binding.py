@@ -108,6 +108,14 @@ def test_adopting_says_from_where_to_where(elsewhere, live, use_account, capsys)
     assert services.dispatch_queue().accepted == 1
 
 
+def test_refusal_in_a_test_says_what_a_test_can_do(elsewhere, use_account, live):
+    use_account(BASE_URL=live.url, USERNAME="another")
+    with pytest.raises(
+        InvalidConfiguration, match=r"In a test: services\.adopt_account"
+    ):
+        services.dispatch_queue()
+
+
 def test_new_username_is_told_by_adopting(elsewhere, live, use_account, capsys):
     from django.core.management import call_command
 
