@@ -89,7 +89,7 @@ def run_all(**kwargs):
 
 
 def test_good_settings_pass_every_check(account):
-    account()
+    account(LINE="9830003300")
     found = run_all(include_deployment_checks=True, databases=["default"])
     assert found == {"negin_sms.I001"}
 
@@ -284,7 +284,7 @@ def test_e005_is_for_deployment_only(account):
     account(BACKEND=MEMORY)
     assert run_all() == set()
     found = run_all(include_deployment_checks=True)
-    assert found == {"negin_sms.E005", "negin_sms.I001"}
+    assert found == {"negin_sms.E005", "negin_sms.I001", "negin_sms.W004"}
 
 
 def test_check_deploy_fails_on_a_development_gateway(account):
@@ -404,6 +404,12 @@ def test_unreadable_settings_are_told_once(settings):
     settings.NEGIN_SMS = {"default": {"USERNAME": 5}}
     assert ids(checks.check_encryption(None) + checks.check_deployment(None)) == []
     assert run_all(include_deployment_checks=True) == {"negin_sms.E001"}
+
+
+@pytest.mark.parametrize(("line", "found"), [("", {"W004"}), ("9830003300", set())])
+def test_w004_without_a_line(account, line, found):
+    account(LINE=line)
+    assert set(ids(checks.check_lines(None))) == found
 
 
 def test_brakes_are_told(settings):

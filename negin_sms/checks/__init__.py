@@ -3,7 +3,7 @@
 E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
 gateways in production, E006 wakers, E007 alerts, W001 the password travels in the
 open, W002 a waker that leaves the work to the request, W003 transactions that see too
-little, I001 the brakes.
+little, W004 no line, I001 the brakes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .accounts import (
     check_console,
     check_deployment,
     check_encryption,
+    check_lines,
     check_settings,
     check_task_backend,
     check_wakers,
@@ -33,6 +34,7 @@ __all__ = [
     "check_databases",
     "check_deployment",
     "check_encryption",
+    "check_lines",
     "check_settings",
     "check_sqlite",
     "check_task_backend",
@@ -54,4 +56,5 @@ def register_all() -> None:
     checks.register(check_alerts, "negin_sms")
     checks.register(check_deployment, "negin_sms", deploy=True)
     checks.register(check_brakes, "negin_sms", deploy=True)
+    checks.register(check_lines, "negin_sms", deploy=True)
     checks.register(check_task_backend, "negin_sms", deploy=True)

@@ -1,4 +1,4 @@
-"""What the accounts' settings must say: E001, E005, E006, E007, W001, W002, I001."""
+"""What the accounts' settings must say: E001, E005 to E007, W001, W002, W004, I001."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
 def check_brakes(app_configs: Any, **kwargs: Any) -> Found:
     """I001: what keeps each account from sending too much, or to the wrong people."""
     return _each_account(_brakes)
+
+
+def check_lines(app_configs: Any, **kwargs: Any) -> Found:
+    """W004: messages that name no line have one to leave from."""
+    return _each_account(_no_line)
 
 
 def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
@@ -145,6 +150,16 @@ def _pretends(account: conf.Account) -> Iterable[checks.CheckMessage]:
             f'The SMS account "{account.alias}" sends nothing: its gateway {what}.',
             hint=f'Write "BACKEND": "{conf.LIVE_BACKEND}", and leave BASE_URL out.',
             id="negin_sms.E005",
+        )
+
+
+def _no_line(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    if not account.line:
+        yield checks.Warning(
+            f'The SMS account "{account.alias}" has no line: what names none is refused, '
+            "but by the service line.",
+            hint='Write "LINE": "9830003300", or silence this where that is meant.',
+            id="negin_sms.W004",
         )
 
 

@@ -192,6 +192,9 @@ def test_guide_to_idempotency_queues_once():
     )
     for tell, thing in (("tell_shipped", order), ("remind", visit)):
         assert guide[tell](thing) == guide[tell](thing)
+    # As a form has it, and as the database gives it.
+    visit.begins_at = visit.begins_at.astimezone(timezone.get_fixed_timezone(210))
+    guide["remind"](visit)
     assert Message.objects.count() == 2
 
 
@@ -226,6 +229,10 @@ def test_guide_to_reminders_follows_the_visit():
     for _time in range(2):
         guide["remind_all"]([wrong, visit])
     assert Message.objects.count() == before + 1
+    visit.mobile = "09395213301"  # corrected since
+    later = SimpleNamespace(pk=9, mobile="09395213302", begins_at=begins_at)
+    guide["remind_all"]([visit, later])
+    assert Message.objects.count() == before + 2
 
 
 def test_guide_to_reminders_writes_the_date_in_persian(settings):

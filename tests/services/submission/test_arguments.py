@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -11,7 +14,7 @@ from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-MANY = {
+MANY: dict[str, Callable[[Any], Any]] = {
     "cancel": services.cancel,
     "queue_messages": services.queue_messages,
     "refresh_states": services.refresh_states,
