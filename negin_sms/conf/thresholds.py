@@ -39,15 +39,26 @@ THRESHOLDS: Mapping[str, float | None] = {
 }
 
 
+SHARES = frozenset({"rejected", "expired"})
+
+
+def is_threshold(code: str, number: float) -> bool:
+    """Return whether a finding can have that limit."""
+    return 0 <= number <= 1 if code in SHARES else 0 <= number < float("inf")
+
+
 def thresholds(value: Any) -> Pairs:
     """Take thresholds by code; the others keep their defaults."""
     if not isinstance(value, dict) or not value.keys() <= THRESHOLDS.keys():
         raise Unfit(f"a dict with keys of: {', '.join(THRESHOLDS)}")
     plain = {code: _plain(number) for code, number in value.items()}
-    for number in plain.values():
+    for code, number in plain.items():
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
-        if number is not None and not (is_number and 0 <= number < float("inf")):
-            raise Unfit("a dict of numbers from 0 (or timedelta), or None for never")
+        if number is not None and not (is_number and is_threshold(code, number)):
+            raise Unfit(
+                "a dict of numbers from 0 (or timedelta), of shares up to 1 "
+                f"({', '.join(sorted(SHARES))}), or None for never"
+            )
     return tuple({**THRESHOLDS, **plain}.items())
 
 

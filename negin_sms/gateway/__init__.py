@@ -100,8 +100,7 @@ def gateway_class(account: Account) -> type[Gateway]:
         named: Any = import_string(account.backend)
     except ImportError:
         named = None
-    methods = (getattr(named, name, None) for name in ("send", "states"))
-    if not (isinstance(named, type) and all(map(callable, methods))):
+    if not isinstance(named, type) or not callable(getattr(named, "send", None)):
         raise InvalidConfiguration(
             f'{SETTING}["{account.alias}"]["BACKEND"] names no gateway. Write the dotted '
             f'path of a gateway\'s class, such as "{LIVE_BACKEND}", or leave it out.'

@@ -31,6 +31,7 @@ LATIN = {
         "mobile",
         "name",
         "shortcut",
+        "reminder",
     ),
     *("Search", "False", "True"),  # Django says these in English
     *("default", "admin", "batch", "superuser", "Hello", "code", "en", "fa", "English"),

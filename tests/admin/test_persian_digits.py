@@ -62,7 +62,7 @@ def test_report_is_spoken_and_its_file_is_not(admin_client):
 def test_until_when_a_message_waits_is_spoken(admin_client):
     row = queue_sms("09395213300", "later", send_at="2099-12-01 10:00")
     html = admin_client.get(f"/admin/negin_sms/message/{row.pk}/change/").text
-    assert "(تا ۱۱ آذر ۱۴۷۸، ساعت ۱۰:۰۰ (2099-12-01))" in html
+    assert "(تا ۱۱ آذر ۱۴۷۸، ساعت ۱۰:۰۰ (\u20662099-12-01\u2069))" in html
 
 
 def test_what_a_preview_warns_of_is_spoken(admin_client):

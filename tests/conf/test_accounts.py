@@ -386,6 +386,12 @@ def test_thresholds_of_time_may_be_timedelta(read):
     assert dict(account.thresholds)["no_dispatcher"] == 600
 
 
+@pytest.mark.parametrize("code", ["rejected", "expired"])
+def test_threshold_of_a_share_is_one_at_the_most(complain, read, code):
+    assert "of shares up to 1" in complain(THRESHOLDS={code: 5})
+    assert dict(read(THRESHOLDS={code: 1}).thresholds)[code] == 1
+
+
 def test_quiet_hours_are_times_of_the_day(read):
     assert read(QUIET_HOURS=("22:00", time(8))).quiet_hours == (time(22), time(8))
 

@@ -38,6 +38,8 @@ NOT_LOOKED_AT = {
     "django-admin": "makes the project that test_followed.py works in",
     "export": "the shell's own",
     "journalctl": "needs systemd",
+    "cd": "the shell's own",
+    "set": "the shell's own",
     "mariadb": "needs MariaDB's programs",
     "mkdir": "the system's",
     "psql": "needs PostgreSQL's programs",

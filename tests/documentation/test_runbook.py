@@ -200,7 +200,7 @@ TRIALS: dict[str, tuple[Step, Step]] = {
         types("other_gateway", "adopt_sms_account"),
     ),
     "no_journal": (
-        lambda site: site.set(STATE_DIR="/proc/nowhere"),
+        lambda site: site.set(STATE_DIR="/dev/null/nowhere"),
         lambda site: site.set(STATE_DIR=str(site.folder)),
     ),
     "no_dispatcher": (

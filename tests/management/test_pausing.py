@@ -33,7 +33,9 @@ def test_resuming_says_that_sending_is_switched_off(use_account):
 
 
 @pytest.mark.parametrize("name", ["sms_queue_status", "check_sms_gateway"])
-@pytest.mark.parametrize("option", ["--warn=foo=3", "--nope", "--crit=paused"])
+@pytest.mark.parametrize(
+    "option", ["--warn=foo=3", "--warn=rejected=5", "--nope", "--crit=paused"]
+)
 def test_option_that_cannot_be_read_is_unknown_to_monitoring(name, option, capsys):
     parser = load_command_class("negin_sms", name).create_parser("manage.py", name)
     parser.called_from_command_line = True

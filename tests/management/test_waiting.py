@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from negin_sms import services
@@ -109,4 +109,6 @@ class TestOne:
         row = MessageFactory(accepted=True)
         assert f"{row.pk} (accepted): It does not wait" in told("--message", row.pk)
         Message.objects.all().delete()
-        assert f"There is no message {row.pk}" in told("--message", row.pk)
+        with pytest.raises(CommandError, match="There is no message") as raised:
+            told("--message", row.pk)
+        assert raised.value.returncode == 3

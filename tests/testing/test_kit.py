@@ -18,6 +18,7 @@ from negin_sms.gateway import get_gateway, memory
 from negin_sms.gateway.client import NeginGateway
 from negin_sms.gateway.console import ConsoleGateway
 from negin_sms.gateway.memory import MemoryGateway
+from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import AccountState, Message
 from negin_sms.services import adopt_account, queue_sms, send_sms
 from negin_sms.testing import SmsTestMixin, gateways, in_memory, sandboxed
@@ -40,6 +41,9 @@ class Fake:
 
     def __init__(self, account: conf.Account) -> None:
         pass
+
+    def send(self, request: SendRequest) -> SendReply:
+        raise NotImplementedError
 
 
 def gateway_of(settings, **options):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from negin_sms import services
-from negin_sms.conf.thresholds import THRESHOLDS
+from negin_sms.conf.thresholds import SHARES, THRESHOLDS, is_threshold
 from negin_sms.dates import plain_words
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.services import Finding, Severity
@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.exit = lambda status=0, message=None: leave(status and unknown, message)  # type: ignore[method-assign]
     add = parser.add_argument
     add("--account", help="only this account; default: all")
-    add("--json", action="store_true", help="for programs; printed whatever is wrong")
+    add("--json", action="store_true", help="for programs; printed whatever is found")
     for name, severity in (("--warn", "warning"), ("--crit", "critical")):
         add(
             name,
@@ -50,10 +50,11 @@ def threshold(text: str) -> tuple[str, float]:
         value = float(number)
     except ValueError:
         value = -1.0
-    if code not in THRESHOLDS or not 0 <= value < float("inf"):
-        codes = ", ".join(THRESHOLDS)
+    if code not in THRESHOLDS or not is_threshold(code, value):
+        codes, shares = ", ".join(THRESHOLDS), " and ".join(sorted(SHARES))
         raise argparse.ArgumentTypeError(
-            f"write CODE=NUMBER, such as uncertain=5; codes are {codes}"
+            f"write CODE=NUMBER, such as uncertain=5 ({shares} are shares, up to 1); "
+            f"codes are {codes}"
         )
     return code, value
 

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.core.management import CommandError
+
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.dates import plain_words, to_the_second
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
+from negin_sms.services import Severity
 
 # Each is asked by several queries, so few: those that are next.
 _LOOKED_AT = 10
@@ -76,7 +79,8 @@ def of_one(pk: int) -> tuple[dict[str, Any], list[str]]:
     """Return why one message waits, for programs and for people."""
     message = Message.objects.filter(pk=pk).defer("text").first()
     if message is None:
-        return {"id": pk, "status": None, "waits": []}, [f"There is no message {pk}."]
+        unknown = Severity.UNKNOWN.exit_status
+        raise CommandError(f"There is no message {pk}.", returncode=unknown)
     found = reasons(message)
     lines = [_with_end(*each) for each in found]
     if message.status == Status.QUEUED and not lines:

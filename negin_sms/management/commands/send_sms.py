@@ -51,7 +51,10 @@ class Command(SmsCommand):
         words = f"Message {message.pk}: {message.get_status_display()}"
         if message.gateway_id:
             words += f", gateway id {message.gateway_id}, line {message.used_line}"
-        self.stdout.write(f"{words}. {message.detail}".rstrip())
+        words = f"{words}. {message.detail}".rstrip()
+        if message.status != Status.ACCEPTED:  # an order keeps it: DISPATCH, ONLY_TO
+            raise CommandError(words)
+        self.stdout.write(words)
 
 
 _PASSED_ON = (

@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
 from negin_sms.models import Message
-from negin_sms.querysets import database_now
 from negin_sms.services.announcements import announce_outcomes
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import journal, transitions
@@ -40,27 +39,32 @@ def unclaim_all(claim: str, using: str) -> int:
     return moved
 
 
-def expire_claims() -> int:
+def expire_claims(*, as_onlooker: bool = False) -> int:
     """Make the messages uncertain whose claim ran out; return how many.
 
     Whoever held them crashed or hangs, and may have sent them. Of crashed ones that
-    kept a journal only those that it had begun, and these at once.
+    kept a journal only those that it had begun, and these at once. ``as_onlooker``
+    leaves all to others where a journal cannot be read that may know more.
     """
+    if as_onlooker and not recovery.may_read_journals():
+        return 0
     using = write_alias()
     doubted = recovery.recover(using)
     expired: list[int] = []
     stale = Message.objects.using(using).stale().order_by("claimed_until", "id")
-    for pk, claim in list(stale.values_list("pk", "claim")[:_SWEEP]):
+    claimed = ("account", "claim", "claimed_until")
+    for message in list(stale.only("pk", *claimed)[:_SWEEP]):
+        pk, claim = message.pk, message.claim
         if recovery.write_answer(pk, claim, using):
             continue
         host, _sep, worker = claim.partition(":")
         reason = _(
-            "Its worker (host %(host)s, process %(worker)s) ended or hangs; the claim "
-            "ran out at %(time)s UTC. It may have been sent."
+            "Its worker (host %(host)s, process %(worker)s) took it at about %(time)s "
+            "UTC, and ended or hangs. It may have been sent then."
         ) % {
             "host": host,
             "worker": worker.partition(":")[0],
-            "time": f"{database_now(using):%Y-%m-%d %H:%M:%S}",
+            "time": recovery.claimed_at(message),
         }
         row = Message.objects.using(using).stale().filter(pk=pk, claim=claim)
         expired += [pk] * transitions.expire_claim(row, reason[:500])

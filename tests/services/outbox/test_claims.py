@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from negin_sms import conf, services
@@ -64,7 +67,8 @@ def test_only_the_holder_unclaims():
 
 
 def test_stale_claims_become_uncertain_and_never_queued(caplog):
-    past = timezone.now() - timedelta(seconds=1)
+    taken = timezone.now() - timedelta(days=2)  # and nobody looked since
+    past = taken + timedelta(seconds=conf.get_account().lease)
     row = MessageFactory(sending=True, claim="web7:4242:abc", claimed_until=past)
     MessageFactory(sending=True)
     with caplog.at_level(logging.ERROR, "negin_sms"):
@@ -73,9 +77,22 @@ def test_stale_claims_become_uncertain_and_never_queued(caplog):
     assert (row.status, row.claim) == (Status.UNCERTAIN, "web7:4242:abc")
     assert "web7" in row.detail
     assert "4242" in row.detail
-    assert f"{row.finished_at:%Y-%m-%d %H:%M}" in row.detail
+    assert f"{taken:%Y-%m-%d %H:%M:%S} UTC" in row.detail
     assert row.finished_at is not None
     assert "1 SMS became uncertain" in caplog.text
+
+
+def test_onlooker_leaves_to_others_what_a_journal_may_know(use_account, tmp_path):
+    tmp_path.chmod(0o777)  # as little to be read as somebody else's
+    use_account(STATE_DIR=str(tmp_path))
+    past = timezone.now() - timedelta(seconds=1)
+    row = MessageFactory(sending=True, claim="web7:4242:abc", claimed_until=past)
+    assert services.expire_claims(as_onlooker=True) == 0
+    with contextlib.suppress(SystemExit):
+        call_command("sms_queue_status", stdout=io.StringIO())
+    row.refresh_from_db()
+    assert row.status == Status.SENDING
+    assert services.expire_claims() == 1
 
 
 def test_overdue_rows_expire():

@@ -11,6 +11,8 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from negin_sms.services.database import write_alias
+from negin_sms.services.outbox import gate
 from negin_sms.services.outbox.journal.files import NoJournal, find_folder
 
 from .findings import Case, Finding, Rule, Severity
@@ -150,7 +152,14 @@ def _dispatcher_late(case: Case, limit: float) -> Finding | None:
     missing = _dispatcher(case).is_missing(case, case.limit("no_dispatcher"))
     if missing or not case.needs_dispatcher or case.stands.paused_at:
         return None
-    return _late(case, "dispatcher_late", _dispatcher(case), limit)
+    found = _late(case, "dispatcher_late", _dispatcher(case), limit)
+    return None if found and _waits_for_its_cap(case) else found
+
+
+def _waits_for_its_cap(case: Case) -> bool:
+    """Return whether ACCOUNT_CAPS are used up, which is somebody's order."""
+    account = case.account
+    return gate.room(account, 1, write_alias()) == 0
 
 
 def _reports_late(case: Case, limit: float) -> Finding | None:
@@ -166,7 +175,7 @@ def _late(case: Case, code: str, worker: _Worker, limit: float) -> Finding | Non
         code,
         Severity.WARNING,
         _("%(command)s does not keep up.") % {"command": worker.command},
-        _("Start another one, or raise WORKERS; see its log for errors."),
+        _("Raise WORKERS, or RATE where it is set; see its log for errors."),
         count=worker.count,
         value=lag,
         since=worker.since,

@@ -277,7 +277,10 @@ def _drafts_forgotten(case: Case, limit: float) -> Finding | None:
         "%(count)s drafts were never confirmed.",
         count,
     )
-    advice = _("Confirm or delete them: filter the list by status.")
+    advice = _(
+        "Confirm or discard them under “Unconfirmed batches”; send or cancel single "
+        "ones: filter the list by status."
+    )
     found = case.counted("drafts_forgotten", text, advice, count=count, value=limit)
     return found if count else None
 

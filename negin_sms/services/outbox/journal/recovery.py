@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import UTC, timedelta
 from pathlib import Path
 
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.outbox.journal import Answer, reader
 from negin_sms.services.outbox.journal.answers import is_of, to_result
+from negin_sms.services.outbox.journal.files import NoJournal, find_folder
 from negin_sms.services.outbox.journal.reader import Fate, Journal
 from negin_sms.services.outbox.results import record
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
@@ -45,6 +47,16 @@ def recover(using: str) -> int:
             if _write_answers(journal, using):
                 journal.remove()
     return uncertain
+
+
+def may_read_journals() -> bool:
+    """Return whether what is kept on this machine can be read by this user."""
+    try:
+        for state_dir in _folders() - {""}:
+            find_folder(state_dir)
+    except NoJournal:
+        return False
+    return True
 
 
 def write_lost_answers(using: str) -> None:
@@ -111,7 +123,8 @@ def _left_sending(journal: Journal, using: str) -> dict[Fate, list[Message]]:
     """Return the rows of the process that are still being sent, by their fate."""
     left: dict[Fate, list[Message]] = defaultdict(list)
     rows = Message.objects.using(using).filter(status=Status.SENDING)
-    for message in rows.filter(claim__startswith=journal.tag).only("pk", "claim"):
+    rows = rows.filter(claim__startswith=journal.tag)
+    for message in rows.only("pk", "account", "claim", "claimed_until"):
         fate = journal.fate(message.claim, message.pk)
         if isinstance(fate, Fate):
             left[fate].append(message)
@@ -120,16 +133,34 @@ def _left_sending(journal: Journal, using: str) -> dict[Fate, list[Message]]:
 
 def _doubt(begun: Sequence[Message], using: str) -> int:
     reason = _(
-        "Its process ended after it had begun to send it and before it had an answer. "
-        "It may have been sent."
+        "Its process took it at about %(time)s UTC, had begun to send it, and ended "
+        "before it had an answer. It may have been sent then."
     )
-    doubted = [m.pk for m in begun if transitions.expire_claim(_row(m, using), reason)]
+    doubted = [
+        message.pk
+        for message in begun
+        if transitions.expire_claim(
+            _row(message, using), reason % {"time": claimed_at(message)}
+        )
+    ]
     if doubted:
         logger.error(
             "%d SMS became uncertain: their process ended while it sent", len(doubted)
         )
         announce_outcomes(dict.fromkeys(doubted, Status.UNCERTAIN), using)
     return len(doubted)
+
+
+def claimed_at(message: Message) -> str:
+    """Return about when a claim was made, for who looks for the message in the panel.
+
+    By the LEASE of the settings: a worker's own was another one, if it was given one.
+    """
+    if message.claimed_until is None:
+        return "-"
+    leases = {account.alias: account.lease for account in conf.get_accounts()}
+    lease = timedelta(seconds=leases.get(message.account, 0.0))
+    return f"{(message.claimed_until - lease).astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _queue_again(messages: Sequence[Message], using: str) -> None:

@@ -68,6 +68,16 @@ class TestWhatKeepsMessagesBack:
         AccountState.objects.update(paused_until=None)
         assert "no_dispatcher" not in codes()
 
+    def test_cap_that_is_used_up_is_no_slow_dispatcher(self, use_account):
+        MessageFactory(due_at=ago(minutes=30))
+        assert "dispatcher_late" in codes()
+        use_account(
+            BACKEND="negin_sms.gateway.memory.MemoryGateway", ACCOUNT_CAPS={"day": 1}
+        )
+        services.send_sms("09395213301", "x")
+        seen(timedelta())
+        assert "dispatcher_late" not in codes()
+
     def test_binding_to_another_gateway_is_critical_until_adopted(self):
         AccountState.objects.update(gateway="other.example.com 0123456789abcdef")
         finding = find("other_gateway")

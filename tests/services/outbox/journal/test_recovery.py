@@ -73,12 +73,15 @@ def test_what_was_not_begun_is_queued_again(worker):
 
 
 def test_what_was_begun_is_uncertain_at_once(worker):
-    message = sending(worker)
+    taken = timezone.now() - timedelta(minutes=1)
+    until = taken + timedelta(seconds=conf.get_account().lease)
+    message = sending(worker, claimed_until=until)
     worker.do("begun", message.claim, message.pk)
     worker.kill()
     assert expire_claims() == 1
     assert status(message) == "uncertain"
     assert "begun" in message.detail
+    assert f"{taken:%Y-%m-%d %H:%M:%S} UTC" in message.detail
 
 
 def test_what_was_answered_is_written(worker):
