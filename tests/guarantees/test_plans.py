@@ -226,6 +226,10 @@ class WorkTests(LargeTable):
             assert "Bitmap" not in plan_of(sql)
 
     def test_blanking_reads_sensitive_rows_only(self):
+        if connection.vendor == "postgresql":
+            # To read all costs about as much, in a table as small as this one.
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL enable_seqscan = off")
         with CaptureQueriesContext(connection) as queries:
             services.redact_sensitive_texts()
         read = [q["sql"] for q in queries if q["sql"].startswith("SELECT")]
