@@ -24,7 +24,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.segments import measure
 from negin_sms.services.accounts import find_account
-from negin_sms.services.database import write_alias
+from negin_sms.services.database import retry_deadlocks, write_alias
 from negin_sms.texts import Template, parse
 
 from .batches import delete_drafts, drafts_of
@@ -186,15 +186,19 @@ class _Writing:
         # What came of the page before has replaced the other one already.
         old = self._composed_before() or self.replaces
         try:
-            with transaction.atomic(using=self.using):
-                self._replace(old)
-                self._rows.bulk_create(self.drafts, batch_size=_CHUNK)
+            # Of presses at one moment MariaDB may end one to let another go on.
+            retry_deadlocks(lambda: self._put(old), using=self.using)
         except (IntegrityError, InvalidMessage):
             meanwhile = self._composed_before()
             if meanwhile in ("", old):
                 raise
             return meanwhile
         return self.drafts[0].group
+
+    def _put(self, old: str) -> None:
+        with transaction.atomic(using=self.using):
+            self._replace(old)
+            self._rows.bulk_create(self.drafts, batch_size=_CHUNK)
 
     @property
     def _rows(self) -> MessageQuerySet:

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -213,6 +213,22 @@ class TestOnce:
         old = draft("09395213300").group
         assert draft("0939", replaces=old).group == ""
         assert Message.objects.get().group == old
+
+
+@pytest.mark.django_db(transaction=True)
+def test_press_that_was_chosen_to_end_a_deadlock_is_done_again(monkeypatch):
+    ends = iter([OperationalError(1213, "Deadlock found")])
+    put = drafting._Writing._put
+
+    def end_once(self, old):
+        put(self, old)
+        for error in ends:
+            Message.objects.all().delete()  # as its rollback does
+            raise error
+
+    monkeypatch.setattr(drafting._Writing, "_put", end_once)
+    group = draft_batch("Hello", [many(30)], once="page").group
+    assert Message.objects.filter(group=group).count() == 30
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="a thread's own memory")
