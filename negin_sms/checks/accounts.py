@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
@@ -211,7 +211,7 @@ def _why_no_waker(path: str) -> str:
         found = import_string(path)
     except (ImportError, ImproperlyConfigured) as error:
         return str(error)
-    if not callable(found) or inspect.iscoroutinefunction(found):
+    if not callable(found) or iscoroutinefunction(found):
         return "it is no function that can be called with an account's alias"
     if path == _CELERY and find_spec("celery") is None:
         return "Celery is not installed"
