@@ -15,7 +15,10 @@ Prices = tuple[tuple[str, float, float], ...]
 """A line, the rials of one of its parts in Unicode, and of one in GSM-7."""
 
 _OTHERS = "*"
-_SHAPE = 'a dict such as {"9830003300": {"fa": 1430, "en": 620}, "*": {…}}, in rials'
+_SHAPE = (
+    'a dict such as {"9830003300": {"fa": 1430, "en": 620}, "*": {…}}: lines in '
+    "digits, prices in rials"
+)
 _DEAREST = 1e6  # rials a part; no infinity, and none of nan
 
 
@@ -37,10 +40,17 @@ def price_of(known: Iterable[Prices], sender: str, *, is_unicode: bool) -> float
 
 
 def _price(key: Any, pair: Any) -> tuple[str, float, float]:
-    name = key if key == _OTHERS else line(key)
+    name = key if key == _OTHERS else _line(key)
     if not name or not isinstance(pair, dict) or pair.keys() != {"fa", "en"}:
         raise Unfit(_SHAPE)
     return name, _rials(pair["fa"]), _rials(pair["en"])
+
+
+def _line(key: Any) -> str:
+    try:
+        return line(key)
+    except Unfit:
+        raise Unfit(_SHAPE) from None
 
 
 def _rials(value: Any) -> float:

@@ -93,17 +93,23 @@ def line(value: Any) -> str:
         value = str(value)
     digits = text(value)
     if digits and not (digits.isascii() and digits.isdigit()):
-        raise Unfit("a line number in digits, as text, or an empty text")
+        raise Unfit(
+            'digits without + or spaces, such as "9830003300", or an empty text'
+        )
     return digits
 
 
 def schedule(value: Any) -> tuple[float, ...]:
     """Take ages that grow."""
+    wanted = "a list of seconds or timedeltas above 0, each longer than the one before"
     if not isinstance(value, list | tuple) or not value:
-        raise Unfit("a list of seconds or timedeltas")
-    ages = tuple(positive(age) for age in value)
+        raise Unfit(wanted)
+    try:
+        ages = tuple(positive(age) for age in value)
+    except Unfit:
+        raise Unfit(wanted) from None
     if list(ages) != sorted(set(ages)):
-        raise Unfit("a list of ages that grow")
+        raise Unfit(wanted)
     return ages
 
 

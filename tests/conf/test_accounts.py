@@ -130,10 +130,11 @@ def test_value_is_read(read, key, given, read_as):
         ("BACKEND", None, "text"),
         ("USERNAME", None, "text"),
         ("PASSWORD", 1234, "text"),
-        ("LINE", "98-3000", "a line number in digits"),
+        ("LINE", "98-3000", "digits without +"),
         ("LINE", True, "text"),
-        ("LINE", -5, "a line number in digits"),
-        ("LINE2", "۹۸۳۰", "a line number in digits"),
+        ("LINE", -5, "digits without +"),
+        ("LINE", "+9830003300", "digits without +"),
+        ("LINE2", "۹۸۳۰", "digits without +"),
         ("BASE_URL", None, "text"),
         ("CA_FILE", True, "text"),
         ("TRUST_ENV", 1, "True or False"),
@@ -157,8 +158,10 @@ def test_value_is_read(read, key, given, read_as):
         ("STATES_BATCH_SIZE", -1, "a whole number from 1"),
         ("POLL_SCHEDULE", 10, "a list of seconds"),
         ("POLL_SCHEDULE", [], "a list of seconds"),
-        ("POLL_SCHEDULE", [30, 10], "a list of ages that grow"),
-        ("POLL_SCHEDULE", [10, 10], "a list of ages that grow"),
+        ("POLL_SCHEDULE", [30, 10], "a list of seconds"),
+        ("POLL_SCHEDULE", ["soon"], "a list of seconds"),
+        ("PRICES", {"+98": {"fa": 1, "en": 1}}, "a dict such as"),
+        ("POLL_SCHEDULE", [10, 10], "a list of seconds"),
         ("DISPATCH", "False", "True or False"),
         ("ONLY_TO", "09395213300", "a list of mobile numbers"),
         ("ONLY_TO", [9395213300], "a list of mobile numbers"),
@@ -469,7 +472,7 @@ class TestPrices:
 
     def test_named_line_has_to_be_one(self, complain):
         text = complain(PRICES={"mine": {"fa": 1, "en": 1}})
-        assert '["PRICES"] must be a line number' in text
+        assert '["PRICES"] must be a dict such as' in text
 
 
 class TestFooter:
