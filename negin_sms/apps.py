@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks as django_checks
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,5 +17,7 @@ class NeginSmsConfig(AppConfig):
     def ready(self) -> None:
         """Register the system checks."""
         from . import checks
+        from .contrib.checks import check_code_fields
 
         checks.register_all()
+        django_checks.register(check_code_fields, "negin_sms")

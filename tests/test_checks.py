@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -378,6 +380,34 @@ def test_e006_celery_that_is_not_installed(account, monkeypatch):
     account(WAKER="negin_sms.tasks.wake")
     (found,) = checks.check_wakers(None)
     assert "Celery is not installed" in found.msg
+
+
+class TestCeleryApp:
+    @pytest.fixture
+    def use(self, account, monkeypatch):
+        celery = pytest.importorskip("celery")
+        account(WAKER="negin_sms.tasks.wake")
+
+        def use_app(name):
+            app = celery.Celery(name, set_as_current=False)
+            monkeypatch.setattr(celery, "current_app", app)
+
+        return use_app
+
+    def test_w005_app_that_this_process_has_not_imported(self, use):
+        tell = "import celery; print(celery.current_app.main, end='')"
+        use(subprocess.check_output([sys.executable, "-c", tell], text=True))
+        (found,) = checks.check_celery_app(None)
+        assert ids([found]) == ["W005"]
+
+    def test_app_of_the_project(self, use):
+        use("shop")
+        assert checks.check_celery_app(None) == []
+
+    def test_account_that_is_dispatched_without_celery(self, use, account):
+        use("default")
+        account(WAKER=None)
+        assert checks.check_celery_app(None) == []
 
 
 @pytest.mark.parametrize(

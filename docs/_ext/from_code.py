@@ -11,6 +11,7 @@ from django.core.management import BaseCommand, get_commands, load_command_class
 from sphinx.util.docutils import SphinxDirective
 
 from negin_sms import checks, choices
+from negin_sms.contrib import checks as of_adapters
 from negin_sms.gateway.codes import CODES, Verdict
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Checks(FromCode):
         """Give a list."""
         found = [
             inspect.getdoc(check) or ""
-            for name, check in vars(checks).items()
+            for name, check in (vars(checks) | vars(of_adapters)).items()
             if name.startswith("check_")
         ]
         for text in sorted(found):

@@ -3,7 +3,7 @@
 E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
 gateways in production, E006 wakers, E007 alerts, W001 the password travels in the
 open, W002 a waker that leaves the work to the request, W003 transactions that see too
-little, W004 no line, I001 the brakes.
+little, W004 no line, W005 no Celery app, I001 the brakes. E008 is contrib's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.core import checks
 from .accounts import (
     check_alerts,
     check_brakes,
+    check_celery_app,
     check_console,
     check_deployment,
     check_encryption,
@@ -30,6 +31,7 @@ from .databases import (
 __all__ = [
     "check_alerts",
     "check_brakes",
+    "check_celery_app",
     "check_console",
     "check_databases",
     "check_deployment",
@@ -52,6 +54,7 @@ def register_all() -> None:
     checks.register(check_databases, checks.Tags.database)
     checks.register(check_sqlite, "negin_sms")
     checks.register(check_wakers, "negin_sms")
+    checks.register(check_celery_app, "negin_sms")
     checks.register(check_console, checks.Tags.security, "negin_sms")
     checks.register(check_alerts, "negin_sms")
     checks.register(check_deployment, "negin_sms", deploy=True)

@@ -1,4 +1,4 @@
-"""What the accounts' settings must say: E001, E005 to E007, W001, W002, W004, I001."""
+"""What the accounts' settings must say: one function for each id."""
 
 from __future__ import annotations
 
@@ -82,6 +82,11 @@ def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
 def check_wakers(app_configs: Any, **kwargs: Any) -> Found:
     """E006: what WAKER names is there; at work it would only be a line in the log."""
     return _each_account(_no_waker)
+
+
+def check_celery_app(app_configs: Any, **kwargs: Any) -> Found:
+    """W005: the site's own processes know the project's Celery app."""
+    return _each_account(_no_celery_app)
 
 
 def check_task_backend(app_configs: Any, **kwargs: Any) -> Found:
@@ -216,6 +221,21 @@ def _why_no_waker(path: str) -> str:
     if path == _CELERY and find_spec("celery") is None:
         return "Celery is not installed"
     return ""
+
+
+def _no_celery_app(account: conf.Account) -> Iterable[checks.CheckMessage]:
+    if account.waker != _CELERY or find_spec("celery") is None:
+        return
+    from celery import current_app
+
+    if current_app.main == "default":  # Celery's own, for those who have made none
+        yield checks.Warning(
+            f'The SMS account "{account.alias}" wakes nobody: this process has no '
+            "Celery app, so its tasks go to a broker that is not the project's.",
+            hint="Import the app in the __init__.py beside settings.py: "
+            "from .celery import app as celery_app",
+            id="negin_sms.W005",
+        )
 
 
 def _dispatches_in_requests(account: conf.Account) -> Iterable[checks.CheckMessage]:

@@ -10,18 +10,24 @@ from __future__ import annotations
 
 import functools
 import logging
-from typing import Unpack, cast
+from typing import Any, Unpack, cast
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from negin_sms.choices import Priority, Status
 from negin_sms.error_reports import private
-from negin_sms.exceptions import InvalidMessage, NeginSmsError, OutcomeUnknown
+from negin_sms.exceptions import (
+    InvalidConfiguration,
+    InvalidMessage,
+    NeginSmsError,
+    OutcomeUnknown,
+)
 from negin_sms.models import Message
 from negin_sms.services import send_sms
 from negin_sms.services.database import after_commit, write_alias
-from negin_sms.services.submission.compose import MessageOptions
+from negin_sms.services.submission.compose import MessageOptions, compose
 
 logger = logging.getLogger("negin_sms")
 
@@ -53,8 +59,7 @@ def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Me
     sent is returned: its code may be on the phone already. Raise InvalidMessage
     for any field but the number: that is the project's mistake.
     """
-    options: MessageOptions = {"expires_in": EXPIRES_IN, **fields}
-    options |= {"priority": Priority.URGENT, "sensitive": True}
+    options = _options(fields)
     try:
         row = send_sms(mobile, text, on_not_sent="cancel", **options)
     except OutcomeUnknown as error:
@@ -71,6 +76,35 @@ def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Me
     raise CodeNotSent(
         gettext_lazy("The code could not be sent. Ask for a new one in a few minutes.")
     )
+
+
+def unfit_fields(fields: Any) -> str:
+    """Return why no code can be sent with these fields of ``send_sms``, or "".
+
+    For system checks: a wrong field would show when somebody wants to log in, and to
+    nobody else. The words follow the name of where the fields are written.
+    """
+    if not isinstance(fields, dict):
+        return "must be a dictionary."
+    # One key for all codes would let the first one out, and no other.
+    known = MessageOptions.__annotations__.keys() - {"idempotency_key"}
+    if unknown := sorted(map(str, fields.keys() - known)):
+        wrong, right = ", ".join(unknown), ", ".join(sorted(known))
+        return f"cannot have {wrong}, only: {right}."
+    try:
+        options = _options(cast(MessageOptions, fields))
+        compose("09000000000", "1", now=timezone.now(), **options)
+    except InvalidMessage as error:
+        return f"cannot be used. {error}"
+    except InvalidConfiguration:
+        return ""  # negin_sms.E001 says it
+    return ""
+
+
+def _options(fields: MessageOptions) -> MessageOptions:
+    options: MessageOptions = {"expires_in": EXPIRES_IN, **fields}
+    options |= {"priority": Priority.URGENT, "sensitive": True}
+    return options
 
 
 def _log_fate(row: Message) -> None:
