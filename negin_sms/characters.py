@@ -7,8 +7,9 @@ chats, with marks between them that nobody sees. Nothing that is sent passes her
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
-from django.utils.translation import get_language_bidi
+from django.utils.translation import get_language_bidi, pgettext
 
 _TATWEEL = "\u0640"
 # Letters and a symbol drawn as nothing: Hangul's fillers, an empty cell of Braille.
@@ -51,6 +52,11 @@ def arabic_letters(text: str) -> str:
 def left_to_right(text: str) -> str:
     """Return a text that keeps its order where the language runs the other way."""
     return f"\u2066{text}\u2069" if get_language_bidi() else text
+
+
+def listed(words: Iterable[object]) -> str:
+    """Return words as a list in a sentence, with the comma of the language."""
+    return pgettext("between the words of a list", ", ").join(map(str, words))
 
 
 def is_blank(text: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from negin_sms import characters
 
@@ -34,3 +35,9 @@ def test_text_of_nothing_is_blank(text):
 def test_what_an_encoding_lacks_is_escaped():
     assert characters.encodable("aس", "ascii") == "a\\u0633"
     assert characters.encodable("aس", None) == "aس"
+
+
+def test_list_has_the_comma_of_the_language():
+    assert characters.listed(["text", 2]) == "text, 2"
+    with translation.override("fa"):
+        assert characters.listed(["متن", 2]) == "متن، 2"

@@ -18,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from negin_sms.characters import listed
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
@@ -168,8 +169,8 @@ class EditingMixin(ActionViewsMixin):
             words = _("Nothing was changed: the message says this already.")
             self.message_user(request, words, notices.INFO)
             return
-        labels = [str(self.opts.get_field(n).verbose_name) for n in names]  # type: ignore[union-attr]
-        words = _("Changed: %(fields)s.") % {"fields": ", ".join(labels)}
+        labels = [self.opts.get_field(n).verbose_name for n in names]  # type: ignore[union-attr]
+        words = _("Changed: %(fields)s.") % {"fields": listed(labels)}
         self.message_user(request, words, notices.SUCCESS)
         self.log(request, [message], f"{change.label}: {words}")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.contrib import messages as notices
 from django.utils.translation import ngettext
 
+from negin_sms.characters import listed
 from negin_sms.models import Message
 from negin_sms.services.database import write_alias
 
@@ -52,7 +53,8 @@ def tell(
 
 
 def _which(keys: Sequence[int]) -> str:
-    names = ", ".join(map(str, keys[:_NAMED])) + (", …" if len(keys) > _NAMED else "")
+    more = ["…"] if len(keys) > _NAMED else []
+    names = listed([*keys[:_NAMED], *more])
     words = ngettext(
         "%(count)s message: %(names)s", "%(count)s messages: %(names)s", len(keys)
     )

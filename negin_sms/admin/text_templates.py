@@ -16,6 +16,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf, texts
+from negin_sms.characters import listed
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
 from negin_sms.segments import UNICODE, measure
@@ -113,7 +114,7 @@ class SmsTemplateAdminMixin(ListedLookups):
     def placeholders(self, template: SmsTemplate) -> str:
         """Return the names that need a value."""
         try:
-            return ", ".join(f"{{{name}}}" for name in texts.names(template.text))
+            return listed(f"{{{name}}}" for name in texts.names(template.text))
         except InvalidMessage as error:  # saved by other means than this page
             return str(error.reason)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from django.core.management import CommandError, call_command, load_command_class
@@ -43,6 +44,21 @@ def test_option_that_cannot_be_read_is_unknown_to_monitoring(name, option, capsy
         parser.parse_args([option])
     assert ended.value.code == 3
     assert option.partition("=")[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["sms_queue_status", "check_sms_gateway"])
+def test_account_that_is_not_there_is_unknown_to_monitoring(name, capsys):
+    """Nagios and a program read what is printed, not what goes to stderr."""
+    for more in ([], ["--json"]):
+        with pytest.raises(SystemExit) as ended:
+            call_command(name, "--account=clinic", *more)
+        assert ended.value.code == 3
+        out = capsys.readouterr().out
+        if not more:
+            assert out.startswith("UNKNOWN: There is no SMS account 'clinic'")
+    told = json.loads(out)
+    assert told["severity"] == told["findings"][0]["severity"] == "unknown"
+    assert "'clinic'" in told["findings"][0]["text"]
 
 
 @pytest.mark.parametrize("name", ["sms_queue_status", "check_sms_gateway"])

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError
+from django.core.management import BaseCommand
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from negin_sms import services
+from negin_sms.characters import listed
 from negin_sms.conf.thresholds import SHARES, THRESHOLDS, is_threshold
 from negin_sms.dates import plain_words
 from negin_sms.exceptions import InvalidConfiguration
@@ -69,10 +70,8 @@ def judge(look: Judge, options: Mapping[str, Any]) -> list[Finding]:
     try:
         found = look(account=options["account"], thresholds=lowest)
     except InvalidConfiguration as error:
-        # Not 1, which says that there is a warning.
-        raise CommandError(
-            str(error), returncode=Severity.UNKNOWN.exit_status
-        ) from None
+        # Nothing was looked at; monitoring reads it where it reads all else.
+        return [Finding(code="account", severity=Severity.UNKNOWN, text=str(error))]
     return [_by_options(finding, warn, crit) for finding in found]
 
 
@@ -136,6 +135,6 @@ def _in_words(finding: Finding) -> str:
         )
         if at
     ]
-    told = f" ({', '.join(times)})" if times else ""
+    told = f" ({listed(times)})" if times else ""
     line = f"{finding.severity.upper():<8} {where}: {finding.text}{told}"
     return f"{line}\n{'':<8} → {finding.advice}" if finding.advice else line

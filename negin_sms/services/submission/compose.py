@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
+from negin_sms.characters import listed
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.dates import read_moment
 from negin_sms.exceptions import InvalidMessage
@@ -248,7 +249,7 @@ def _service_text(name: str, account: conf.Account) -> int:
     known = dict(account.service_texts)
     if name not in known:
         reason = _("There is no “%(name)s” in SERVICE_TEXTS; there are: %(known)s.")
-        words = {"name": name, "known": ", ".join(known) or gettext("none")}
+        words = {"name": name, "known": listed(known) or gettext("none")}
         raise InvalidMessage("template", reason % words)
     return known[name]
 

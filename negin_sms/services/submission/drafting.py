@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
+from negin_sms.characters import listed
 from negin_sms.choices import Status
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
@@ -252,7 +253,7 @@ def _columns(template: Template, sheets: Sequence[Sheet]) -> tuple[str, ...]:
             )
         else:
             reason = _("There is no column “%(name)s”; there are: %(columns)s.")
-        words = {"name": name, "columns": ", ".join(found)}
+        words = {"name": name, "columns": listed(found)}
         raise InvalidMessage("text", reason % words)
     return found
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
+from negin_sms.characters import listed
 from negin_sms.choices import Status
 from negin_sms.exceptions import IdempotencyConflict
 from negin_sms.models import Message
@@ -145,7 +146,7 @@ def _same_or_conflict(owner: Message, message: Message, position: int) -> Messag
         reason = _(
             "The idempotency key belongs to message %(pk)s, which has another "
             "%(fields)s. Choose another key, or change that message while it waits."
-        ) % {"pk": owner.pk, "fields": ", ".join(others)}
+        ) % {"pk": owner.pk, "fields": listed(others)}
     raise IdempotencyConflict(reason, position=position)
 
 

@@ -15,6 +15,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.characters import listed
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import SmsTemplate
 from negin_sms.texts import fill, names
@@ -85,10 +86,10 @@ class Templates:
 
     def _known(self, name: str) -> dict[str, str]:
         known = self._rows.order_by("name").values_list("name", flat=True).distinct()
-        listed = list(known[: _LISTED + 1])
-        if len(listed) > _LISTED:
-            listed[_LISTED] = "…"
-        return {"name": name, "known": ", ".join(listed) or _("none")}
+        found = list(known[: _LISTED + 1])
+        if len(found) > _LISTED:
+            found[_LISTED] = "…"
+        return {"name": name, "known": listed(found) or _("none")}
 
 
 def _choose(variants: Mapping[str, str], language: str | None) -> str:

@@ -15,6 +15,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.characters import listed
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
 from negin_sms.texts import fold_name
@@ -214,7 +215,7 @@ def _column_remarks(
     if not rivals:
         return (taken,)
     others = _("These columns hold mobile numbers too, and were not used: %(names)s.")
-    named = ", ".join(f"“{names[at] or at + 1}”" for at in rivals)
+    named = listed(f"“{names[at] or at + 1}”" for at in rivals)
     return (taken, others % {"names": named})
 
 
