@@ -71,7 +71,7 @@ def judge(look: Judge, options: Mapping[str, Any]) -> list[Finding]:
         found = look(account=options["account"], thresholds=lowest)
     except InvalidConfiguration as error:
         # Nothing was looked at; monitoring reads it where it reads all else.
-        return [Finding(code="account", severity=Severity.UNKNOWN, text=str(error))]
+        return [Finding(code="settings", severity=Severity.UNKNOWN, text=str(error))]
     return [_by_options(finding, warn, crit) for finding in found]
 
 
