@@ -3,6 +3,8 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import os
+import tempfile
 from datetime import timedelta
 
 import pytest
@@ -93,6 +95,20 @@ def test_onlooker_leaves_to_others_what_a_journal_may_know(use_account, tmp_path
     row.refresh_from_db()
     assert row.status == Status.SENDING
     assert services.expire_claims() == 1
+
+
+def test_onlooker_leaves_to_another_user_what_the_usual_folder_may_know(
+    use_account, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    use_account(STATE_DIR=None)
+    past = timezone.now() - timedelta(seconds=1)
+    MessageFactory(sending=True, claim="web7:4242:abc", claimed_until=past)
+    others = tmp_path / f"negin-sms-{os.geteuid() + 1}"
+    others.mkdir()
+    assert services.expire_claims(as_onlooker=True) == 0
+    others.rmdir()
+    assert services.expire_claims(as_onlooker=True) == 1
 
 
 def test_overdue_rows_expire():

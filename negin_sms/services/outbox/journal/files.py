@@ -31,6 +31,7 @@ _KIND = "negin-sms-journal-1"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_UNNAMED = "negin-sms-"  # and who keeps it, in the temporary folder
 
 
 class NoJournal(Exception):
@@ -110,7 +111,7 @@ def find_folder(state_dir: str | None, *, make: bool = False) -> Path:
         raise NoJournal(_("STATE_DIR is empty, so no journal is wanted."))
     try:
         if state_dir is None:
-            folder = Path(tempfile.gettempdir(), f"negin-sms-{os.geteuid()}")
+            folder = Path(tempfile.gettempdir(), f"{_UNNAMED}{os.geteuid()}")
             _refuse_unsafe(folder, followed=False, make=make)
         else:
             folder = Path(state_dir)
@@ -122,6 +123,13 @@ def find_folder(state_dir: str | None, *, make: bool = False) -> Path:
             % {"folder": folder, "why": error.strerror}
         ) from None
     return folder
+
+
+def others_keep_one() -> bool:
+    """Return whether another user keeps a journal here that STATE_DIR does not name."""
+    own = f"{_UNNAMED}{os.geteuid()}"
+    found = Path(tempfile.gettempdir()).glob(f"{_UNNAMED}[0-9]*")
+    return any(folder.name != own for folder in found)
 
 
 def _refuse_unsafe(folder: Path, *, followed: bool, make: bool) -> None:

@@ -23,7 +23,11 @@ from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.jobs import SendResult
 from negin_sms.services.outbox.journal import Answer, reader
 from negin_sms.services.outbox.journal.answers import is_of, to_result
-from negin_sms.services.outbox.journal.files import NoJournal, find_folder
+from negin_sms.services.outbox.journal.files import (
+    NoJournal,
+    find_folder,
+    others_keep_one,
+)
 from negin_sms.services.outbox.journal.reader import Fate, Journal
 from negin_sms.services.outbox.results import record
 from negin_sms.services.outbox.shared_ids import flag_shared_ids
@@ -51,12 +55,13 @@ def recover(using: str) -> int:
 
 def may_read_journals() -> bool:
     """Return whether what is kept on this machine can be read by this user."""
+    folders = _folders() - {""}
     try:
-        for state_dir in _folders() - {""}:
+        for state_dir in folders:
             find_folder(state_dir)
     except NoJournal:
         return False
-    return True
+    return not (None in folders and others_keep_one())
 
 
 def write_lost_answers(using: str) -> None:
