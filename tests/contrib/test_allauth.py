@@ -72,6 +72,22 @@ def test_sign_up_then_log_in_with_the_codes_that_arrive(client, last_code, spell
     assert logged_in_as(client) == str(phone.user_id)
 
 
+def test_number_that_was_changed_is_the_one_that_logs_in(client, member, last_code):
+    client.force_login(member)
+    client.post(reverse("account_change_phone"), {"phone": "09000000001"})
+    assert Phone.objects.get().number == E164  # until the code shows whose it is
+    client.post(reverse("account_verify_phone"), {"code": last_code()})
+    assert Phone.objects.values_list("number", "verified").get() == (
+        "+989000000001",
+        True,
+    )
+
+    client.logout()
+    ask_for_code(client, "09000000001")
+    client.post(reverse("account_confirm_login_code"), {"code": last_code()})
+    assert logged_in_as(client) == str(member.pk)
+
+
 def test_login_page_takes_a_number_and_sends_a_code(client, member, last_code):
     response = client.post(reverse("account_login"), {"login": "0939-521-3300"})
     assert response.url == reverse("account_confirm_login_code")

@@ -1,6 +1,7 @@
 from allauth.account.adapter import DefaultAccountAdapter
 
 from negin_sms.contrib.allauth import SMSAdapterMixin
+from negin_sms.phones import normalize_mobile
 from tests.contrib.people.models import Phone
 
 
@@ -10,7 +11,8 @@ class AccountAdapter(SMSAdapterMixin, DefaultAccountAdapter):
         Phone.objects.update_or_create(user=user, defaults=values)
 
     def set_phone_verified(self, user, phone):
-        Phone.objects.filter(user=user, number=phone).update(verified=True)
+        # A number that was changed comes here only.
+        self.set_phone(user, normalize_mobile(phone), True)
 
     def get_phone(self, user):
         phones = Phone.objects.filter(user=user)
