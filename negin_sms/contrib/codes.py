@@ -24,6 +24,7 @@ from negin_sms.exceptions import (
     NeginSmsError,
     OutcomeUnknown,
 )
+from negin_sms.gateway.redaction import redact
 from negin_sms.models import Message
 from negin_sms.services import send_sms
 from negin_sms.services.database import after_commit, write_alias
@@ -67,8 +68,7 @@ def send_code(mobile: object, text: str, **fields: Unpack[MessageOptions]) -> Me
     except NeginSmsError as error:
         if isinstance(error, InvalidMessage) and error.field != "mobile":
             raise
-        key = getattr(getattr(error, "message", None), "pk", None)
-        _log(type(error).__name__, key)
+        _log(type(error).__name__, getattr(error, "message", None), error)
     else:
         # Sent already, unless there is a commit to wait for: then after it was sent.
         after_commit(write_alias(), functools.partial(_log_fate, row))
@@ -109,11 +109,14 @@ def _options(fields: MessageOptions) -> MessageOptions:
 
 def _log_fate(row: Message) -> None:
     if row.status in (Status.CANCELLED, Status.REJECTED, Status.EXPIRED):
-        _log(Status(row.status).name.capitalize(), row.pk)
+        _log(Status(row.status).name.capitalize(), row, row.detail)
 
 
-def _log(kind: str, key: int | None) -> None:
-    logger.warning("One-time password not sent: %s, SMS %s", kind, key)
+def _log(kind: str, row: Message | None, why: object) -> None:
+    # A project's own veto may name whom it is about.
+    told = redact(str(why), (row.mobile[-10:], row.text)) if row else str(why)
+    key = row and row.pk
+    logger.warning("One-time password not sent: %s, SMS %s: %s", kind, key, told)
 
 
 def code_text(code: str) -> str:

@@ -55,7 +55,7 @@ def test_unreachable_gateway_cancels_the_row_and_names_it_in_the_log(
         send_code(MOBILE, "1234")
     row = Message.objects.get()
     assert row.status == Status.CANCELLED
-    assert f"NotSent, SMS {row.pk}" in caplog.text
+    assert f"NotSent, SMS {row.pk}: The gateway cannot be reached" in caplog.text
     assert "1234" not in caplog.text.replace(str(row.pk), "")
     assert "9395213300" not in caplog.text
 
@@ -83,6 +83,7 @@ def test_code_that_fails_after_the_commit_is_cancelled_and_logged(use_account, c
         assert "One-time password" not in caplog.text
     assert row.status == Status.CANCELLED
     assert f"One-time password not sent: Cancelled, SMS {row.pk}" in caplog.text
+    assert "cannot be reached" in caplog.text
 
 
 def test_code_that_is_refused_after_the_commit_is_logged_without_its_number(
@@ -92,6 +93,32 @@ def test_code_that_is_refused_after_the_commit_is_logged_without_its_number(
         row = send_code(INVALID, "1234")
     assert f"One-time password not sent: Rejected, SMS {row.pk}" in caplog.text
     assert INVALID[1:] not in caplog.text
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_reason_is_logged_without_what_a_receiver_of_ours_put_into_it(
+    live, caplog, after_commit
+):
+    def veto(message, **_kwargs):
+        raise Vetoed(f"0{message.mobile[3:]} moved, no {message.text}")
+
+    pre_send.connect(veto)
+    try:
+        if after_commit:
+            with transaction.atomic():
+                send_code(MOBILE, "482913")
+        else:
+            with pytest.raises(CodeNotSent):
+                send_code(MOBILE, "482913")
+    finally:
+        pre_send.disconnect(veto)
+    assert "0••• moved, no •••" in caplog.text
+
+
+def test_number_that_is_none_is_said_in_the_log(live, caplog):
+    with pytest.raises(CodeNotSent):
+        send_code("123", "482913")
+    assert "InvalidMessage, SMS None: mobile: This is not" in caplog.text
 
 
 def test_code_that_went_out_is_not_in_the_log(live, caplog):

@@ -43,7 +43,7 @@ from negin_sms.services.database import (
 )
 from negin_sms.services.outbox import journal, transitions
 from negin_sms.services.outbox.confirming import give_up
-from negin_sms.services.outbox.gate import rules
+from negin_sms.services.outbox.gate import rules, why_waiting
 from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.submission.arguments import User
@@ -270,19 +270,24 @@ def _send_queued(attempt: Attempt) -> None:
         may_wait = attempt.on_not_sent == "queue"
         rows = Message.objects.using(using).filter(pk=message.pk)
         send_rows(account, rows, most=1, may_wait=may_wait)
-        if not may_wait:
-            give_up(message, using)
         message.refresh_from_db(using=using)
+        if not may_wait and give_up(message, _why_queued(message), using):
+            message.refresh_from_db(using=using)
     except Exception as error:
         kind = type(error).__name__
         logger.error("SMS %s was not sent after the commit: %s", message.pk, kind)
+
+
+def _why_queued(message: Message) -> str:
+    """Return what the last try said, else what keeps the message from a try."""
+    return message.detail or " ".join(str(each.reason) for each in why_waiting(message))
 
 
 def _advise(error: NotSent, attempt: Attempt) -> None:
     """Put into the error's words what becomes of the row, and what can be done."""
     message = attempt.message
     if attempt.on_not_sent == "cancel":
-        give_up(message, attempt.using)
+        give_up(message, str(error), attempt.using)
     message.refresh_from_db(using=attempt.using)
     error.reason = f"{error.reason} {fate_of(message)}"
     error.advice = advice_on(message)

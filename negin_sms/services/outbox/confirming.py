@@ -97,11 +97,14 @@ def cancel(messages: Message | Iterable[Message]) -> ActionReport:
     return report_on(keys, before, transitions.WAITING)
 
 
-def give_up(message: Message, using: str) -> bool:
-    """Cancel a message that could not be sent at once, as its sender asked."""
+def give_up(message: Message, why: str, using: str) -> bool:
+    """Cancel a message that could not be sent at once, as its sender asked.
+
+    ``why`` it could not is kept beside that: nothing else will tell it any more.
+    """
     row = Message.objects.using(using).filter(pk=message.pk, status=Status.QUEUED)
     reason = _("Not sent at once, so cancelled as its sender wished.")
-    return bool(transitions.cancel(row, reason))
+    return bool(transitions.cancel(row, f"{reason} {why}".rstrip()[:500]))
 
 
 def lock_statuses(rows: MessageQuerySet, using: str) -> dict[int, str]:
