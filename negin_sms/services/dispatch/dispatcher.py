@@ -20,6 +20,7 @@ from typing import TypeVar
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.error_reports import private
+from negin_sms.exceptions import NotSent
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import (
     LastMoment,
@@ -30,7 +31,8 @@ from negin_sms.services.database import (
 )
 from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.outbox.gateway_binding import refuse_others
-from negin_sms.services.outbox.jobs import SendResult
+from negin_sms.services.outbox.jobs import SendJob, SendResult
+from negin_sms.services.outbox.results import log_unwritten
 from negin_sms.services.reports import DispatchReport
 
 from .producer import Producer
@@ -231,9 +233,17 @@ class Dispatcher:
         self._alone(self._await_results)
         for producer, jobs in zip(self._producers, withdrawn, strict=True):
             self._alone(producer.close)
-            unclaim = functools.partial(producer.unclaim, jobs)
-            for step in (unclaim, producer.release_lost_claims):
-                self._alone(functools.partial(self._persist, step))
+            self._alone(functools.partial(self._put_back, producer, jobs))
+            lost = functools.partial(self._persist, producer.release_lost_claims)
+            self._alone(lost)
+
+    def _put_back(self, producer: Producer, jobs: Sequence[SendJob]) -> None:
+        """Queue again what no worker has begun; else log from what it can be."""
+        try:
+            self._persist(functools.partial(producer.unclaim, jobs))
+        except Exception:
+            log_unwritten(SendResult(job, error=NotSent("")) for job in jobs)
+            raise
 
     def _await_results(self) -> None:
         """Collect what is in flight, for as long as an exchange can take."""

@@ -27,7 +27,7 @@ from negin_sms.models import Message
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.engines import engine_for
 
-from .health.findings import Finding, Thresholds, critical, note, warning
+from .health.findings import Finding, Severity, Thresholds, critical, note, warning
 from .health.judgement import health
 
 _OWN_BACKENDS = "negin_sms.gateway."
@@ -59,10 +59,11 @@ def examine(
 
 
 def _once(findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield what a check, the judgement and a look say alike of the settings once."""
+    """Yield a fault of the settings once: check, judgement and look say it alike."""
     told = set()
     for each in findings:
-        if each.code != "settings" or each.text not in told:
+        is_fault = each.code == "settings" and each.severity is not Severity.OK
+        if not is_fault or each.text not in told:
             yield each
         told.add(each.text)
 

@@ -47,8 +47,7 @@ def record(results: Sequence[SendResult], *, using: str) -> int:
     news = _News()
     left = _write_acceptances(results, news, using)
     left = _write_others(left, news, using)
-    for result in left:
-        logger.critical("SMS result not saved: %s", repair_line(result))
+    log_unwritten(left)
     _warn_of_codes(results)
     lost = {result.job.pk for result in left}
     for result in results:
@@ -72,7 +71,13 @@ class _News:
         self.settled += other.settled
 
 
-def repair_line(result: SendResult) -> str:
+def log_unwritten(results: Iterable[SendResult]) -> None:
+    """Log what no database took, a line for each row, to be repaired from."""
+    for result in results:
+        logger.critical("SMS result not saved: %s", _repair_line(result))
+
+
+def _repair_line(result: SendResult) -> str:
     """Return what a row can be repaired from; no number, no text."""
     return (
         f"message={result.job.pk} claim={result.job.claim} "

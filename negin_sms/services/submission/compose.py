@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
+from django.db.models import Choices
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -28,7 +29,6 @@ from negin_sms.texts import read_text, with_footer
 
 from .text_length import count_parts
 
-_PRIORITIES: Sequence[int] = Priority.values
 # Rows are kept for people to read, not for millennia.
 _LONGEST_LIFE = timedelta(days=3660)
 
@@ -106,7 +106,7 @@ def compose(
         parts=count_parts(text, account),
         **way,
         status=status,
-        priority=_choice("priority", wish.priority, _PRIORITIES),
+        priority=_choice("priority", wish.priority, Priority),
         send_at=planned,
         due_at=due_at,
         begins_at=due_at,
@@ -138,7 +138,7 @@ def way_of(message: Message, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _way(wish: _Wish, account: conf.Account) -> dict[str, Any]:
     """Return the columns that say which way it goes, and whose lines it names."""
-    scenario = _choice("scenario", wish.scenario, Scenario.values)
+    scenario = _choice("scenario", wish.scenario, Scenario)
     given = {
         "line": read_line("line", wish.line),
         "line2": read_line("line2", wish.line2),
@@ -179,16 +179,25 @@ def _wants_footer(wanted: object, sensitive: bool, account: conf.Account) -> boo
     raise InvalidMessage("footer", reason)
 
 
-def _choice(field: str, value: Any, known: Sequence[Any]) -> Any:
+def _choice(field: str, value: Any, choices: type[Choices]) -> Any:
     """Return the plain value of a choice; name the nearest one to what is none."""
+    known: Sequence[Any] = choices.values
     if value in known and not isinstance(value, bool):
         return known[known.index(value)]
-    near = difflib.get_close_matches(str(value), map(str, known), n=1)
+    # Of numbers the nearest as they are written may be the farthest in meaning.
+    near = difflib.get_close_matches(str(value), [n for n in known if n == str(n)], n=1)
     if near:
         reason = _("“%(value)s” is none of its values; did you mean “%(near)s”?")
         raise InvalidMessage(field, reason % {"value": value, "near": near[0]})
     reason = _("It is one of these values: %(known)s.")
-    raise InvalidMessage(field, reason % {"known": ", ".join(map(str, known))})
+    raise InvalidMessage(
+        field, reason % {"known": listed(_named(each) for each in choices)}
+    )
+
+
+def _named(choice: Any) -> str:
+    is_plain = isinstance(choice.value, str)
+    return choice.value if is_plain else f"{choice.value} ({choice.label})"
 
 
 def read_line(field: str, value: str | int | None) -> str | None:

@@ -513,6 +513,23 @@ class TestWindingUp:
         begun = Message.objects.exclude(status="queued")
         assert begun.count() == len(memory.outbox)
 
+    def test_what_no_database_takes_back_can_be_queued_from_the_log(
+        self, two_accounts, monkeypatch, caplog
+    ):
+        def fail(*args):
+            raise RuntimeError("the database is away")
+
+        monkeypatch.setattr(producer.Producer, "unclaim", fail)
+        with pytest.raises(RuntimeError):
+            services.dispatch_queue(workers=1, progress=fail)
+        sending = Message.objects.filter(status="sending")
+        assert sending.exists()
+        assert caplog.text.count("status=queued") == sending.count()
+        report = services.repair_from_log(caplog.text.splitlines())
+        assert (report.skipped, sending.count()) == ((), 0)
+        begun = Message.objects.exclude(status="queued")
+        assert begun.count() == len(memory.outbox)
+
     def test_gate_that_fails_leaves_nothing_claimed(self, two_accounts, monkeypatch):
         def fail(*args, **kwargs):
             raise RuntimeError("a rule of the gate failed")

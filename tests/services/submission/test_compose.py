@@ -39,6 +39,8 @@ def wish(text="سلام", **fields):
         ("account", "no SMS account 'bulk'", {"account": "bulk"}),
         ("scenario", "these values: single", {"scenario": "pigeon"}),
         ("scenario", "did you mean “single”", {"scenario": "singel"}),
+        ("priority", r"0 \(Urgent\), .+, 30 \(Low\)", {"priority": 40}),
+        ("priority", r"30 \(Low\)", {"priority": "low"}),
         (
             "line2",
             "needs a second line",
@@ -51,7 +53,7 @@ def wish(text="سلام", **fields):
         ("template", "there are: none", {"template": "otp"}),
         ("line", "up to 20 digits", {"line": "98-300"}),
         ("line2", "another line", {"scenario": "second_line", "line2": "9830003300"}),
-        ("priority", "these values: 0, 10", {"priority": 7}),
+        ("priority", "these values: 0 ", {"priority": 7}),
         ("priority", "these values", {"priority": True}),
         ("expires_in", "above 0", {"expires_in": 0}),
         ("expires_in", "above 0", {"expires_in": "soon"}),

@@ -172,6 +172,6 @@ def database_is_away(error: DatabaseError) -> Finding:
         code="database",
         severity=Severity.UNKNOWN,
         text=_("The database cannot be used (%(kind)s: %(error)s).")
-        % {"kind": kind, "error": str(error).strip()},
+        % {"kind": kind, "error": " ".join(str(error).split())},
         advice=_("See that the server runs and that migrate was run; then look again."),
     )
