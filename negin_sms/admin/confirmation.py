@@ -121,6 +121,8 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
     """Return what the question of sending shows and posts besides."""
     waiting = [message for message in chosen if is_scheduled(message)]
     alone = waiting[0] if len(chosen) == 1 and waiting else None
+    is_scheduled_already = alone is not None and alone.status == Status.QUEUED
+    title = _("It is scheduled") if is_scheduled_already else _("Schedule it?")
     return {
         "waiting": len(waiting),
         "schedules": alone.send_at if alone else None,
@@ -128,8 +130,8 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
             *_opt_out_warnings(chosen),
             *(quiet_warnings(alone) if alone else []),
         ],
-        "is_scheduled": alone is not None and alone.status == Status.QUEUED,
-        **({"title": _("Schedule it?")} if alone else {}),
+        "is_scheduled": is_scheduled_already,
+        **({"title": title} if alone else {}),
     }
 
 

@@ -138,6 +138,7 @@ def _export(found: QuerySet[Message], *, trusted: bool) -> Iterator[list[object]
     Whole numbers and texts only for the trusted, and never a sensitive text.
     """
     labels = {field.name: field.verbose_name for field in Message._meta.fields}
+    labels["id"] = _("id")  # Django's own is "ID", in Persian too
     columns: dict[str, Cell] = {
         **_COLUMNS,
         "mobile": _mobile if trusted else _own("masked_mobile"),

@@ -29,28 +29,29 @@ def quiet_warnings(
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> list[str]:
-    """Return a warning where a message expires within its account's quiet hours.
+    """Return a warning where its account's quiet hours keep a message, or end it.
 
     The moments are those of another time that it is to be given.
     """
     begins_at, ends_at = due_at or message.due_at, expires_at or message.expires_at
     # Of an account that is gone the obstacles tell.
     known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
-    hours = known.get(message.account)
-    end = quiet_until(ends_at, hours)
-    if end is None or message.priority != Priority.LOW:
-        return []
-    if never_leaves(begins_at, ends_at, hours):
+    hours = known.get(message.account) if message.priority == Priority.LOW else None
+    begins_at = max(begins_at, timezone.now())
+    waits_until, end = quiet_until(begins_at, hours), quiet_until(ends_at, hours)
+    if end and never_leaves(begins_at, ends_at, hours):
         words = _(
             "It may never leave: quiet hours last until %(moment)s, and it expires "
             "before that."
         )
-    else:
-        words = _(
-            "It expires within quiet hours (until %(moment)s); what has not left "
-            "before them is not sent."
-        )
-    return [words % {"moment": moment_words(end)}]
+        return [words % {"moment": moment_words(end)}]
+    waits = _("It waits until quiet hours are over (%(moment)s).")
+    expires = _(
+        "It expires within quiet hours (until %(moment)s); what has not left "
+        "before them is not sent."
+    )
+    told = ((waits_until, waits), (end, expires))
+    return [words % {"moment": moment_words(until)} for until, words in told if until]
 
 
 def opt_out_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:

@@ -228,7 +228,8 @@ def file_rows(report: DeliveryStatistics) -> Rows:
     ):
         for row in rows:
             value = _("others") if row.value is None else row.value
-            yield [name, value, *_numbers(row.counts)]
+            shown = _scenario(value)[0] if rows is report.scenarios else value
+            yield [name, shown, *_numbers(row.counts)]
 
 
 def _numbers(counts: Counts) -> list[object]:
@@ -243,7 +244,7 @@ def _numbers(counts: Counts) -> list[object]:
 def rate_words(counts: Counts) -> str:
     """Return the delivered share of what has a last word, "" where nothing has."""
     rate = counts.delivery_rate
-    return "" if rate is None else f"{number_format(100 * rate, 1)}%"
+    return "" if rate is None else f"{_rounded(100 * rate, 1)}%"
 
 
 def median_words(counts: Counts) -> str:
@@ -252,7 +253,12 @@ def median_words(counts: Counts) -> str:
     if seconds is None:
         return ""
     if seconds < 90:
-        return _("%(number)s s") % {"number": number_format(seconds, 0)}
+        return _("%(number)s s") % {"number": _rounded(seconds, 0)}
     if seconds < 90 * 60:
-        return _("%(number)s min") % {"number": number_format(seconds / 60, 0)}
-    return _("%(number)s h") % {"number": number_format(seconds / 3600, 1)}
+        return _("%(number)s min") % {"number": _rounded(seconds / 60, 0)}
+    return _("%(number)s h") % {"number": _rounded(seconds / 3600, 1)}
+
+
+def _rounded(number: float, places: int) -> str:
+    # number_format cuts off; the report's files round.
+    return number_format(round(number, places), places)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from negin_sms.characters import left_to_right
 from negin_sms.phones import mask_mobile
 
 from .user_keys import user_key
@@ -56,7 +57,7 @@ class OptOut(models.Model):
 
     def __str__(self) -> str:
         # Ends up in the history: no whole number.
-        return f"{self.masked_mobile} → {self.line or self.account}"
+        return left_to_right(f"{self.masked_mobile} → {self.line or self.account}")
 
     @property
     def masked_mobile(self) -> str:

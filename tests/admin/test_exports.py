@@ -222,7 +222,7 @@ def test_export_is_what_the_filter_and_the_search_find(trusted):
     wanted = MessageFactory(status=Status.UNCERTAIN)
     MessageFactory()
     rows = export(trusted, "?status__exact=uncertain&q=09395213300&p=1")
-    assert [row["ID"] for row in rows] == [str(wanted.pk)]
+    assert [row["id"] for row in rows] == [str(wanted.pk)]
 
 
 def test_filter_that_is_none_leads_back_to_the_list(trusted):
@@ -236,7 +236,7 @@ def test_all_are_exported_newest_first_in_chunks(trusted, monkeypatch):
     keys = [m.pk for m in MessageFactory.create_batch(10)]
     with CaptureQueriesContext(connection) as queries:
         rows = export(trusted)
-    assert [int(row["ID"]) for row in rows] == keys[::-1]
+    assert [int(row["id"]) for row in rows] == keys[::-1]
     chunks = [q["sql"] for q in queries if "LIMIT 4" in q["sql"]]
     assert len(chunks) == 4
     assert not any("OFFSET" in sql for sql in chunks)

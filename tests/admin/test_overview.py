@@ -481,5 +481,5 @@ class TestIndex:
         services.pause_account("default", reason="<b>‮x")
         html = page(admin_client, INDEX)
         assert "&lt;b&gt;" in html
-        typed = '<code dir="ltr">resume_sms_account default</code>'
+        typed = '<code dir="ltr">manage.py resume_sms_account default</code>'
         assert typed in html

@@ -44,11 +44,19 @@ def test_expiry_within_quiet_hours_is_warned_of(quiet):
     assert words.startswith("It expires within quiet hours (until Dec. 2, 2026, 8")
 
 
+def test_wait_for_the_end_of_quiet_hours_is_told(quiet):
+    (words,) = quiet_warnings(low(23, 9))
+    assert words.startswith("It waits until quiet hours are over (Dec. 2, 2026, 8")
+    waits, expires = quiet_warnings(low(23, 7, day=3))
+    assert waits == words
+    assert "until Dec. 3, 2026, 8" in expires
+
+
 def test_others_are_not(quiet):
     urgent = low(23, 7)
     urgent.priority = Priority.NORMAL
     assert quiet_warnings(urgent) == []
-    assert quiet_warnings(low(23, 9)) == []
+    assert quiet_warnings(low(20, 21, day=1)) == []
 
 
 def test_without_quiet_hours_nothing_is_said():

@@ -284,7 +284,8 @@ def _median(bucket: int) -> Counts:
 
 def test_words_of_rates_and_medians():
     assert rate_words(Counts(delivered=1, undelivered=2)) == "33.3%"
+    assert rate_words(Counts(delivered=2, undelivered=1)) == "66.7%"
     assert rate_words(Counts()) == median_words(Counts()) == ""
-    assert median_words(_median(3)) == "17 s"
+    assert median_words(_median(3)) == "18 s"
     assert median_words(_median(10)) == "4 min"
     assert median_words(_median(16)) == "3.0 h"

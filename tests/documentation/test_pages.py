@@ -147,7 +147,7 @@ def test_guide_to_own_people_opens_the_page_with_them(
         "/admin/auth/user/", {"action": "write_sms", "_selected_action": [sara.pk]}
     )
     recipients = page.context["form"]["recipients"].value()
-    assert recipients == "mobile,name\n09395213300,Sara\n"
+    assert recipients == "mobile\tname\n09395213300\tSara\n"
     # The admin of users is still Django's, which shows no hash as a field to fill in.
     change = admin_client.get(f"/admin/auth/user/{sara.pk}/change/")
     assert 'name="password"' not in change.text
@@ -433,6 +433,9 @@ def test_guide_to_moving_puts_a_backend_beneath_django_sms(settings, monkeypatch
     settings.SMS_BACKEND = named["SMS_BACKEND"]
     assert sms.send_sms("hello", None, ["09395213300", "09395213301"]) == 2
     assert sms.send_sms("hello", "9830003309", ["09395213300"]) == 1
+    assert sms.send_sms("hello", None, ["123"], fail_silently=True) == 0
+    with pytest.raises(InvalidMessage):
+        sms.send_sms("hello", None, ["123"])
     dispatch_queue()
     lines = Message.objects.filter(source="django-sms").values_list("line", flat=True)
     assert sorted(lines) == ["9830003300", "9830003300", "9830003309"]

@@ -54,7 +54,10 @@ def test_every_permission_has_its_code_beside_its_words(language):
     for codename, words in Message._meta.permissions:
         with override(language):
             quoted = {"fa": f"«{words}»", "en": f"“{words}”"}[language]
-        pair = rf'<dt>{re.escape(quoted)}</dt><dd><code dir="ltr">{codename}</code>'
+        # The user's page has the English words, whatever its language.
+        name = f'<bdi dir="ltr">{words}</bdi> · ' if language != "en" else ""
+        term = re.escape(f"<dt>{quoted}</dt><dd>{name}")
+        pair = rf'{term}<code dir="ltr">{codename}</code>'
         assert re.search(pair, guide(language)), codename
 
 

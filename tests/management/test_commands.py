@@ -107,6 +107,16 @@ def test_recipient_who_opted_out_is_told_with_the_message():
 
 
 @pytest.mark.django_db(transaction=True)
+def test_message_that_an_order_keeps_says_which_and_what_to_do(use_account):
+    use_account(DISPATCH=False)
+    told = (
+        r"Message \d+: Queued\. Sending is switched off .+manage\.py dispatch_sms_queue"
+    )
+    with pytest.raises(CommandError, match=told):
+        call_command("send_sms", "09395213300", "x")
+
+
+@pytest.mark.django_db(transaction=True)
 class TestDispatch:
     def test_prints_counts_in_a_closing_line(self):
         MessageFactory.create_batch(3)

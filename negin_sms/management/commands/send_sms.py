@@ -15,6 +15,7 @@ from negin_sms.models import Message
 
 from ._arguments import plain_errors, seconds, service_text
 from ._output import SmsCommand
+from ._waiting import reasons
 
 
 class Command(SmsCommand):
@@ -51,7 +52,10 @@ class Command(SmsCommand):
         words = f"Message {message.pk}: {message.get_status_display()}"
         if message.gateway_id:
             words += f", gateway id {message.gateway_id}, line {message.used_line}"
-        words = f"{words}. {message.detail}".rstrip()
+        told = message.detail or " ".join(why for why, _until in reasons(message))
+        words = f"{words}. {told}".rstrip()
+        if message.status in (Status.QUEUED, Status.HELD):
+            words = f"{words} {_advice_on(message)}"
         if message.status != Status.ACCEPTED:  # an order keeps it: DISPATCH, ONLY_TO
             raise CommandError(words)
         self.stdout.write(words)

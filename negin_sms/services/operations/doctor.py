@@ -132,7 +132,7 @@ def _server() -> Iterator[Finding]:
         yield warning(
             "server_unknown",
             _("The database server does not say which one it is."),
-            _("After a failover hold the queue by hand: hold_sms_queue."),
+            _("After a failover hold the queue by hand: manage.py hold_sms_queue"),
         )
 
 

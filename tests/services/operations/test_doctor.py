@@ -193,6 +193,12 @@ class TestCommand:
         assert (last["code"], last["severity"]) == ("credentials", "ok")
         assert last["text"] == "The gateway knows the account."
 
+    def test_each_account_is_told_of(self, live, alive, settings):
+        settings.NEGIN_SMS |= {"bulk": settings.NEGIN_SMS["default"]}
+        out, _code = run()
+        for alias in ("default", "bulk"):
+            assert f"OK       {alias} settings: Its settings can be read" in out
+
     def test_unknown_account_cannot_be_looked_at(self, live):
         out, code = run("--account=nobody")
         assert out.startswith("UNKNOWN: There is no SMS account 'nobody'")

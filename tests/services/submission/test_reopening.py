@@ -40,5 +40,5 @@ def test_words_in_common_are_the_text_and_the_others_a_column():
     draft_batch("Dear {n}, your order is here.", [sheet])
     reopened = reopen(list(Message.objects.order_by("pk")))
     assert reopened.text == "Dear {text} your order is here."
-    assert '+989395213300,"Sara,"' in reopened.recipients
+    assert "+989395213300\tSara," in reopened.recipients
     assert "Dear" not in repr(reopened)

@@ -50,7 +50,7 @@ def _paused(case: Case, limit: float) -> Finding | None:
         "paused",
         Severity.WARNING if is_over else Severity.CRITICAL,
         _pause_in_words(stands),
-        _("When the cause is gone: resume_sms_account %(account)s.")
+        _("When the cause is gone: manage.py resume_sms_account %(account)s")
         % {"account": case.account.alias},
         count=stands.queued,
         value=case.age(began),
@@ -95,7 +95,7 @@ def _poller(case: Case) -> _Worker:
 def _other_gateway(case: Case, limit: float) -> Finding | None:
     if not case.stands.bound_elsewhere:
         return None
-    advice = _("Is this one right? Then run: adopt_sms_account %(account)s.")
+    advice = _("Is this one right? Then run: manage.py adopt_sms_account %(account)s")
     return case.finding(
         "other_gateway",
         Severity.CRITICAL,

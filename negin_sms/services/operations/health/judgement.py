@@ -163,7 +163,9 @@ def _uncertain(case: Case, limit: float) -> Finding | None:
         "%(count)s messages are uncertain: they may have been sent.",
         count,
     )
-    advice = _("Look in the gateway's panel, then resolve: resolve_sms_message.")
+    advice = _(
+        "Look in the gateway's panel, then decide: manage.py resolve_sms_message"
+    )
     since = case.stands.uncertain_since
     found = case.counted("uncertain", text, advice, count=count, since=since)
     return found if count >= max(1, limit) else None
@@ -177,7 +179,7 @@ def _held(case: Case, limit: float) -> Finding | None:
         count,
     )
     advice = _(
-        "Look at them, then cancel or release (or all: hold_sms_queue --release)."
+        "Look at them, then cancel or release (or all: manage.py hold_sms_queue --release)."
     )
     found = case.counted("held", text, advice, count=count)
     return found if count >= max(1, limit) else None
@@ -197,7 +199,7 @@ def _server_changed(case: Case, limit: float) -> Finding | None:
         text % {"time": moment_words(since, "Y-m-d H:i")},
         _(
             "Compare those of just before that time with the gateway's panel, cancel "
-            "what was sent, release the others (or all: hold_sms_queue --release)."
+            "what was sent, release the others (or all: manage.py hold_sms_queue --release)."
         ),
         count=count,
         since=since,

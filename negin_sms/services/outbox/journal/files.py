@@ -127,9 +127,9 @@ def find_folder(state_dir: str | None, *, make: bool = False) -> Path:
 
 def others_keep_one() -> bool:
     """Return whether another user keeps a journal here that STATE_DIR does not name."""
-    own = f"{_UNNAMED}{os.geteuid()}"
     found = Path(tempfile.gettempdir()).glob(f"{_UNNAMED}[0-9]*")
-    return any(folder.name != own for folder in found)
+    whose = {folder.name.removeprefix(_UNNAMED) for folder in found}
+    return any(uid.isdecimal() and int(uid) != os.geteuid() for uid in whose)
 
 
 def _refuse_unsafe(folder: Path, *, followed: bool, make: bool) -> None:

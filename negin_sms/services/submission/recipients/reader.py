@@ -87,9 +87,12 @@ def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
     if not columns:
         return "".join(f"{row.mobile}\n" for row in rows)
     out = io.StringIO()
-    between = _delimiter("".join(columns)) or ","  # what the reader will take it for
+    heading = [NUMBER_COLUMN, *columns]
+    # Tabs, unless the reader took it for others: between them each cell has its own
+    # direction, where commas let numbers and Persian words change places.
+    between = _delimiter("\t".join(heading))
     writer = csv.writer(out, delimiter=between, lineterminator="\n")
-    writer.writerow([NUMBER_COLUMN, *columns])
+    writer.writerow(heading)
     for row in rows:
         cells = (row.values.get(name, "") for name in columns)
         writer.writerow([row.mobile, *map(keep_cell, cells)])

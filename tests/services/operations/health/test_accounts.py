@@ -39,7 +39,7 @@ class TestWhatKeepsMessagesBack:
         finding = find("paused")
         assert finding.severity == "critical"
         assert finding.text == "The account was paused by admin: 100% busy"
-        assert finding.advice.endswith("resume_sms_account default.")
+        assert finding.advice.endswith("manage.py resume_sms_account default")
         assert (finding.count, finding.until) == (1, until)
         assert finding.since == AccountState.objects.get().paused_at
 

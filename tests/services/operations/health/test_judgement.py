@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tempfile
 from datetime import timedelta
 from typing import Any
 
@@ -213,7 +214,7 @@ class TestOfAll:
 
     def test_database_that_is_away(self, monkeypatch):
         def away(using: str) -> None:
-            raise OperationalError("server closed the connection")
+            raise OperationalError("server closed\n\tthe connection")
 
         monkeypatch.setattr(overview, "database_now", away)
         finding = find("database")
@@ -265,7 +266,8 @@ class TestStatusCommand:
         with pytest.raises(CommandError, match="codes are"):
             run("sms_queue_status", "--warn=nonsense=3")
 
-    def test_claim_that_ran_out_is_told_as_uncertain(self):
+    def test_claim_that_ran_out_is_told_as_uncertain(self, monkeypatch, tmp_path):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # nobody else's journal
         MessageFactory(sending=True, claimed_until=ago(seconds=9))
         assert "1 message is uncertain" in run("sms_queue_status")[0]
 
