@@ -231,6 +231,8 @@ def test_database_that_crashes(own_server, gateway, tmp_path):
         chaos = Chaos(url, gateway, **{**PATIENT, "RESULT_RETRY": 30, "LEASE": 90})
         chaos.do("queue", count=1000)
         dispatchers = [chaos.start("dispatch", workers=4) for _ in range(2)]
+        # Both are at work: four connections each. One that finds no server ends.
+        wait_until(lambda: gateway.connections > 4, PATIENCE)
         for crash in range(1, 4):
             gateway.wait_for(250 * crash)
             own_server.crash()
