@@ -65,6 +65,9 @@ def test_page_of_each_operation_asks(admin_client, name):
     html = page(admin_client, f"{LIST}{message.pk}/{name}/")
     assert "unfold" in html
     assert '<form method="post"' in html
+    assert re.search(
+        '<h1 class="negin-sms-title">[^<]+</h1>', html
+    )  # the theme has none
 
 
 def test_list_offers_and_carries_out_the_actions(admin_client):
