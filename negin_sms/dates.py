@@ -13,8 +13,9 @@ from django.utils.dateformat import DateFormat
 from django.utils.formats import date_format, get_format
 from django.utils.translation import get_language
 
-from . import conf, jalali
+from . import jalali
 from .characters import left_to_right
+from .conf import beside
 from .written_dates import read_day, read_moment
 
 __all__ = [
@@ -63,13 +64,13 @@ def both_words(moment: datetime) -> str:
     """
     words, day = moment_words(moment), timezone.localtime(moment).date()
     other = left_to_right(f"{day:%Y-%m-%d}") if is_jalali() else jalali.written(day)
-    return f"{words} ({other})" if other and conf.wants_jalali() else words
+    return f"{words} ({other})" if other and beside.wants_jalali() else words
 
 
 def is_jalali() -> bool:
     """Return whether dates are shown by the Jalali calendar here and now."""
     persian = (get_language() or "").partition("-")[0] == "fa"
-    return persian and conf.wants_jalali()
+    return persian and beside.wants_jalali()
 
 
 def _words(value: date, style: str) -> str:

@@ -13,8 +13,8 @@ import re
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language
 
-from . import conf
 from .characters import persian_digits
+from .conf import beside
 
 # A tag's attributes may hold ">" in their quotes.
 _PIECE = re.compile(
@@ -48,7 +48,7 @@ def spoken(text: object) -> str:
 def are_wanted() -> bool:
     """Return whether numbers are shown in Persian digits here and now."""
     persian = (get_language() or "").partition("-")[0] == "fa"
-    return persian and conf.wants_persian_digits()
+    return persian and beside.wants_persian_digits()
 
 
 def _exchange(html: str) -> str:

@@ -421,6 +421,10 @@ def test_no_e006_for_a_waker_that_is_there(account, waker):
 def test_w002_tasks_without_a_worker(account, settings):
     account(WAKER="negin_sms.background.wake")
     assert ids(checks.check_task_backend(None)) == ["W002"]
+    dummy = "django.tasks.backends.dummy.DummyBackend"
+    settings.TASKS = {"default": {"BACKEND": dummy}}
+    (found,) = checks.check_task_backend(None)
+    assert "dispatched by nobody" in found.msg
     settings.TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}}
     assert checks.check_task_backend(None) == []
 
@@ -455,11 +459,38 @@ def test_brakes_are_told(settings):
     assert (second.hint, "0939" in first.msg) == (None, False)
 
 
-@pytest.mark.parametrize(("path", "found"), [("no.such.hook", ["E007"]), (None, [])])
-def test_hook_of_alerts_has_to_be_there(settings, path, found):
-    assert checks.check_alerts(None) == []
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("no.such.hook", "No module named 'no'"),
+        ("negin_sms.conf.SETTING", "no function that can be called"),
+        ("negin_sms.services.asend_sms", "no function that can be called"),
+        (5, "it is no text"),
+    ],
+)
+def test_e007_hook_of_alerts_that_cannot_be_called(settings, path, told):
     settings.NEGIN_SMS_ALERTS = path
-    assert ids(checks.check_alerts(None)) == found
+    (found,) = checks.check_alerts(None)
+    assert ids([found]) == ["E007"]
+    assert told in found.msg
+
+
+def test_hook_of_alerts_that_is_there_or_not_wanted(settings):
+    assert checks.check_alerts(None) == []
+    settings.NEGIN_SMS_ALERTS = None
+    assert checks.check_alerts(None) == []
+
+
+def test_e001_flag_that_is_none(settings):
+    settings.NEGIN_SMS_JALALI = "False"
+    (found,) = checks.check_settings(None)
+    assert "NEGIN_SMS_JALALI must be True or False" in found.msg
+
+
+def test_e001_name_of_an_account_that_is_no_text(settings):
+    settings.NEGIN_SMS = {5: LOGIN, "default": LOGIN}
+    (found,) = checks.check_settings(None)
+    assert 'write "5" instead of 5' in found.msg
 
 
 @pytest.mark.parametrize(("level", "found"), [(None, []), (2, []), (3, ["W003"])])

@@ -12,6 +12,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from negin_sms import checks, choices
 from negin_sms.contrib import checks as of_adapters
+from negin_sms.contrib.otp.checks import check_otp_settings
 from negin_sms.gateway.codes import CODES, Verdict
 
 if TYPE_CHECKING:
@@ -69,9 +70,11 @@ class Checks(FromCode):
             for name, check in (vars(checks) | vars(of_adapters)).items()
             if name.startswith("check_")
         ]
-        for text in sorted(found):
-            code, _colon, meaning = text.splitlines()[0].partition(": ")
-            yield f"* ``negin_sms.{code}``: {meaning}"
+        of_otp = inspect.getdoc(check_otp_settings) or ""
+        for app, texts in (("negin_sms", sorted(found)), ("negin_sms_otp", [of_otp])):
+            for text in texts:
+                code, _colon, meaning = text.splitlines()[0].partition(": ")
+                yield f"* ``{app}.{code}``: {meaning}"
 
 
 class Codes(FromCode):

@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from negin_sms import conf
+from negin_sms.conf import beside
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.gateway import gateway_class
 from negin_sms.gateway.loopback_only import is_test_environment
@@ -27,6 +28,11 @@ _DEVELOPMENT = {
 }
 _CELERY = "negin_sms.tasks.wake"
 _BACKGROUND = "negin_sms.background.wake"
+# Django's own backends for tasks, and by whom what wakes them is dispatched.
+_WITHOUT_WORKERS = {
+    "ImmediateBackend": "the requests themselves",
+    "DummyBackend": "nobody",
+}
 
 
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
@@ -36,6 +42,7 @@ def check_settings(app_configs: Any, **kwargs: Any) -> Found:
         for account in conf.get_accounts():
             found += _unreadable(account)
         conf.refuse_no_default()
+        beside.refuse_no_flags()
     except InvalidConfiguration as error:
         found.append(checks.Error(str(error), id="negin_sms.E001"))
     return found
@@ -68,15 +75,13 @@ def check_lines(app_configs: Any, **kwargs: Any) -> Found:
 
 def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
     """E007: what NEGIN_SMS_ALERTS names is there; else nobody would be told."""
-    path = conf.alerts()
-    try:
-        if path is not None:
-            import_string(path)
-    except (ImportError, ImproperlyConfigured, AttributeError) as error:
-        hint = "Write the dotted path of a function, or None for nobody."
-        words = f"{conf.ALERTS} cannot be used: {error}"
-        return [checks.Error(words, hint=hint, id="negin_sms.E007")]
-    return []
+    path = beside.alerts()
+    why = "" if path is None else _why_no_function(path, "with what is to be told")
+    if not why:
+        return []
+    hint = "Write the dotted path of a function, or None for nobody."
+    words = f"{beside.ALERTS} cannot be used: {why}"
+    return [checks.Error(words, hint=hint, id="negin_sms.E007")]
 
 
 def check_wakers(app_configs: Any, **kwargs: Any) -> Found:
@@ -90,7 +95,7 @@ def check_celery_app(app_configs: Any, **kwargs: Any) -> Found:
 
 
 def check_task_backend(app_configs: Any, **kwargs: Any) -> Found:
-    """W002: Django's default backend for tasks has no worker."""
+    """W002: Django's own backends for tasks have no worker."""
     return _each_account(_dispatches_in_requests)
 
 
@@ -212,14 +217,21 @@ def _no_waker(account: conf.Account) -> Iterable[checks.CheckMessage]:
 
 
 def _why_no_waker(path: str) -> str:
+    why = _why_no_function(path, "with an account's alias")
+    if not why and path == _CELERY and find_spec("celery") is None:
+        return "Celery is not installed"
+    return why
+
+
+def _why_no_function(path: object, with_what: str) -> str:
+    if not isinstance(path, str):
+        return "it is no text"
     try:
         found = import_string(path)
     except (ImportError, ImproperlyConfigured) as error:
         return str(error)
     if not callable(found) or iscoroutinefunction(found):
-        return "it is no function that can be called with an account's alias"
-    if path == _CELERY and find_spec("celery") is None:
-        return "Celery is not installed"
+        return f"it is no function that can be called {with_what}"
     return ""
 
 
@@ -240,12 +252,12 @@ def _no_celery_app(account: conf.Account) -> Iterable[checks.CheckMessage]:
 
 def _dispatches_in_requests(account: conf.Account) -> Iterable[checks.CheckMessage]:
     default = getattr(settings, "TASKS", {}).get("default", {})
-    backend = default.get("BACKEND", "ImmediateBackend")
-    if account.waker == _BACKGROUND and backend.endswith("ImmediateBackend"):
+    backend = default.get("BACKEND", "ImmediateBackend").rpartition(".")[2]
+    if account.waker == _BACKGROUND and backend in _WITHOUT_WORKERS:
         yield checks.Warning(
-            f'The SMS account "{account.alias}" is dispatched by the requests '
-            "themselves: Django's default backend for tasks has no worker.",
-            hint='Write TASKS["default"]["BACKEND"] = '
-            '"django_tasks_db.DatabaseBackend", or another that has workers.',
+            f'The SMS account "{account.alias}" is dispatched by '
+            f"{_WITHOUT_WORKERS[backend]}: the backend for Django's tasks has no worker.",
+            hint='Write TASKS = {"default": {"BACKEND": '
+            '"django_tasks_db.DatabaseBackend"}}, or another that has workers.',
             id="negin_sms.W002",
         )

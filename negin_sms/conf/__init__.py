@@ -25,13 +25,10 @@ from .prices import prices
 from .thresholds import THRESHOLDS, thresholds
 
 SETTING = "NEGIN_SMS"
-JALALI = "NEGIN_SMS_JALALI"
-ALERTS = "NEGIN_SMS_ALERTS"
-PERSIAN_DIGITS = "NEGIN_SMS_PERSIAN_DIGITS"
 DEFAULT_ALIAS = "default"
 LIVE_BACKEND = "negin_sms.gateway.client.NeginGateway"
 
-HOUR = readers.HOUR
+HOUR, LONGEST_LINE = readers.HOUR, readers.LONGEST_LINE
 Reader = Callable[[Any], Any]
 Options = Mapping[str, Any]
 Rewrite = Callable[[str, Options], Options]  # of an alias
@@ -187,25 +184,6 @@ def _announce() -> None:
     setting_changed.send(sender=Account, setting=SETTING, value=value, enter=True)
 
 
-def wants_jalali() -> bool:
-    """Return whether Persian pages may have Jalali dates; NEGIN_SMS_JALALI says no."""
-    return bool(getattr(settings, JALALI, True))
-
-
-def alerts() -> str | None:
-    """Return the dotted path of what tells of findings; None where nobody is told."""
-    path: str | None = getattr(settings, ALERTS, _MAIL_ADMINS)
-    return path
-
-
-_MAIL_ADMINS = "negin_sms.services.operations.alerts.mail_admins"
-
-
-def wants_persian_digits() -> bool:
-    """Return whether Persian pages may have Persian digits."""
-    return bool(getattr(settings, PERSIAN_DIGITS, True))
-
-
 def _configured() -> Mapping[str, Any]:
     accounts = getattr(settings, SETTING, None)
     if accounts is None or accounts == {}:
@@ -222,6 +200,12 @@ def _configured() -> Mapping[str, Any]:
             f"{SETTING} must be a dict of accounts, each a dict of options: "
             f'{SETTING} = {{"{DEFAULT_ALIAS}": {{"USERNAME": "…", …}}}}'
         )
+    for alias in accounts:
+        if not isinstance(alias, str):
+            raise InvalidConfiguration(
+                f'The names of the accounts in {SETTING} are text: write "{alias}" '
+                f"instead of {alias!r}."
+            )
     return accounts
 
 

@@ -19,7 +19,7 @@ from django.utils import translation
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from negin_sms import conf
+from negin_sms.conf import beside
 from negin_sms.models import Alert as Row
 from negin_sms.querysets import database_now
 
@@ -153,7 +153,7 @@ def _over(row: Row) -> Alert:
 
 def _deliver(news: Sequence[Alert]) -> bool:
     """Tell, in a thread, so that a mail server that hangs does not stop sending."""
-    path = conf.alerts()
+    path = beside.alerts()
     if path is None:
         return True
     failures: list[str] = []

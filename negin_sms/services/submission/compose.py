@@ -207,7 +207,7 @@ def read_line(field: str, value: str | int | None) -> str | None:
     text = str(value).strip()
     if not text:
         return ""
-    if not text.isdecimal() or len(text) > 20:
+    if not text.isdecimal() or len(text) > conf.LONGEST_LINE:
         raise InvalidMessage(field, _("A line is a number of up to 20 digits."))
     return "".join(str(unicodedata.decimal(c)) for c in text)
 
