@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import reduce
 from operator import or_
 
@@ -34,6 +35,7 @@ _SEEN_DIGITS = 4  # at a masked number's end, which is all that some may see
 _LAST_DIGITS = re.compile(r"\d{4,7}")
 _MASKED = re.compile(r"0(\d{3})[^\w\s]{1,6}(\d{4})")
 _FEWEST_LETTERS = 2
+_HALF_SPACE = "\u200c"
 
 
 def search_condition(term: str, rows: QuerySet[Message], *, numbers: bool) -> Q | None:
@@ -42,16 +44,24 @@ def search_condition(term: str, rows: QuerySet[Message], *, numbers: bool) -> Q 
     Phone numbers match in any spelling. Without ``numbers``, the right to see them and
     the texts, neither is searched, but for the last four digits, which all may see.
     """
-    term = visible(term).strip()
+    words, term = _half_spaced(term), visible(term).strip()
     if not term:
         return None
-    found = [Q(group=term), *_exact(term, numbers=numbers)]
-    wanted = _without_index(term, numbers=numbers)
+    found = [Q(group__in=words), *_exact(term, numbers=numbers)]
+    wanted = _without_index(term, words, numbers=numbers)
     for beginning in _beginnings(term, numbers=numbers):
         (wanted if _is_common(beginning) else found).append(beginning)
     if wanted:
         found.append(Q(pk__in=_newest_keys(rows, reduce(or_, wanted))))
     return reduce(or_, found)
+
+
+def _half_spaced(term: str) -> list[str]:
+    """Return a term with its half spaces (ZWNJ), with spaces for them, without any."""
+    parts = [visible(part) for part in term.split(_HALF_SPACE)]
+    joined = (between.join(parts) for between in (_HALF_SPACE, " ", ""))
+    ways = (way.strip(f" {_HALF_SPACE}") for way in joined)
+    return list(dict.fromkeys(ways))
 
 
 def _exact(term: str, *, numbers: bool) -> list[Q]:
@@ -96,8 +106,11 @@ def _number(digits: str) -> Q:
     return _starts_with("mobile", f"+98{digits}")
 
 
-def _without_index(term: str, *, numbers: bool) -> list[Q]:
-    """Return what must be read to be found: a name, a number's end, words of a text."""
+def _without_index(term: str, words: Sequence[str], *, numbers: bool) -> list[Q]:
+    """Return what must be read to be found: a name, a number's end, words of a text.
+
+    ``words`` are the term as names and texts may have it.
+    """
     written = latin_digits(term)
     if masked := _MASKED.fullmatch(written):
         begin, end = masked.groups()
@@ -105,13 +118,15 @@ def _without_index(term: str, *, numbers: bool) -> list[Q]:
     digits = search_digits(term)
     found = []
     if len(digits) < _DIGITS_OF_A_NUMBER:
-        found.append(Q(group__startswith=f"{term} "))  # its token follows
+        # Its token follows.
+        found += [Q(group__startswith=f"{each} ") for each in words]
     if _LAST_DIGITS.fullmatch(written):
         if numbers or len(written) == _SEEN_DIGITS:
             found.append(Q(mobile__endswith=written))
     elif numbers and len(term) >= _FEWEST_LETTERS and not digits:
-        words = (Q(text__icontains=each) for each in _spellings(term))
-        found.append(Q(sensitive=False) & reduce(or_, words))
+        spellings = dict.fromkeys(way for each in words for way in _spellings(each))
+        texts = (Q(text__icontains=each) for each in spellings)
+        found.append(Q(sensitive=False) & reduce(or_, texts))
     return found
 
 

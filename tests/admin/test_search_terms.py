@@ -66,6 +66,20 @@ def test_words_are_found_in_the_spellings_of_every_keyboard(admin_client, term, 
     assert found(admin_client, term) == [row]
 
 
+@pytest.mark.parametrize(
+    "text", ["نوبت\u200cهای شنبه", "نوبت های شنبه", "نوبتهای شنبه"]
+)
+def test_half_spaces_are_found_as_they_are_typed_and_as_others_type_them(
+    admin_client, text
+):
+    row = make(text=f"رزرو {text} را ببینید")
+    batch = make(text="-", group=f"{text} 12ab34cd")
+    for term in ("نوبت\u200cهای شنبه", "\u200fنوبت\u200cهای شنبه\u200c "):
+        assert found(admin_client, term) == [batch, row]
+    assert found(admin_client, batch.group) == [batch]
+    assert found(admin_client, text) == [batch, row]
+
+
 def test_text_of_a_sensitive_message_is_never_searched(admin_client):
     make(text="code 4321", sensitive=True)
     assert found(admin_client, "code") == []
