@@ -59,6 +59,11 @@ def listed(words: Iterable[object]) -> str:
     return pgettext("between the words of a list", ", ").join(map(str, words))
 
 
+def as_sentence(words: str) -> str:
+    """Return what somebody wrote with a full stop, where another sentence follows."""
+    return words if words.rstrip()[-1:] in (*".!?…؟:", "") else f"{words.rstrip()}."
+
+
 def is_blank(text: str) -> bool:
     """Return whether nobody would see anything of a text."""
     return not any(_is_seen(c) for c in text)

@@ -44,6 +44,10 @@ class Effect(enum.Enum):
     PAUSES = "pauses"  # credit, password, …: a person has to act first
 
 
+def _place(position: int | None) -> str:
+    return "" if position is None else f"[{position}] "
+
+
 class NeginSmsError(Exception):
     """Anything that went wrong in this app."""
 
@@ -67,8 +71,7 @@ class InvalidMessage(NeginSmsError, ValueError):
         self.position: int | None = None
 
     def __str__(self) -> str:
-        place = "" if self.position is None else f"[{self.position}] "
-        return f"{place}{self.field}: {self.reason}"
+        return f"{_place(self.position)}{self.field}: {self.reason}"
 
 
 class IdempotencyConflict(NeginSmsError):
@@ -77,9 +80,13 @@ class IdempotencyConflict(NeginSmsError):
     ``position`` is the place in ``queue_many``'s messages. No row was saved.
     """
 
-    def __init__(self, reason: object, *, position: int = 0) -> None:
+    def __init__(self, reason: object, *, position: int | None = None) -> None:
         super().__init__(reason)
+        self.reason = reason
         self.position = position
+
+    def __str__(self) -> str:
+        return f"{_place(self.position)}{self.reason}"
 
 
 class Vetoed(NeginSmsError):

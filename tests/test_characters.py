@@ -37,6 +37,15 @@ def test_what_an_encoding_lacks_is_escaped():
     assert characters.encodable("aس", None) == "aس"
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [("busy", "busy."), ("busy ", "busy."), ("Why?", "Why?"), ("تمام شد.", "تمام شد.")],
+)
+def test_words_become_a_sentence(written, read):
+    assert characters.as_sentence(written) == read
+    assert characters.as_sentence("") == ""
+
+
 def test_list_has_the_comma_of_the_language():
     assert characters.listed(["text", 2]) == "text, 2"
     with translation.override("fa"):

@@ -108,10 +108,10 @@ def resend_advice(chosen: Sequence[Message]) -> str:
         advice.append(words % {"count": doubtful})
     if reported:
         words = ngettext(
-            "%(count)s message was sent, and reported as not delivered. Seldom such a "
-            "report is wrong: then it arrives twice.",
-            "%(count)s messages were sent, and reported as not delivered. Seldom such a "
-            "report is wrong: then they arrive twice.",
+            "%(count)s message was sent, and reported as not delivered or refused by the "
+            "operator. Seldom such a report is wrong: then it arrives twice.",
+            "%(count)s messages were sent, and reported as not delivered or refused by "
+            "the operator. Seldom such a report is wrong: then they arrive twice.",
             reported,
         )
         advice.append(words % {"count": reported})

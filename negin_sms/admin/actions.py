@@ -6,6 +6,7 @@ ACTIONS, and ``has_<name>_permission`` beside the others in ``views``.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ from negin_sms.services import (
     queue_messages,
     refresh_states,
     release,
+    reschedule,
     resend,
     resolve,
     send_messages,
@@ -105,10 +107,20 @@ def _send(order: Order) -> Outcome:
     due = [message for message in chosen if message not in waiting]
     outcome = tell(waiting, (), scheduled_words, unsent_words)
     if due:
+        in_spite = [message for message in due if is_scheduled(message)]
         sent = tell(due, send_messages(due).skipped, accepted_words, unsent_words)
         outcome.notices += sent.notices
         outcome.history += sent.history
+        _forget_times(in_spite, order.by)
     return outcome
+
+
+def _forget_times(messages: Sequence[Message], by: Any) -> None:
+    """Take the later time from what was to leave at once instead, and has not."""
+    rows = Message.objects.using(write_alias()).filter(status=Status.QUEUED)
+    for message in rows.filter(pk__in=[each.pk for each in messages]).defer("text"):
+        with contextlib.suppress(NeginSmsError):  # it has left meanwhile
+            reschedule(message, None, by=by)
 
 
 def is_scheduled(message: Message) -> bool:

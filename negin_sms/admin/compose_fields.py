@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from typing import cast
 
 from django import forms
+from django.conf import settings
 from django.contrib.admin import widgets
+from django.db.models import Model
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import Priority, Scenario
@@ -35,6 +39,21 @@ def _new_token() -> str:
     return secrets.token_hex(8)
 
 
+def language_name(code: str) -> str:
+    """Return a language of the settings by its name in the page's language."""
+    # Django's own list has them in English, for catalogues to translate.
+    return gettext(str(dict(settings.LANGUAGES).get(code, code)))
+
+
+class TemplateField(forms.ModelChoiceField):
+    """A text template, by its name and its language's."""
+
+    def label_from_instance(self, obj: Model) -> str:
+        """Return what the list of choices shows."""
+        template = cast(SmsTemplate, obj)
+        return f"{template.name} ({language_name(template.language)})"
+
+
 class ComposeFields(RecipientFields):
     """Recipients, a text, and how and when to send it."""
 
@@ -45,7 +64,7 @@ class ComposeFields(RecipientFields):
         validators=NOT_ENDLESS,
         widget=widgets.AdminTextareaWidget(attrs=NUMBERS | {"readonly": True}),
     )
-    text_template = forms.ModelChoiceField(
+    text_template = TemplateField(
         SmsTemplate.objects.order_by("name", "language"),
         label=capfirst(_("text template")),
         required=False,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from negin_sms.choices import Status
 from negin_sms.dates import moment_words
@@ -19,7 +20,7 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.seen import digest
 
-from .actions import AT_ONCE, RELEASE, SEND, MessageAction, is_scheduled
+from .actions import AT_ONCE, RELEASE, RESEND, SEND, MessageAction, is_scheduled
 from .displays import (
     gateway_answer,
     hidden_text,
@@ -68,6 +69,7 @@ class ConfirmationMixin(PrivacyMixin):
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen) if action is SEND else {}),
+            **({"warnings": _resent_warnings(chosen)} if action is RESEND else {}),
         }
         return self.draw(request, "confirmation.html", context)
 
@@ -133,6 +135,18 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
         "is_scheduled": is_scheduled_already,
         **({"title": title} if alone else {}),
     }
+
+
+def _resent_warnings(chosen: Sequence[Message]) -> list[str]:
+    """Return a warning of those that were sent again before: each is so once."""
+    keys = [message.pk for message in chosen if RESEND.fits(message)]
+    count = Message.objects.resends_of(keys).count()
+    words = ngettext(
+        "%(count)s message will be skipped: it was sent again already.",
+        "%(count)s messages will be skipped: they were sent again already.",
+        count,
+    )
+    return [words % {"count": count}] if count else []
 
 
 def _opt_out_warnings(chosen: Sequence[Message]) -> list[str]:

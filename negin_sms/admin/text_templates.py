@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.text import Truncator, capfirst
-from django.utils.translation import get_language, gettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf, texts
@@ -22,6 +23,7 @@ from negin_sms.models import SmsTemplate
 from negin_sms.segments import UNICODE, measure
 from negin_sms.services.submission.text_length import refuse_parts
 
+from .compose_fields import language_name
 from .displays import ltr
 from .lookups import ListedLookups
 from .pages import speak_persian
@@ -55,7 +57,12 @@ class SmsTemplateForm(forms.ModelForm):
         language = self.fields.get("language")
         if isinstance(language, forms.ChoiceField):
             language.choices = self._languages()
-            language.initial = get_language()
+            language.initial = self._initial(language.choices)
+
+    def _initial(self, choices: Iterable[Any]) -> str:
+        """Return the page's language; "en" where the settings have no "en-us"."""
+        codes, code = {code for code, _name in choices}, get_language() or ""
+        return code if code in codes else code.partition("-")[0]
 
     def clean_text(self) -> str:
         """Return the text as it was typed; refuse what no account could send."""
@@ -69,12 +76,20 @@ class SmsTemplateForm(forms.ModelForm):
         return text
 
     def _languages(self) -> list[tuple[str, str]]:
-        # Django's own list has them in English, for catalogues to translate.
-        choices = [(code, gettext(str(name))) for code, name in settings.LANGUAGES]
+        choices = [(code, language_name(code)) for code, _name in settings.LANGUAGES]
         own = self.instance.language
         # Nobody changes a language by saving, if the settings have lost it.
         gone = own and own not in dict(choices)
         return [(own, own), *choices] if gone else choices
+
+
+class LanguageFilter(admin.AllValuesFieldListFilter):
+    """The languages there are texts in, by their names."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Yield Django's links with a name for each code."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": language_name(str(choice["display"]))}
 
 
 class SmsTemplateAdminMixin(ListedLookups):
@@ -84,8 +99,8 @@ class SmsTemplateAdminMixin(ListedLookups):
     """
 
     form = SmsTemplateForm
-    list_display = ["name", "language", "beginning", "placeholders", "parts"]
-    list_filter = ["language"]
+    list_display = ["name", "in_language", "beginning", "placeholders", "parts"]
+    list_filter = [("language", LanguageFilter)]
     search_fields = ["name", "text"]
     ordering = ["name", "language"]
     fields = ["name", "language", "text", "placeholders", "parts"]
@@ -104,6 +119,11 @@ class SmsTemplateAdminMixin(ListedLookups):
         if obj is not None:
             return fields
         return [name for name in fields if name not in self.readonly_fields]
+
+    @admin.display(description=_("language"), ordering="language")
+    def in_language(self, template: SmsTemplate) -> str:
+        """Return the language's name."""
+        return language_name(template.language)
 
     @admin.display(description=_("text"))
     def beginning(self, template: SmsTemplate) -> str:

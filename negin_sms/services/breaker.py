@@ -21,6 +21,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
+from negin_sms.characters import as_sentence
 from negin_sms.exceptions import (
     AccountPaused,
     Effect,
@@ -94,9 +95,9 @@ def release_probe(probe: str, *, using: str) -> None:
 def paused_error(state: AccountState) -> AccountPaused:
     """Return the error for a message that was not tried because of a pause."""
     reason = _("The account “%(account)s” is paused: %(reason)s")
+    why = as_sentence(state.reason or _("by hand"))
     return AccountPaused(
-        reason % {"account": state.account, "reason": state.reason or _("by hand")},
-        effect=Effect.IGNORED,
+        reason % {"account": state.account, "reason": why}, effect=Effect.IGNORED
     )
 
 

@@ -223,7 +223,7 @@ def test_chosen_template_fills_the_text_and_the_counter(open_browser):
     SmsTemplate.objects.create(name="code", language="en", text="Dear {name}")
     page = open_browser(at=COMPOSE)
     page.fill("[name=text]", TEXT)
-    page.select_option("[name=text_template]", label="code (en)")
+    page.select_option("[name=text_template]", label="code (English)")
     assert page.input_value("[name=text]") == "Dear {name}"
     assert count(page, "characters") == "11"
     page.select_option("[name=text_template]", index=0)

@@ -614,6 +614,15 @@ class TestScheduling:
         confirm(admin_client, question, now="1")
         assert len(outbox) == 1
 
+    def test_what_could_not_leave_now_waits_for_no_other_time(self, admin_client):
+        draft = make(send_at=self.LATER, expires_at=self.LATER + timedelta(days=1))
+        services.pause_account("default", reason="no credit")
+        question = admin_client.get(f"{LIST}{draft.pk}/send/")
+        confirm(admin_client, question, now="1")
+        draft.refresh_from_db()
+        assert (draft.status, draft.send_at, outbox) == (Status.QUEUED, None, [])
+        assert draft.due_at <= timezone.now()
+
     def test_what_is_scheduled_already_is_only_sent_now(self, admin_client):
         row = make(status=Status.QUEUED, send_at=self.LATER, due_at=self.LATER)
         question = admin_client.get(f"{LIST}{row.pk}/send/")

@@ -85,6 +85,14 @@ class TestResend:
         assert "Made by sending another message again" in history(new)
         assert outbox == []
 
+    def test_what_was_sent_again_already_is_said_to_be_skipped(self, admin_client):
+        old, other = (make(status=Status.REJECTED) for _ in range(2))
+        assert "sent again already" not in page(admin_client, url(old, "resend"))
+        services.resend(old, by=None)
+        told = "1 message will be skipped: it was sent again already."
+        for chosen in ([old], [old, other]):
+            assert told in act(admin_client, "resend_selected", chosen).text
+
     def test_rejected_message_is_not_warned_of(self, admin_client):
         assert "twice" not in page(
             admin_client, url(make(status=Status.REJECTED), "resend")
@@ -95,7 +103,7 @@ class TestResend:
         self, admin_client, state
     ):
         html = page(admin_client, url(make_accepted(state=state), "resend"))
-        assert "1 message was sent, and reported as not delivered." in html
+        assert "1 message was sent, and reported as not delivered or refused" in html
         assert "may have been sent already" not in html
 
     @pytest.mark.parametrize(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import translation
+from django.utils.translation import override
 
 from negin_sms.admin import text_templates
+from negin_sms.admin.compose_fields import language_name
+from negin_sms.admin.text_templates import SmsTemplateForm
 from negin_sms.models import Message, SmsTemplate
 from tests.admin.test_composing import (
     COMPOSE,
@@ -34,6 +39,22 @@ def test_template_is_written_in_the_admin(admin_client):
     template = SmsTemplate.objects.get()
     assert (template.name, template.language) == ("code", "fa")
     assert template.text == "Dear\n{name}"
+
+
+@pytest.mark.parametrize(("code", "name"), [("en-us", "English"), ("fa", "Persian")])
+def test_new_text_is_in_the_language_of_the_page(admin_client, settings, code, name):
+    with override(code):
+        form = SmsTemplateForm()
+    chosen = dict(form.fields["language"].choices)[form.fields["language"].initial]
+    with override("en"):
+        assert language_name(form.fields["language"].initial) == name
+    assert chosen
+
+
+def test_languages_are_named(admin_client, kept):
+    html = admin_client.get(BASE).text
+    assert re.search(r'class="field-in_language[^>]*>Persian<', html)
+    assert re.search(r'<a href="\?language=fa"[^>]*>\s*Persian\s*</a>', html)
 
 
 @pytest.mark.parametrize("text", ["Dear {", "Dear {0}", "Dear {a.b}", "Dear {}"])
@@ -121,7 +142,7 @@ class TestComposing:
     def test_templates_are_offered_with_their_texts(self, kept):
         html = log_in("view", "add").get(COMPOSE).text
         assert 'data-fills="text"' in html
-        assert 'data-text="Dear {نام}">code (fa)</option>' in html
+        assert 'data-text="Dear {نام}">code (Persian)</option>' in html
 
     def test_none_are_offered_where_there_are_none(self):
         client = log_in("view", "add")

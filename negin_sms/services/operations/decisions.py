@@ -27,7 +27,7 @@ from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.statistics.daily_counts import invalidate_days
 from negin_sms.services.submission.arguments import User, several, user_key
-from negin_sms.services.submission.compose import compose, way_of
+from negin_sms.services.submission.compose import compose, read_scenario, way_of
 from negin_sms.services.submission.keywords import checks_keywords
 from negin_sms.services.submission.wakers import wake
 
@@ -75,9 +75,12 @@ def resend(
     points at the old one (``resend_of``); there is one at the most, however often and
     from however many places this is called. It goes the old one's way, unless another
     ``scenario``, ``line`` or ``template`` is given. A message whose text was redacted
-    is skipped.
+    is skipped, as is one that cannot go that way. Raise InvalidMessage for a scenario
+    that is none.
     """
     using = write_alias()
+    if scenario is not None:
+        scenario = read_scenario(scenario)
     way = {"scenario": scenario, "line": line, "line2": line2, "template": template}
     done, skipped = 0, []
     for message in several(messages):

@@ -96,7 +96,8 @@ def _settings() -> Iterator[Finding]:
     for message in checks.run_checks(tags=["negin_sms"]):
         if not message.is_silenced():
             found = critical if message.is_serious() else warning
-            yield found("settings", str(message.msg), str(message.hint or ""))
+            advice = message.hint or _("Correct the settings, then restart what runs.")
+            yield found("settings", str(message.msg), str(advice))
 
 
 def _restraints(account: conf.Account) -> Iterator[Finding]:

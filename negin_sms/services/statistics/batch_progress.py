@@ -7,7 +7,7 @@ A group may have a million messages: only its newest are counted, which the inde
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.db.models import Count, Max, Min, Q
@@ -69,18 +69,25 @@ class BatchProgress:
 
     @property
     def over(self) -> int:
-        """Return how many messages have their last word, or will never leave."""
-        going = ("on_its_way", Status.SENDING)
+        """Return how many messages have their last word, or will never leave.
+
+        An uncertain one waits for a person.
+        """
+        going = ("on_its_way", Status.SENDING, Status.UNCERTAIN)
         return self.total - self.waiting - sum(self.standings[name] for name in going)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatestBatch:
-    """A group that the newest messages belong to."""
+    """A group that the newest messages belong to.
+
+    ``is_capped`` where it has older ones, which were not counted.
+    """
 
     group: str
     recipients: int
     created_at: datetime
+    is_capped: bool = False
 
 
 def rows_of_batch(rows: MessageQuerySet, group: str) -> MessageQuerySet:
@@ -126,13 +133,23 @@ def waiting_of(batch: MessageQuerySet) -> MessageQuerySet:
 
 def latest_batches(rows: MessageQuerySet) -> tuple[LatestBatch, ...]:
     """Return the groups of the newest messages, the newest group first."""
-    newest, _is_capped = _newest(rows)
+    newest, is_capped = _newest(rows)
     groups = newest.exclude(group="").order_by().values("group")
     found = groups.annotate(
         recipients=Count("pk"), created_at=Min("created_at"), newest=Max("pk")
     )
     named = found.order_by("-newest").values("group", "recipients", "created_at")
-    return tuple(LatestBatch(**each) for each in named[:_LISTED_GROUPS])
+    batches = [LatestBatch(**each) for each in named[:_LISTED_GROUPS]]
+    return tuple(_begun(batch, rows) for batch in batches) if is_capped else (*batches,)
+
+
+def _begun(batch: LatestBatch, rows: MessageQuerySet) -> LatestBatch:
+    """Return a batch with when it was written, if that is further back."""
+    first = rows_of_batch(rows, batch.group).order_by("pk").values_list("created_at")
+    ((created_at,),) = first[:1]
+    if created_at >= batch.created_at:
+        return batch
+    return replace(batch, created_at=created_at, is_capped=True)
 
 
 def _newest(rows: MessageQuerySet) -> tuple[MessageQuerySet, bool]:

@@ -138,7 +138,7 @@ def way_of(message: Message, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _way(wish: _Wish, account: conf.Account) -> dict[str, Any]:
     """Return the columns that say which way it goes, and whose lines it names."""
-    scenario = _choice("scenario", wish.scenario, Scenario)
+    scenario = read_scenario(wish.scenario)
     given = {
         "line": read_line("line", wish.line),
         "line2": read_line("line2", wish.line2),
@@ -177,6 +177,11 @@ def _wants_footer(wanted: object, sensitive: bool, account: conf.Account) -> boo
     else:
         return True
     raise InvalidMessage("footer", reason)
+
+
+def read_scenario(value: object) -> str:
+    """Return a scenario's plain value; raise InvalidMessage for what is none."""
+    return str(_choice("scenario", value, Scenario))
 
 
 def _choice(field: str, value: Any, choices: type[Choices]) -> Any:

@@ -246,7 +246,12 @@ def _columns(template: Template, sheets: Sequence[Sheet]) -> tuple[str, ...]:
     for name in template.names:
         if name in found:
             continue
-        if not found:
+        if any(name == sheet.number_column for sheet in sheets):
+            reason = _(
+                "“%(name)s” is the column of the numbers, which the text cannot have. "
+                "Where it should, copy the column and give the copy another name."
+            )
+        elif not found:
             reason = _(
                 "For {%(name)s} the recipients need a column of that name: a table "
                 "whose first line names its columns."

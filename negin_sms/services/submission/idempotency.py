@@ -37,7 +37,11 @@ def save_once(message: Message, using: str) -> tuple[Message, bool]:
     except IntegrityError:
         if not message.idempotency_key:
             raise
-        (row,), new = save_all_once([message], using)
+        try:
+            (row,), new = save_all_once([message], using)
+        except IdempotencyConflict as error:
+            error.position = None  # of one message
+            raise
         return row, bool(new)
     return message, True
 
@@ -61,7 +65,7 @@ def save_all_once(
             retry_deadlocks(insert, using=using)
         except IntegrityError:
             # Somebody else took a key in this moment; or it is about no key at all.
-            _refuse_alike(keyed, owners)
+            _refuse_alike(messages, owners)
             tries -= 1
             if not tries or not _owners_of_keys(keyed, using).keys() - owners.keys():
                 raise
@@ -117,8 +121,9 @@ def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, Messa
 def _refuse_alike(messages: Sequence[Message], owners: Mapping[_Key, Message]) -> None:
     """Refuse a key that only the database's collation takes for another one."""
     for position, message in enumerate(messages):
+        own = message.idempotency_key
         for (account, key), owner in owners.items():
-            if account == message.account and key != message.idempotency_key:
+            if own and account == message.account and key != own:
                 reason = _(
                     "The database takes the idempotency key for that of message "
                     "%(pk)s, as its collation does: choose one that differs in more "

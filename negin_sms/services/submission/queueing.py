@@ -124,7 +124,7 @@ def _compose_at(
         if not isinstance(own, Mapping):
             reason = _("Give a mapping of keywords, not a value of type %(type)s.")
             raise InvalidMessage("messages", reason % {"type": type(own).__name__})
-        refuse_unknown(own, _KEYWORDS, "queue_sms")
+        refuse_unknown(own, _KEYWORDS, "queue_many")
         wanted = {**common, **own}
         wanted = templates.render(wanted.pop("text", ""), wanted)
         return compose(wanted.pop("mobile", ""), now=now, **wanted)

@@ -68,15 +68,15 @@ def test_without_a_thread_nothing_is_told_and_nothing_ends(monkeypatch):
 def test_pause_is_told_once_then_hourly_then_its_end():
     services.pause_account("default", reason="credit")
     assert [look(), look()] == [
-        ("CRITICAL: default: The account is paused: credit",),
+        ("CRITICAL: default: The account is paused: credit.",),
         (),
     ]
     pass_time(minutes=61)
     (words,) = look()
-    assert words.startswith("CRITICAL: default: The account is paused: credit (since")
+    assert words.startswith("CRITICAL: default: The account is paused: credit. (since")
     assert look() == ()
     services.resume_account("default")
-    assert look() == ("OK: It is over: default: The account is paused: credit",)
+    assert look() == ("OK: It is over: default: The account is paused: credit.",)
     assert look() == ()
     assert len(mail.outbox) == 3
     assert "runbook-paused" in mail.outbox[0].body

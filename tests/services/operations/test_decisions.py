@@ -40,6 +40,12 @@ def test_resend_leaves_what_is_not_uncertain_or_rejected(status):
     assert Message.objects.count() == 1
 
 
+def test_resend_by_a_way_that_is_none_is_refused_and_not_skipped():
+    row = MessageFactory(status=Status.CANCELLED)
+    with pytest.raises(InvalidMessage, match="did you mean “chelcheleh”"):
+        services.resend(row, by=None, scenario="chelchele")
+
+
 def test_resend_of_a_row_that_is_gone():
     row = MessageFactory()
     pk = row.pk

@@ -111,6 +111,17 @@ def test_latest_batches_are_the_groups_of_the_newest_messages(monkeypatch):
     monkeypatch.setattr(module, "MOST_COUNTED", 4)
     found = latest_batches(Message.objects.all())
     assert [(each.group, each.recipients) for each in found] == [("a", 2), ("b", 2)]
+    assert not any(each.is_capped for each in found)
+    monkeypatch.setattr(module, "MOST_COUNTED", 3)
+    cut, whole = latest_batches(Message.objects.all())
+    assert (cut.recipients, cut.is_capped, whole.is_capped) == (1, True, False)
+    assert cut.created_at == Message.objects.filter(group="a").earliest("pk").created_at
+
+
+def test_uncertain_message_is_not_over():
+    MessageFactory(group="g", status="uncertain")
+    MessageFactory(group="g", status="rejected")
+    assert batch_progress(batch()).over == 1
 
 
 def test_costs_a_few_queries(django_assert_num_queries):

@@ -100,4 +100,5 @@ def test_conflict_among_many_names_its_position():
     with pytest.raises(IdempotencyConflict) as caught:
         services.queue_many([{"mobile": MOBILE, "text": "first"}, *wishes])
     assert caught.value.position == 2
+    assert str(caught.value).startswith("[2] An idempotency key is given to several")
     assert not Message.objects.exists()

@@ -11,6 +11,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from negin_sms.characters import as_sentence
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import gate
 from negin_sms.services.outbox.journal.files import NoJournal, find_folder
@@ -40,7 +41,7 @@ def _paused(case: Case, limit: float) -> Finding | None:
     """Say that nothing leaves; a pause of seconds for throttling is none."""
     stands = case.stands
     began, ends = stands.paused_at, stands.paused_until
-    if began is None or not case.account.dispatch:
+    if began is None:
         return None
     if ends and (ends - began).total_seconds() < limit:
         return None
@@ -60,7 +61,7 @@ def _paused(case: Case, limit: float) -> Finding | None:
 
 
 def _pause_in_words(stands: AccountOverview) -> str:
-    values = {"why": stands.pause_reason, "user": stands.paused_by}
+    values = {"why": as_sentence(stands.pause_reason), "user": stands.paused_by}
     if stands.paused_by:
         return _("The account was paused by %(user)s: %(why)s") % values
     return _("The account is paused: %(why)s") % values

@@ -15,10 +15,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from negin_sms.characters import latin_digits, visible
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage
+from negin_sms.texts import fold_name
 
 from .tables import (
     MOST_CELLS,
@@ -35,7 +37,6 @@ from .tables import (
     refuse_cells,
 )
 
-NUMBER_COLUMN = "mobile"
 _DELIMITERS = "\t;,،|"
 _SEPARATORS = re.compile(r"[\t;؛,،|&]")
 _TITLES = 10  # lines above a heading, at the most
@@ -87,7 +88,7 @@ def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
     if not columns:
         return "".join(f"{row.mobile}\n" for row in rows)
     out = io.StringIO()
-    heading = [NUMBER_COLUMN, *columns]
+    heading = [_number_heading(columns), *columns]
     # Tabs, unless the reader took it for others: between them each cell has its own
     # direction, where commas let numbers and Persian words change places.
     between = _delimiter("\t".join(heading))
@@ -97,6 +98,13 @@ def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
         cells = (row.values.get(name, "") for name in columns)
         writer.writerow([row.mobile, *map(keep_cell, cells)])
     return out.getvalue()
+
+
+def _number_heading(columns: Sequence[str]) -> str:
+    """Return a word for the numbers that the reader knows, and no column is named."""
+    translated = pgettext("heading of a column of numbers", "mobile")
+    known = is_number_heading(translated) and fold_name(translated) not in columns
+    return translated if known else "mobile"
 
 
 def _read_list(lines: Sequence[str], first: int) -> Sheet:

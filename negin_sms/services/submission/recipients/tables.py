@@ -61,12 +61,14 @@ class Row:
 class Sheet:
     """The recipients, and the folded names of the columns beside the number's.
 
-    ``remarks`` are sentences about what was guessed, for whoever confirms.
+    ``remarks`` are sentences about what was guessed, for whoever confirms;
+    ``number_column`` is the name of the number's column, "" where it has none.
     """
 
     rows: tuple[Row, ...] = ()
     columns: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    number_column: str = ""
 
 
 @sensitive_variables()
@@ -84,7 +86,7 @@ def read_table(records: Sequence[Record]) -> Sheet:
     columns = tuple(n for at, n in enumerate(names) if n and at != number_at)
     rows = (_row(line, cells, names, number_at) for line, cells in below)
     remarks = _column_remarks(names, number_at, rivals)
-    return Sheet(counted(rows), columns, remarks)
+    return Sheet(counted(rows), columns, remarks, names[number_at])
 
 
 def is_number_heading(cell: str) -> bool:

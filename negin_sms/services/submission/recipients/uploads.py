@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from dataclasses import replace
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -51,7 +52,7 @@ def read_upload(data: bytes) -> Sheet:
     _refuse_other_formats(data)
     text, remarks = decode(data)
     sheet = read_sheet(text)
-    return Sheet(sheet.rows, sheet.columns, (*remarks, *sheet.remarks))
+    return replace(sheet, remarks=(*remarks, *sheet.remarks))
 
 
 def _refuse_other_formats(data: bytes) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -60,7 +61,7 @@ def read_workbook(data: bytes) -> Sheet:
     (title, (records, hidden)), *others = filled.items()
     sheet = read_records(records)
     remarks = (*_sheet_remarks(title, len(others)), *_row_remarks(hidden))
-    return Sheet(sheet.rows, sheet.columns, (*remarks, *sheet.remarks))
+    return replace(sheet, remarks=(*remarks, *sheet.remarks))
 
 
 def _open(data: bytes) -> Any:

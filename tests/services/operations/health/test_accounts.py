@@ -38,10 +38,16 @@ class TestWhatKeepsMessagesBack:
         )
         finding = find("paused")
         assert finding.severity == "critical"
-        assert finding.text == "The account was paused by admin: 100% busy"
+        assert finding.text == "The account was paused by admin: 100% busy."
         assert finding.advice.endswith("manage.py resume_sms_account default")
         assert (finding.count, finding.until) == (1, until)
         assert finding.since == AccountState.objects.get().paused_at
+
+    def test_pause_is_told_where_sending_is_off_too(self, use_account):
+        """Else who is alerted would read that it is over."""
+        services.pause_account("default", reason="busy")
+        use_account(DISPATCH=False)
+        assert {"paused", "switched_off"} <= set(codes())
 
     def test_pause_of_seconds_is_none(self):
         now = timezone.now()

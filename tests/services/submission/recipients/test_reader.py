@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from django.utils.translation import override
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -176,3 +177,19 @@ def test_rows_do_not_show_whom_they_are_for():
 def test_table_is_read_again_whatever_its_columns_are_named(name):
     row = Row(2, "09395213300", {name: "x;y,z"})
     assert read_sheet(write_sheet([row], [name])).rows == (row,)
+
+
+@pytest.mark.parametrize("columns", [("نام",), ("موبایل", "نام"), ("name",)])
+@pytest.mark.parametrize("language", ["en", "fa"])
+def test_numbers_stand_under_a_word_of_the_language(language, columns):
+    row = Row(2, "09395213300", dict.fromkeys(columns, "ب"))
+    with override(language):
+        written = write_sheet([row], columns)
+    wanted = "موبایل" if language == "fa" and "موبایل" not in columns else "mobile"
+    assert written.split("\t")[0] == wanted
+    sheet = read_sheet(written)
+    assert (sheet.rows, sheet.columns, sheet.number_column) == (
+        (row,),
+        columns,
+        wanted,
+    )
