@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from negin_sms import conf
-from negin_sms.choices import State, Status
+from negin_sms.choices import Scenario, State, Status
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.gateway.cleaning import clean
@@ -27,8 +27,8 @@ from negin_sms.services.outbox.shared_ids import flag_shared_ids
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.statistics.daily_counts import invalidate_days
 from negin_sms.services.submission.arguments import User, several, user_key
-from negin_sms.services.submission.compose import compose, read_scenario, way_of
-from negin_sms.services.submission.keywords import checks_keywords
+from negin_sms.services.submission.compose import compose, way_of
+from negin_sms.services.submission.keywords import checks_keywords, read_choice
 from negin_sms.services.submission.wakers import wake
 
 logger = logging.getLogger("negin_sms")
@@ -72,15 +72,13 @@ def resend(
 
     That is what was rejected, cancelled, expired or not delivered, and what is
     uncertain, which may arrive twice: that is the caller's decision. The new row
-    points at the old one (``resend_of``); there is one at the most, however often and
-    from however many places this is called. It goes the old one's way, unless another
-    ``scenario``, ``line`` or ``template`` is given. A message whose text was redacted
-    is skipped, as is one that cannot go that way. Raise InvalidMessage for a scenario
-    that is none.
+    points at the old one (``resend_of``); there is one at the most, however often this
+    is called. It goes the old one's way, unless another ``scenario``, ``line`` or
+    ``template`` is given. What was redacted, or cannot go that way, is skipped. Raise
+    InvalidMessage for a scenario that is none.
     """
     using = write_alias()
-    if scenario is not None:
-        scenario = read_scenario(scenario)
+    scenario = scenario and read_choice("scenario", scenario, Scenario)
     way = {"scenario": scenario, "line": line, "line2": line2, "template": template}
     done, skipped = 0, []
     for message in several(messages):

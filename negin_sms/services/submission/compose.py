@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict, Unpack
 
-from django.db.models import Choices
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -27,6 +25,7 @@ from negin_sms.services.accounts import find_account
 from negin_sms.services.submission.arguments import User, user_key
 from negin_sms.texts import read_text, with_footer
 
+from .keywords import read_choice
 from .text_length import count_parts
 
 # Rows are kept for people to read, not for millennia.
@@ -106,7 +105,7 @@ def compose(
         parts=count_parts(text, account),
         **way,
         status=status,
-        priority=_choice("priority", wish.priority, Priority),
+        priority=read_choice("priority", wish.priority, Priority),
         send_at=planned,
         due_at=due_at,
         begins_at=due_at,
@@ -138,7 +137,7 @@ def way_of(message: Message, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _way(wish: _Wish, account: conf.Account) -> dict[str, Any]:
     """Return the columns that say which way it goes, and whose lines it names."""
-    scenario = read_scenario(wish.scenario)
+    scenario = read_choice("scenario", wish.scenario, Scenario)
     given = {
         "line": read_line("line", wish.line),
         "line2": read_line("line2", wish.line2),
@@ -177,32 +176,6 @@ def _wants_footer(wanted: object, sensitive: bool, account: conf.Account) -> boo
     else:
         return True
     raise InvalidMessage("footer", reason)
-
-
-def read_scenario(value: object) -> str:
-    """Return a scenario's plain value; raise InvalidMessage for what is none."""
-    return str(_choice("scenario", value, Scenario))
-
-
-def _choice(field: str, value: Any, choices: type[Choices]) -> Any:
-    """Return the plain value of a choice; name the nearest one to what is none."""
-    known: Sequence[Any] = choices.values
-    if value in known and not isinstance(value, bool):
-        return known[known.index(value)]
-    # Of numbers the nearest as they are written may be the farthest in meaning.
-    near = difflib.get_close_matches(str(value), [n for n in known if n == str(n)], n=1)
-    if near:
-        reason = _("“%(value)s” is none of its values; did you mean “%(near)s”?")
-        raise InvalidMessage(field, reason % {"value": value, "near": near[0]})
-    reason = _("It is one of these values: %(known)s.")
-    raise InvalidMessage(
-        field, reason % {"known": listed(_named(each) for each in choices)}
-    )
-
-
-def _named(choice: Any) -> str:
-    is_plain = isinstance(choice.value, str)
-    return choice.value if is_plain else f"{choice.value} ({choice.label})"
 
 
 def read_line(field: str, value: str | int | None) -> str | None:

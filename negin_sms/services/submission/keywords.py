@@ -1,17 +1,19 @@
-"""Keywords of the public functions: a wrong one is refused by name, before all else."""
+"""Keywords and choices of the public functions: a wrong one is refused by name."""
 
 from __future__ import annotations
 
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import markcoroutinefunction
+from django.db.models import Choices
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.characters import listed
 from negin_sms.exceptions import InvalidMessage
 
 P = ParamSpec("P")
@@ -57,3 +59,23 @@ def _advice(name: str, known: tuple[str, ...], function: str) -> str:
         return text % {**words, "near": near[0]}
     text = _("%(function)s has no such keyword; it has: %(known)s.")
     return text % {**words, "known": ", ".join(known)}
+
+
+def read_choice(field: str, value: Any, choices: type[Choices]) -> Any:
+    """Return the plain value of a choice; InvalidMessage names the nearest to none."""
+    known: Sequence[Any] = choices.values
+    if value in known and not isinstance(value, bool):
+        return known[known.index(value)]
+    # Of numbers the nearest as they are written may be the farthest in meaning.
+    near = difflib.get_close_matches(str(value), [n for n in known if n == str(n)], n=1)
+    if near:
+        reason = _("“%(value)s” is none of its values; did you mean “%(near)s”?")
+        raise InvalidMessage(field, reason % {"value": value, "near": near[0]})
+    reason = _("It is one of these values: %(known)s.")
+    named = listed(_in_words(each) for each in choices)
+    raise InvalidMessage(field, reason % {"known": named})
+
+
+def _in_words(choice: Any) -> str:
+    is_plain = isinstance(choice.value, str)
+    return choice.value if is_plain else f"{choice.value} ({choice.label})"

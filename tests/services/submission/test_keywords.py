@@ -10,8 +10,10 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from negin_sms import services
+from negin_sms.choices import Priority, Scenario
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
+from negin_sms.services.submission.keywords import read_choice
 from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -85,3 +87,33 @@ def test_resend_names_the_nearest_too():
         "scenarios",
         "did you mean “scenario”",
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "choices", "read"),
+    [
+        ("single", Scenario, "single"),
+        (Scenario.CHELCHELEH, Scenario, "chelcheleh"),
+        (Priority.LOW, Priority, 30),
+        (0, Priority, 0),
+    ],
+)
+def test_value_is_plain(value, choices, read):
+    assert read_choice("field", value, choices) == read
+    assert type(read_choice("field", value, choices)) is type(read)
+
+
+@pytest.mark.parametrize(
+    ("value", "choices", "told"),
+    [
+        ("singel", Scenario, "did you mean “single”"),
+        (None, Scenario, "one of these values: single, "),
+        (True, Priority, r"0 \(Urgent\), 10 \(High\), 20 \(Normal\), 30 \(Low\)"),
+        (40, Priority, r"30 \(Low\)"),
+        ("30", Priority, r"30 \(Low\)"),
+    ],
+)
+def test_what_is_none_is_told_by_name(value, choices, told):
+    with pytest.raises(InvalidMessage, match=told) as caught:
+        read_choice("field", value, choices)
+    assert caught.value.field == "field"
