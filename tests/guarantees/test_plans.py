@@ -290,6 +290,10 @@ class SurpriseTests(TestCase):
 class ListTests(LargeTable):
     """What the change list asks for, the newest first."""
 
+    def test_first_message_of_a_batch_is_found_by_its_group(self):
+        first = rows_of_batch(ALL(), "batch-97").order_by("pk")
+        assert index_of(first.values_list("created_at")[:1]) == {"negin_sms_group"}
+
     def test_rare_values_are_found_by_their_index(self):
         for condition, index in (
             ({"flag": "unknown_code"}, "negin_sms_flag"),
