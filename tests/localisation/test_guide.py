@@ -55,7 +55,7 @@ def test_every_permission_has_its_code_beside_its_words(language):
         with override(language):
             quoted = {"fa": f"«{words}»", "en": f"“{words}”"}[language]
         # The user's page has the English words, whatever its language.
-        name = f'<bdi dir="ltr">{words}</bdi> · ' if language != "en" else ""
+        name = f'<span dir="ltr">{words}</span> · ' if language != "en" else ""
         term = re.escape(f"<dt>{quoted}</dt><dd>{name}")
         pair = rf'{term}<code dir="ltr">{codename}</code>'
         assert re.search(pair, guide(language)), codename
