@@ -519,9 +519,16 @@ class TestWindingUp:
         def fail(*args):
             raise RuntimeError("the database is away")
 
+        def fail_once(self):
+            monkeypatch.setattr(Dispatcher, "_collect", collect)
+            raise RuntimeError("the database is away")
+
+        collect = Dispatcher._collect
+        monkeypatch.setattr(SlowGateway, "delay", 0.3)  # one is begun, one is not
+        monkeypatch.setattr(Dispatcher, "_collect", fail_once)
         monkeypatch.setattr(producer.Producer, "unclaim", fail)
         with pytest.raises(RuntimeError):
-            services.dispatch_queue(workers=1, progress=fail)
+            services.dispatch_queue(workers=1)
         sending = Message.objects.filter(status="sending")
         assert sending.exists()
         assert caplog.text.count("status=queued") == sending.count()
