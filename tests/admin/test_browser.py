@@ -231,6 +231,13 @@ def test_chosen_template_fills_the_text_and_the_counter(open_browser):
     assert_fits(page)
 
 
+def test_rows_to_mend_stand_below_the_names_of_their_columns(open_browser):
+    """With the browser's own tabs a name stood below the column beside its own."""
+    page = open_browser(at=COMPOSE, language="fa")
+    style = "getComputedStyle(document.querySelector('[name=recipients]')).tabSize"
+    assert int(page.evaluate(style)) > len("+989395213300")
+
+
 @pytest.mark.parametrize(("language", "width"), [("en", 1200), ("fa", 390)])
 def test_text_template_is_counted_while_it_is_written(open_browser, language, width):
     at = "/admin/negin_sms/smstemplate/add/"
