@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
+import struct
 
 import pytest
 
 from negin_sms.gateway.sandbox import Sandbox
+from tests.badgateway import wait_until
 
 FORM = "username=u&password=p&mobile=989000000001&message=x&line=1"
 
@@ -68,3 +71,15 @@ def test_stopping_cuts_what_is_open():
         talk.request("POST", "/api/wsSend.ashx", FORM)
         talk.getresponse()
     talk.close()
+
+
+def test_client_that_is_killed_leaves_no_traceback(running: Sandbox, capfd):
+    server = running._server
+    talk = socket.create_connection(("127.0.0.1", server.server_port))
+    talk.sendall(b"POST /api/wsSend.ashx HTTP/1.1\r\nContent-Length: 9\r\n\r\nuser")
+    wait_until(lambda: server._open)
+    at_once = struct.pack("ii", 1, 0)
+    talk.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
+    talk.close()
+    wait_until(lambda: not server._open)
+    assert capfd.readouterr().err == ""
