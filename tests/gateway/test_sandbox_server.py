@@ -77,7 +77,7 @@ def test_client_that_is_killed_leaves_no_traceback(running: Sandbox, capfd):
     server = running._server
     talk = socket.create_connection(("127.0.0.1", server.server_port))
     talk.sendall(b"POST /api/wsSend.ashx HTTP/1.1\r\nContent-Length: 9\r\n\r\nuser")
-    wait_until(lambda: server._open)
+    wait_until(lambda: bool(server._open))
     at_once = struct.pack("ii", 1, 0)
     talk.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
     talk.close()

@@ -10,6 +10,7 @@ the row was sent again; then the row is flagged.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -45,8 +46,10 @@ def record(results: Sequence[SendResult], *, using: str) -> int:
     if not results:
         return 0
     news = _News()
-    left = _write_acceptances(results, news, using)
-    left = _write_others(left, news, using)
+    # Of all steps together: the answers of others wait while these insist.
+    give_up_at = time.monotonic() + _patience(results)
+    left = _write_acceptances(results, news, using, give_up_at)
+    left = _write_others(left, news, using, give_up_at)
     log_unwritten(left)
     _warn_of_codes(results)
     lost = {result.job.pk for result in left}
@@ -86,7 +89,7 @@ def _repair_line(result: SendResult) -> str:
 
 
 def _write_acceptances(
-    results: Sequence[SendResult], news: _News, using: str
+    results: Sequence[SendResult], news: _News, using: str, give_up_at: float
 ) -> list[SendResult]:
     """Write the usual case in one go; return what is left to write."""
     accepted = [result for result in results if result.reply is not None]
@@ -96,7 +99,7 @@ def _write_acceptances(
         keys, settled = retry_on_disconnect(
             lambda: engine_for(using).accept(accepted),
             using=using,
-            seconds=_patience(accepted),
+            seconds=give_up_at - time.monotonic(),
         )
     except Exception:
         return list(results)  # one by one, then; the one at fault stays behind
@@ -105,11 +108,12 @@ def _write_acceptances(
 
 
 def _write_others(
-    results: Sequence[SendResult], news: _News, using: str
+    results: Sequence[SendResult], news: _News, using: str, give_up_at: float
 ) -> list[SendResult]:
     """Write what is no plain acceptance; return what could not be written."""
     try:
-        news.add(_write_together(results, using, seconds=_patience(results)))
+        left = give_up_at - time.monotonic()
+        news.add(_write_together(results, using, seconds=left))
         return []
     except Exception:
         # One of them is at fault. Who waited for the server has waited for all.

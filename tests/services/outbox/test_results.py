@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from negin_sms.exceptions import (
 )
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import AccountState, Message
-from negin_sms.services.database import is_away, retry_on_disconnect
+from negin_sms.services.database import LastMoment, is_away, retry_on_disconnect
 from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.outbox.results import record
@@ -292,6 +293,27 @@ class TestAwayDatabase:
         assert line in caplog.text
         assert MOBILE[3:] not in caplog.text
         assert "secret" not in caplog.text
+
+    def test_is_waited_for_once_whatever_there_is_to_write(self, settings, monkeypatch):
+        settings.NEGIN_SMS = {
+            "default": {**settings.NEGIN_SMS["default"], "RESULT_RETRY": 0.5}
+        }
+        slept: list[float] = []
+
+        def sleep(self: LastMoment, seconds: float) -> None:
+            slept.append(seconds)
+            time.sleep(seconds)
+
+        monkeypatch.setattr(LastMoment, "sleep", sleep)
+
+        def refuse(*_args):
+            raise OperationalError("gone")
+
+        row = MessageFactory(sending=True)
+        results = [result(row), result(row, error=DOWN)]
+        with connection.execute_wrapper(refuse):
+            assert record(results, using="default") == 2
+        assert 0 < sum(slept) <= 0.5
 
     @pytest.mark.parametrize("state", ["25006", "57P01", "53100", "58030"])
     def test_server_that_takes_no_writes_is_away_too(self, state):
