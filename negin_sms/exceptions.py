@@ -3,7 +3,8 @@
 NeginSmsError
 ├── InvalidMessage (also ValueError)  correct the field and call again
 ├── IdempotencyConflict               the key says something else: choose another
-├── Vetoed                            a pre_send receiver said no; see ``.message``
+├── Vetoed                            the recipient opted out, or a pre_send receiver
+│                                     said no; see ``.message``
 └── GatewayError                      a row was saved; see ``.message``
     ├── NotSent                       surely not sent; the row waits and will be sent
     │   ├── AccountPaused             … once the account's pause has ended
@@ -12,8 +13,9 @@ NeginSmsError
     ├── OutcomeUnknown                may have been sent: a person decides
     └── Rejected                      refused for good; ``.code`` says why
 
-InvalidConfiguration stands apart: it is for the developer, at start-up, and is
-also Django's ImproperlyConfigured.
+InvalidConfiguration stands apart, as it is for the developer: the settings cannot
+work, or the account is bound to another gateway. It is also Django's
+ImproperlyConfigured.
 
 No error holds the password, the text or the number of a message, in its
 arguments or in what it would pickle: errors end up in logs and trackers.
