@@ -9,7 +9,7 @@ from django.contrib import admin
 from negin_sms.admin import SmsRecipientsMixin
 
 from .models import Patient, Visit
-from .reminders import forget, remind
+from .reminders import forget, readdress, remind
 
 
 @admin.register(Patient)
@@ -19,6 +19,12 @@ class PatientAdmin(SmsRecipientsMixin, admin.ModelAdmin):  # type: ignore[type-a
     list_display = ["full_name", "mobile"]
     search_fields = ["full_name", "mobile"]
     sms_columns = {"name": "full_name"}
+
+    def save_model(self, request: Any, obj: Patient, form: Any, change: bool) -> None:
+        """Let what waits go to a new number, in the same transaction."""
+        super().save_model(request, obj, form, change)
+        if change and "mobile" in form.changed_data:
+            readdress(obj, request.user)
 
 
 @admin.register(Visit)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
 from negin_sms.services import cancel, edit, queue_sms
 
-from .models import Visit
+from .models import Patient, Visit
 
 MORNING = time(9, 30)
 TOO_LATE = timedelta(hours=1)
@@ -43,6 +45,14 @@ def put_off(visit: Visit, days: int, user: Any) -> None:
     for message in _waiting(visit):
         ends = visit.begins_at - TOO_LATE
         edit(message, send_at=leaves_at(visit), expires_at=ends, by=user)
+
+
+def readdress(patient: Patient, user: Any) -> None:
+    """Let the reminders that wait go to the number that a patient has now."""
+    for visit in patient.visit_set.all():
+        for message in _waiting(visit):
+            with contextlib.suppress(NeginSmsError):  # it has left meanwhile
+                edit(message, mobile=patient.mobile, by=user)
 
 
 def leaves_at(visit: Visit) -> datetime:

@@ -66,6 +66,24 @@ class ClinicTests(SmsTestMixin, TestCase):
         self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", later)
         self.assertEqual(Message.objects.count(), 2)
 
+    def test_reminder_follows_its_patient(self) -> None:
+        boss = get_user_model().objects.create_superuser("boss")
+        self.client.force_login(boss)
+        visit = Visit.objects.create(
+            patient=self.sara, begins_at=timezone.now() + timedelta(days=3)
+        )
+        remind(visit)
+        page = f"/admin/clinic/patient/{self.sara.pk}"
+        form = {"full_name": "Sara", "mobile": "12"}
+        self.assertContains(self.client.post(f"{page}/change/", form), "errorlist")
+        self.client.post(f"{page}/change/", form | {"mobile": "09395213301"})
+        self.assertEqual(Message.objects.get().mobile, "+989395213301")
+        self.client.post(f"{page}/delete/", {"post": "yes"})  # is protected
+        self.client.post(f"/admin/clinic/visit/{visit.pk}/delete/", {"post": "yes"})
+        self.assertEqual(Message.objects.get().status, "cancelled")
+        self.client.post(f"{page}/delete/", {"post": "yes"})
+        self.assertFalse(Patient.objects.exists())
+
     def test_chosen_patients_are_written_to(self) -> None:
         boss = get_user_model().objects.create_superuser("boss")
         self.client.force_login(boss)

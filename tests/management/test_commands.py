@@ -369,7 +369,7 @@ def test_demo_does_the_whole_job_as_often_as_it_is_run(tmp_path):
 def test_clinic_of_the_example_project_tests_its_messages(tmp_path):
     database = f"sqlite:///{tmp_path / 'clinic.sqlite3'}"
     err = manage("test", "clinic", DATABASE_URL=database).communicate(timeout=90)[1]
-    assert "Ran 6 tests" in err
+    assert "Ran 7 tests" in err
     assert "\nOK\n" in err
 
 

@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+import clinic.models
+
 
 class Migration(migrations.Migration):
     initial = True
@@ -23,7 +25,12 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("full_name", models.CharField(max_length=100)),
-                ("mobile", models.CharField(max_length=20)),
+                (
+                    "mobile",
+                    models.CharField(
+                        max_length=20, validators=[clinic.models.check_mobile]
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -42,7 +49,7 @@ class Migration(migrations.Migration):
                 (
                     "patient",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, to="clinic.patient"
+                        on_delete=django.db.models.deletion.PROTECT, to="clinic.patient"
                     ),
                 ),
             ],
