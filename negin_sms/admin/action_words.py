@@ -50,6 +50,16 @@ def queued_count_words(count: int) -> str:
     return words % {"count": count}
 
 
+def waiting_words(done: Sequence[Message]) -> str:
+    """Say who sends what was queued before."""
+    words = ngettext(
+        "%(count)s message was waiting already. The dispatcher sends it.",
+        "%(count)s messages were waiting already. The dispatcher sends them.",
+        len(done),
+    )
+    return words % {"count": len(done)}
+
+
 def cancelled_words(done: Sequence[Message]) -> str:
     """Say what will not be sent."""
     words = ngettext(

@@ -45,6 +45,7 @@ from .action_words import (
     resolved_words,
     scheduled_words,
     unsent_words,
+    waiting_words,
 )
 from .decision_forms import DecisionForm, ResendForm, ResolveForm
 from .outcomes import Outcome, tell
@@ -102,17 +103,30 @@ def _send(order: Order) -> Outcome:
     chosen = order.messages
     report = queue_messages(chosen, seen=order.decision[SEEN])
     if len(chosen) > AT_ONCE:
-        return tell(chosen, report.skipped, queued_words, lambda _row: _("Not queued"))
+        return _leave_to_dispatcher(chosen, dict(report.skipped))
     waiting = [] if order.decision[NOW] else [m for m in chosen if is_scheduled(m)]
     due = [message for message in chosen if message not in waiting]
     outcome = tell(waiting, (), scheduled_words, unsent_words)
     if due:
         in_spite = [message for message in due if is_scheduled(message)]
         sent = tell(due, send_messages(due).skipped, accepted_words, unsent_words)
-        outcome.notices += sent.notices
-        outcome.history += sent.history
+        outcome += sent
         _forget_times(in_spite, order.by)
     return outcome
+
+
+def _leave_to_dispatcher(
+    chosen: Sequence[Message], unqueued: dict[int, str]
+) -> Outcome:
+    """Release what is held of many; tell of it, of the drafts, and of what waited."""
+    held = [message for message in chosen if message.is_held]
+    waited = [message for message in chosen if message.status == Status.QUEUED]
+    others = [message for message in chosen if message.status != Status.QUEUED]
+    for message in (*held, *waited):
+        unqueued.pop(message.pk, None)
+    unqueued.update(release(held).skipped)
+    left = tell(others, unqueued.items(), queued_words, lambda _row: _("Not queued"))
+    return left + tell(waited, (), waiting_words, unsent_words)
 
 
 def _forget_times(messages: Sequence[Message], by: Any) -> None:
@@ -148,8 +162,7 @@ def _refresh(order: Order) -> Outcome:
         lambda _done: words,
         lambda _row: _("Not asked about"),
     )
-    outcome.notices += [(notices.ERROR, error) for error in report.errors]
-    return outcome
+    return outcome + Outcome([(notices.ERROR, error) for error in report.errors])
 
 
 def _cancel(order: Order) -> Outcome:

@@ -24,6 +24,10 @@ class Outcome:
     notices: list[tuple[int, str]] = field(default_factory=list)
     history: list[tuple[str, list[Message]]] = field(default_factory=list)
 
+    def __add__(self, other: Outcome) -> Outcome:
+        """Return both as one, one after the other."""
+        return Outcome(self.notices + other.notices, self.history + other.history)
+
 
 def tell(
     chosen: Sequence[Message],

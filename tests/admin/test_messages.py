@@ -686,6 +686,25 @@ class TestActions:
         assert set(Message.objects.values_list("status", flat=True)) == {expected}
         assert ("messages were queued" in told(response)) is (not sent)
 
+    def test_many_are_released_and_told_apart_from_what_waited(self, admin_client):
+        rows = [make() for _ in range(AT_ONCE)]
+        rows += [make(status=Status.HELD), make(status=Status.QUEUED)]
+        gone = make(status=Status.HELD, expires_at=timezone.now())
+        sent = make_accepted()
+        words = told(
+            confirm(
+                admin_client, act(admin_client, "send_selected", [*rows, gone, sent])
+            )
+        )
+        assert f"{AT_ONCE + 1} messages were queued. The dispatcher sends" in words
+        assert "1 message was waiting already. The dispatcher sends it." in words
+        assert f"Not queued (1 message: {gone.pk}): It has expired." in words
+        assert f"Not queued (1 message: {sent.pk}): Its status does not" in words
+        statuses = {
+            row.status for row in Message.objects.filter(pk__in=[r.pk for r in rows])
+        }
+        assert statuses == {Status.QUEUED}
+
     def test_whole_filter_can_be_selected(self, admin_client):
         drafts = [make() for _ in range(60)]
         make(status=Status.CANCELLED)
