@@ -17,7 +17,7 @@ from negin_sms.models import Message, SmsTemplate
 from negin_sms.services.submission.drafting import Drafted, draft_batch
 from negin_sms.services.submission.recipients.reader import write_sheet
 from negin_sms.services.submission.recipients.tables import Sheet
-from negin_sms.services.submission.reopening import reopen
+from negin_sms.services.submission.reopening import Reopened
 
 from .compose_fields import LIFETIMES, ComposeFields
 from .widgets import CountedTextarea
@@ -127,9 +127,11 @@ class ComposeForm(ComposeFields):
 
     @classmethod
     @sensitive_variables()
-    def of(cls, drafts: Sequence[Message], seen: str) -> ComposeForm:
+    def of(
+        cls, drafts: Sequence[Message], seen: str, reopened: Reopened
+    ) -> ComposeForm:
         """Return the form that wrote these drafts, as far as they still say."""
-        first, reopened = drafts[0], reopen(drafts)
+        first = drafts[0]
         lifetime = int((first.expires_at - first.begins_at).total_seconds())
         name, _space, _token = first.group.rpartition(" ")
         same = ("scenario", "line", "line2", "template", "account", "send_at")
@@ -137,7 +139,8 @@ class ComposeForm(ComposeFields):
             initial={
                 **{field: getattr(first, field) for field in same},
                 **{"priority": first.priority, "sensitive": first.sensitive},
-                **{"text": reopened.text, "recipients": reopened.recipients},
+                **{"text": reopened.text, "footer": reopened.has_footer},
+                **{"recipients": reopened.recipients},
                 **{"group": name, "expires_in": lifetime},
                 **{"replaces": first.group, "replaced": seen},
             }

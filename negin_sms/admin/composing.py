@@ -17,8 +17,10 @@ from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from negin_sms import conf
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.drafting import Drafted
+from negin_sms.services.submission.reopening import reopen
 from negin_sms.services.submission.seen import digest
 
 from .compose_form import ComposeForm
@@ -90,7 +92,10 @@ class ComposingMixin(PreviewMixin):
         if not drafts:
             self.tell_that_nothing_is_left(request)
             return self.to_list(group)
-        return self._compose_page(request, ComposeForm.of(drafts, seen))
+        reopened = reopen(drafts, _footer_of(drafts[0].account))
+        for remark in reopened.remarks:
+            self.message_user(request, remark, notices.INFO)
+        return self._compose_page(request, ComposeForm.of(drafts, seen, reopened))
 
     def _compose_page(
         self, request: HttpRequest, form: ComposeForm, drafted: Drafted | None = None
@@ -130,3 +135,9 @@ class ComposingMixin(PreviewMixin):
                 "%(count)s line was left out.", "%(count)s lines were left out.", left
             )
             self.message_user(request, words % {"count": left}, notices.WARNING)
+
+
+def _footer_of(alias: str) -> str:
+    """Return the footer of an account, which may not be configured any more."""
+    footers = {account.alias: account.footer for account in conf.get_accounts()}
+    return footers.get(alias, "")

@@ -690,13 +690,24 @@ class TestFooter:
         own = {**settings.NEGIN_SMS["default"], "FOOTER": "لغو۱۱"}
         settings.NEGIN_SMS = {"default": own}
 
-    def test_box_appends_it_once_even_when_it_is_composed_again(self, admin_client):
+    def test_box_appends_it_and_is_ticked_when_it_is_edited(self, admin_client):
         group = draft(admin_client, text="سلام", footer="on")
         assert Message.objects.get().text == "سلام\nلغو۱۱"
         page = admin_client.get(f"{COMPOSE}?{urlencode({'edit': group})}")
-        assert field("text", page) == "سلام\nلغو۱۱"
-        draft(admin_client, text=field("text", page), footer="on", replaces=group)
+        assert field("text", page) == "سلام"
+        assert page.context["form"]["footer"].value() is True
+        draft(admin_client, text="سلام بر شما", footer="on", replaces=group)
+        assert Message.objects.get().text == "سلام بر شما\nلغو۱۱"
+
+    def test_text_that_has_it_gets_no_second(self, admin_client):
+        draft(admin_client, text="سلام\nلغو۱۱", footer="on")
         assert Message.objects.get().text == "سلام\nلغو۱۱"
+
+    def test_of_an_account_that_is_gone_stays_in_the_text(self, admin_client):
+        group = draft(admin_client, text="سلام", footer="on")
+        Message.objects.update(account="gone")
+        page = admin_client.get(f"{COMPOSE}?{urlencode({'edit': group})}")
+        assert field("text", page) == "سلام\nلغو۱۱"
 
     def test_without_the_box_there_is_none(self, admin_client):
         draft(admin_client, text="سلام")

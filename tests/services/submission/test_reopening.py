@@ -39,6 +39,40 @@ def test_words_in_common_are_the_text_and_the_others_a_column():
     sheet = read_sheet("mobile,n\n09395213300,Sara\n09395213301,Sahar")
     draft_batch("Dear {n}, your order is here.", [sheet])
     reopened = reopen(list(Message.objects.order_by("pk")))
-    assert reopened.text == "Dear {text} your order is here."
-    assert "+989395213300\tSara," in reopened.recipients
+    assert reopened.text == "Dear {text}, your order is here."
+    assert "+989395213300\tSara\n" in reopened.recipients
+    (remark,) = reopened.remarks
+    assert "the column “text” now, and {text} is its place" in remark
     assert "Dear" not in repr(reopened)
+
+
+@pytest.mark.parametrize(
+    ("text", "shared"),
+    [
+        ("Dear {n}.", "Dear {text}."),
+        ("{n}! Come", "{text}! Come"),
+        ("it is {n}d, today", "it is {text}, today"),
+        ("it costs {n},000 toman", "it costs {text} toman"),
+        ("no {n}mark", "no {text}"),
+    ],
+)
+def test_marks_behind_a_word_are_of_the_text(text, shared):
+    sheet = read_sheet("mobile,n\n09395213300,Sara\n09395213301,Sahar")
+    draft_batch(text, [sheet])
+    assert reopen(list(Message.objects.order_by("pk"))).text == shared
+
+
+@pytest.mark.parametrize(
+    ("texts", "has_footer"),
+    [
+        (["hello\nbye", "hello\nbye"], True),
+        (["hello Sara\nbye", "hello Ali\nbye"], True),
+        (["hello\nbye", "hello"], False),
+        (["bye"], False),
+    ],
+)
+def test_footer_of_all_is_taken_off(texts, has_footer):
+    drafts = [Message(mobile="+989395213300", text=text) for text in texts]
+    reopened = reopen(drafts, "bye")
+    assert reopened.has_footer is has_footer
+    assert ("bye" in reopened.text + reopened.recipients) is not has_footer
