@@ -28,6 +28,7 @@ from negin_sms.exceptions import NotSent
 from negin_sms.gateway import memory
 from negin_sms.management.commands import poll_sms_states
 from negin_sms.models import Message
+from tests.badgateway import wait_until
 from tests.factories import MessageFactory
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -363,6 +364,25 @@ def test_demo_does_the_whole_job_as_often_as_it_is_run(tmp_path):
         assert process.returncode == 0, err
         assert [each for each in (*words, "(error 27)") if each not in out] == []
         assert "09000000" not in out + err
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("heed_ctrl_c")
+def test_demo_that_serves_sends_what_is_queued_in_its_admin(tmp_path):
+    database = tmp_path / "db.sqlite3"
+    url = f"sqlite:///{database}"
+    demo = manage("demo", "--serve", "--port=0", DATABASE_URL=url, PYTHONUNBUFFERED="1")
+    assert demo.stdout
+    assert any("Admin at http://127.0.0.1:0/admin/" in line for line in demo.stdout)
+    code = "from negin_sms.services import *; print(queue_sms('09000000001', 'x').pk)"
+    queued = manage("shell", "--no-imports", "-c", code, DATABASE_URL=url)
+    pk = int(queued.communicate(timeout=60)[0])
+    with contextlib.closing(sqlite3.connect(database)) as rows:
+        question = "SELECT state FROM negin_sms_message WHERE id = ?"
+        wait_until(lambda: rows.execute(question, [pk]).fetchone() == (1,), 60)
+    demo.send_signal(signal.SIGINT)
+    err = demo.communicate(timeout=60)[1]
+    assert (demo.returncode, "Traceback" in err) == (0, False), err
 
 
 @pytest.mark.long

@@ -107,11 +107,10 @@ class Command(BaseCommand):
         if not users.filter(username="demo").exists():
             users.create_superuser("demo", "", "demo")
         self.stdout.write(
-            f"Admin at http://127.0.0.1:{port}/admin/ (user demo, password demo); "
-            "Ctrl-C ends it."
+            f"Admin at http://127.0.0.1:{port}/admin/ (user demo, password demo), with a "
+            "dispatcher and a poller; Ctrl-C ends them."
         )
         self.stdout.flush()
-        manage = Path(tour.__file__).resolve().parent.parent / "manage.py"
         environment = {
             **os.environ,
             "DEBUG": "1",
@@ -120,9 +119,29 @@ class Command(BaseCommand):
             "NEGIN_SMS_LINE2": _LINE2,
             **{f"NEGIN_SMS_{key}": value for key, value in _ACCOUNT.items()},
         }
-        server = [str(manage), "runserver", "--noreload", f"127.0.0.1:{port}"]
-        with contextlib.suppress(KeyboardInterrupt):
-            subprocess.run([sys.executable, *server], env=environment, check=False)  # noqa: S603 - our own manage.py
+        go_on = ("--forever", "--verbosity", "0")
+        serve = ("runserver", "--noreload", f"127.0.0.1:{port}")
+        with (
+            _running(environment, "dispatch_sms_queue", *go_on),
+            _running(environment, "poll_sms_states", *go_on),
+            _running(environment, *serve) as server,
+            contextlib.suppress(KeyboardInterrupt),
+        ):
+            server.wait()
+
+
+@contextlib.contextmanager
+def _running(
+    environment: dict[str, str], *args: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a command of manage.py for as long as the block takes."""
+    manage = Path(tour.__file__).resolve().parent.parent / "manage.py"
+    process = subprocess.Popen([sys.executable, str(manage), *args], env=environment)  # noqa: S603 - our own manage.py
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
 
 
 @contextlib.contextmanager
