@@ -9,7 +9,7 @@ import pytest
 from django.core import checks as framework
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
-from django.db import connections
+from django.db import ProgrammingError, connections, router
 from django.db.backends.sqlite3.base import DatabaseWrapper
 
 from negin_sms import checks
@@ -501,3 +501,12 @@ def test_w003_where_a_key_is_met_unseen(write_to, level, found):
         SimpleNamespace(vendor="postgresql", alias="probe", settings_dict=settings)
     )
     assert ids(checks.check_databases(None, databases=["probe"])) == found
+
+
+def test_w006_tables_that_cannot_be_read_say_nothing(monkeypatch):
+    def refuse(*_args):
+        raise ProgrammingError("permission denied")
+
+    monkeypatch.setattr(router, "db_for_write", lambda model: "sms")
+    with connections["default"].execute_wrapper(refuse):
+        assert checks.check_left_behind(None, databases=["default", "sms"]) == []

@@ -3,7 +3,8 @@
 E001 settings, E002 time zones, E003 SQLite, E004 MariaDB and MySQL, E005 development
 gateways in production, E006 wakers, E007 alerts, W001 the password travels in the
 open, W002 a waker that leaves the work to the request, W003 transactions that see too
-little, W004 no line, W005 no Celery app, I001 the brakes. E008 is contrib's.
+little, W004 no line, W005 no Celery app, W006 messages in another database, I001 the
+brakes. E008 is contrib's.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from .accounts import (
 )
 from .databases import (
     check_databases,
+    check_left_behind,
     check_sqlite,
     check_time_zone,
 )
@@ -36,6 +38,7 @@ __all__ = [
     "check_databases",
     "check_deployment",
     "check_encryption",
+    "check_left_behind",
     "check_lines",
     "check_settings",
     "check_sqlite",
@@ -52,6 +55,7 @@ def register_all() -> None:
     checks.register(check_time_zone, "negin_sms")
     checks.register(check_encryption, checks.Tags.security, "negin_sms")
     checks.register(check_databases, checks.Tags.database)
+    checks.register(check_left_behind, checks.Tags.database)
     checks.register(check_sqlite, "negin_sms")
     checks.register(check_wakers, "negin_sms")
     checks.register(check_celery_app, "negin_sms")

@@ -1,4 +1,4 @@
-"""What the database must be able to do: E002, E003, E004, W003."""
+"""What the database must be able to do: E002 to E004, W003. Whose rows it has: W006."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.db import connections, router
+from django.db import DatabaseError, connections, router
 
 Found = list[checks.CheckMessage]
 
@@ -64,6 +64,45 @@ def check_databases(
     if connection.vendor != "mysql":
         return []
     return [*_too_old(connection), *_stale_reads(connection)]
+
+
+def check_left_behind(
+    app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
+) -> Found:
+    """W006: no messages are in tables that the router leads past."""
+    from negin_sms.models import Message
+
+    ours = router.db_for_write(Message)
+    return [
+        checks.Warning(
+            f'The database "{alias}" has messages that "{ours}" does not have: nobody '
+            "sends what waits there, and its idempotency keys are not known any more.",
+            hint="Stop what sends and queues, and take the rows along "
+            '("A database of its own" in docs/howto/databases.rst).',
+            id="negin_sms.W006",
+        )
+        for alias in databases or ()
+        if alias != ours and _has_other_messages(alias, ours)
+    ]
+
+
+def _has_other_messages(alias: str, ours: str) -> bool:
+    """Return whether a database has rows of its own: a replica has the same."""
+    from negin_sms.models import Message
+
+    def has_table(alias: str) -> bool:
+        tables = connections[alias].introspection.table_names()
+        return Message._meta.db_table in tables
+
+    try:
+        rows = Message.objects.using(alias).order_by("-pk").values("pk", "created_at")
+        newest = rows.first() if has_table(alias) else None
+    except DatabaseError:
+        return False  # not ours to read
+    if newest is None:
+        return False
+    same = Message.objects.using(ours).filter(**newest)
+    return not (has_table(ours) and same.exists())
 
 
 def _shifting_zone() -> Iterable[checks.CheckMessage]:

@@ -196,6 +196,33 @@ def test_groups_are_allowed_the_same_in_another_database(project):
     assert project.python("manage.py", "shell", "-c", GROUPS).stdout == before
 
 
+@pytest.mark.long
+def test_messages_move_into_a_database_of_their_own(project):
+    tutorial, *_others = blocks(read("tutorial"))
+    project.add(tutorial)
+    project.type("python manage.py migrate")
+    keyed = "from negin_sms.services import queue_sms as q; print('row', q("
+    keyed += "'09000000001', 'x', idempotency_key='k').pk)"
+    assert "row 1" in project.python("manage.py", "shell", "-c", keyed).stdout
+    guide = read("howto/databases").partition("\nA database of its own\n")[2]
+    (router, setting), consoles = blocks(guide), blocks(guide, "console")
+    migrate, dump, load = [
+        [each for each, _shown in typed(block)] for block in consoles
+    ]
+    project.type(dump[0])
+    (project.place / "shop" / "routers.py").write_text(router)
+    project.add('DATABASES["sms"] = DATABASES["default"] | {"NAME": "sms.sqlite3"}\n')
+    project.add(setting)
+    warned = [project.type(command) or "" for command in migrate]
+    assert ["negin_sms.W006" in said for said in warned] == [True, False]
+    said = [project.type(command) or "" for command in load]
+    assert "queued 1" in said[1]
+    assert "row 1" in project.python("manage.py", "shell", "-c", keyed).stdout
+    project.add('DATABASES["replica"] = DATABASES["sms"]\n')
+    again = "python manage.py check --database default --database replica"
+    assert "no issues" in (project.type(again) or "")
+
+
 @pytest.mark.parametrize("page", ["howto/brakes", "howto/accounts", "howto/templates"])
 def test_accounts_of_the_guides_pass_the_checks(project, page):
     (settings,) = [block for block in blocks(read(page)) if "NEGIN_SMS = {" in block]
