@@ -37,7 +37,7 @@ from .dispatch.sending import (
     write_down,
 )
 from .reports import PollReport
-from .submission.arguments import User, several
+from .submission.arguments import User
 from .submission.keywords import checks_keywords
 from .submission.queueing import queue_sms
 
@@ -111,7 +111,8 @@ async def aqueue_sms(
 
 async def arefresh_states(messages: Message | Iterable[Message]) -> PollReport:
     """Ask for the states of these messages now; see ``refresh_states``."""
-    refresh = functools.partial(refresh_states, several(messages))
+    # Read in the thread that asks: a queryset may not be on the event loop.
+    refresh = functools.partial(refresh_states, messages)
     return await _to_its_end(_refresh(refresh))
 
 

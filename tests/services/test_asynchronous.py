@@ -18,6 +18,7 @@ from negin_sms.exceptions import InvalidMessage, Rejected
 from negin_sms.gateway import memory
 from negin_sms.models import Message
 from negin_sms.services import asynchronous
+from negin_sms.services.reports import PollReport
 from tests.factories import MOBILE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,9 +67,16 @@ def test_aqueue_queues(slow):
     assert (row.status, row.priority, memory.outbox) == (Status.QUEUED, 0, [])
 
 
-def test_arefresh_learns_the_states(slow):
+@pytest.mark.parametrize("asked", ["a message", "a list", "a queryset"])
+def test_arefresh_learns_the_states(slow, asked):
     row = services.send_sms(MOBILE, "x")
-    report = async_to_sync(services.arefresh_states)([row])
+    kinds: dict[str, Any] = {"a message": row, "a list": [row]}
+    given = kinds.get(asked, Message.objects.all())
+
+    async def refresh() -> PollReport:  # the given, as it is, meets a running loop
+        return await services.arefresh_states(given)
+
+    report = async_to_sync(refresh)()
     row.refresh_from_db()
     assert (report.asked, report.settled, row.state) == (1, 1, 1)
 
