@@ -45,6 +45,8 @@ class _DateInput(forms.TextInput):
         widget["attrs"] |= {"dir": "ltr", "class": "negin-sms-date"}
         if not is_jalali():
             widget["type"] = self.native
+            # Else an entry that holds seconds takes no round minute.
+            widget["attrs"]["step"] = "any"
         else:
             widget["attrs"] |= {
                 "autocomplete": "off",

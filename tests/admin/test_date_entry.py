@@ -50,6 +50,8 @@ class TestField:
             html = drawn(MomentField(), SOON)
         assert f'value="{shown}"' in html
         assert ("datetime-local" in html) == (language == "en")
+        # What holds seconds takes a round minute, too.
+        assert ('step="any"' in html) == (language == "en")
 
     def test_speaks_in_the_digits_of_its_page(self, settings):
         settings.NEGIN_SMS_PERSIAN_DIGITS = True
