@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
@@ -35,7 +36,7 @@ class Visit(models.Model):
     begins_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.patient}, {self.begins_at:%Y-%m-%d %H:%M}"
+        return f"{self.patient}, {timezone.localtime(self.begins_at):%Y-%m-%d %H:%M}"
 
     @property
     def mobile(self) -> str:

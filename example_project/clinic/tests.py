@@ -62,6 +62,7 @@ class ClinicTests(SmsTestMixin, TestCase):
         (visit,) = Visit.objects.all()
         self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", form)
         self.assertEqual(Message.objects.count(), 1)
+        self.assertEqual(str(visit), f"Sara, {tomorrow:%Y-%m-%d %H:%M}")
         later = form | {"begins_at_0": f"{tomorrow + timedelta(days=1):%Y-%m-%d}"}
         self.client.post(f"/admin/clinic/visit/{visit.pk}/change/", later)
         self.assertEqual(Message.objects.count(), 2)

@@ -380,7 +380,7 @@ def test_demo_that_serves_sends_what_is_queued_in_its_admin(tmp_path):
     with contextlib.closing(sqlite3.connect(database)) as rows:
         question = "SELECT state FROM negin_sms_message WHERE id = ?"
         wait_until(lambda: rows.execute(question, [pk]).fetchone() == (1,), 60)
-    demo.send_signal(signal.SIGINT)
+    demo.terminate()  # Ctrl-C would reach what it started, too
     err = demo.communicate(timeout=60)[1]
     assert (demo.returncode, "Traceback" in err) == (0, False), err
 

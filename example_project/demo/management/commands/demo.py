@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -119,6 +120,7 @@ class Command(BaseCommand):
             "NEGIN_SMS_LINE2": _LINE2,
             **{f"NEGIN_SMS_{key}": value for key, value in _ACCOUNT.items()},
         }
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         go_on = ("--forever", "--verbosity", "0")
         serve = ("runserver", "--noreload", f"127.0.0.1:{port}")
         with (
