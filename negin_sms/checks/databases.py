@@ -97,12 +97,12 @@ def _has_other_messages(alias: str, ours: str) -> bool:
     try:
         rows = Message.objects.using(alias).order_by("-pk").values("pk", "created_at")
         newest = rows.first() if has_table(alias) else None
+        if newest is None:
+            return False
+        same = Message.objects.using(ours).filter(**newest)
+        return not (has_table(ours) and same.exists())
     except DatabaseError:
-        return False  # not ours to read
-    if newest is None:
-        return False
-    same = Message.objects.using(ours).filter(**newest)
-    return not (has_table(ours) and same.exists())
+        return False  # not to be read now: nothing that is known
 
 
 def _shifting_zone() -> Iterable[checks.CheckMessage]:
