@@ -31,8 +31,9 @@ class SmsTestMixin(_Case):
         super().setUpClass()
 
     def setUp(self) -> None:
-        """Begin with an empty outbox."""
+        """Begin with an empty outbox, and leave no orders to classes without this."""
         begin_anew()
+        self.addCleanup(begin_anew)
         super().setUp()
 
     @property

@@ -28,6 +28,8 @@ _MEMORY = f"{MemoryGateway.__module__}.{MemoryGateway.__name__}"
 def in_memory() -> Iterator[None]:
     """Keep in ``outbox`` what any account would send meanwhile; begin with none.
 
+    Orders that the outbox is given meanwhile end with it.
+
     Whatever the settings say, and whatever they are overridden with. Exempt are
     accounts with a subclass of MemoryGateway, and those to which a test itself gives
     a gateway of its own, or a BASE_URL on this machine. The project's WAKER is not
@@ -35,8 +37,11 @@ def in_memory() -> Iterator[None]:
     """
     _project_accounts()
     begin_anew()
-    with conf.rewritten(_keep_in_memory):
-        yield
+    try:
+        with conf.rewritten(_keep_in_memory):
+            yield
+    finally:
+        outbox.forget_orders()
 
 
 @contextlib.contextmanager

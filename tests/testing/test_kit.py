@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+import unittest
 from importlib import import_module
 from pathlib import Path
 
@@ -191,6 +192,30 @@ class TestOrderedBefore(SmsTestMixin, SimpleTestCase):
         self.sms_outbox.refuse(27)
 
     test_orders_are_forgotten_b = test_orders_are_forgotten_a
+
+
+class Ordering(SmsTestMixin, SimpleTestCase):
+    def loses_its_answer(self):
+        self.sms_outbox.lose_answer()
+        MemoryGateway(conf.get_account()).send(
+            SendRequest(mobile="+989395213300", text="x", line="98")
+        )
+
+
+def test_orders_of_the_mixin_are_none_of_the_next_class_s():
+    result = unittest.TestResult()
+    Ordering("loses_its_answer").run(result)
+    assert "OutcomeUnknown" in result.errors[0][1]
+    assert (memory.outbox, memory.outbox._orders) == ([], [])
+
+
+def test_orders_end_with_their_block_and_what_was_sent_stays():
+    with in_memory():
+        MemoryGateway(conf.get_account()).send(
+            SendRequest(mobile="+989395213300", text="x", line="98")
+        )
+        memory.outbox.refuse(27)
+    assert (len(memory.outbox), memory.outbox._orders) == (1, [])
 
 
 @pytest.mark.sms_live
