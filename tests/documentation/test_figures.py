@@ -97,7 +97,7 @@ ROWS: list[tuple[str, str, float | timedelta]] = [
     ("howto/bulk", "may still leave, {} unless given", DEFAULTS.expires_in),
     ("howto/codes", "after {} it is not sent any more", codes.EXPIRES_IN),
     ("howto/failover", "and every {}:", server_watch._AGAIN),
-    ("howto/failover", "it looks after {}.", server_watch._AGAIN),
+    ("howto/failover", "it is asked every {} only", server_watch._AGAIN),
     ("howto/moving", "the same; {} where it is left out", DEFAULTS.expires_in),
     ("howto/opt-outs", "for ``OPT_OUT_DAYS`` ({})", DEFAULTS.opt_out_days),
     ("howto/persian", "more than {} ago is refused", written_dates.LONG_PAST),

@@ -13,11 +13,10 @@ from negin_sms.gateway import get_gateway, make_ready
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
-from negin_sms.services.outbox import claims, gate, journal
+from negin_sms.services.outbox import claims, gate, journal, server_watch
 from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.gate import rules
 from negin_sms.services.outbox.jobs import SendJob, SendResult
-from negin_sms.services.outbox.server_watch import hold_if_server_changed
 
 from .exchange import exchange, record, set_out
 from .worker_pool import NoThread, ResultQueue, WorkerPool
@@ -82,8 +81,8 @@ class Producer:
 
     def claim_more(self, most: int) -> int:
         """Claim what there is room for and hand it to the workers; return how many."""
-        hold_if_server_changed(self.using)
         self.release_lost_claims()
+        server_watch.hold_if_server_changed(self.using)
         allowance = self._allowance()
         self.waits_for_rate = allowance < 1
         room = min(self._room(), most, allowance)
@@ -101,6 +100,8 @@ class Producer:
         claim = journal.new_claim(self.account.state_dir, self.using)
         try:
             messages, jobs = self._take_on(claim, room)
+            if jobs:
+                server_watch.refuse_another_server(self.using)
         except BaseException:
             # The claim may have been committed all the same; nothing of it was
             # begun, so it goes back as soon as the database answers again.

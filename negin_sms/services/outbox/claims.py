@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
@@ -18,6 +19,7 @@ from negin_sms.services.announcements import announce_outcomes
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import journal, transitions
 from negin_sms.services.outbox.journal import recovery
+from negin_sms.services.outbox.server_watch import doubt_of_server
 
 logger = logging.getLogger("negin_sms")
 
@@ -33,8 +35,18 @@ def unclaim(keys: Sequence[int], claim: str, using: str) -> int:
 
 
 def unclaim_all(claim: str, using: str) -> int:
-    """Queue all messages of a claim again of which nothing was begun."""
-    moved = transitions.unclaim(Message.objects.using(using).claimed_by(claim))
+    """Queue all messages of a claim again of which nothing was begun.
+
+    On a server that was not compared yet they are held: they may have been sent by an
+    earlier claim, of which it does not know.
+    """
+    rows = Message.objects.using(using)
+    with transaction.atomic(using=using):
+        doubt = doubt_of_server(using)
+        claimed = list(rows.claimed_by(claim).values_list("pk", flat=True))
+        moved = transitions.unclaim(rows.claimed_by(claim))
+        if doubt:
+            transitions.hold(rows.filter(pk__in=claimed), doubt)
     journal.taken(claim, ())
     return moved
 

@@ -3,8 +3,9 @@
 A replica that takes over lacks the last commits of the server that failed, so messages
 that were sent stand in its queue again. The accounts' rows remember the server. It is
 compared on every new connection, before anything is claimed by it, and every few
-seconds, since a pooler may hide a new one. Where it cannot be asked, nothing is
-compared; a server that was only restarted is the same.
+seconds. Behind a pooler a connection may have a new server with each transaction, so
+there it is asked after each claim as well, before anything of it is sent. Where it
+cannot be asked, nothing is compared; a server that was only restarted is the same.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import logging
 import time
 from weakref import WeakKeyDictionary
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext as _
 
@@ -30,6 +31,11 @@ _AGAIN = 5.0  # s
 _looked: WeakKeyDictionary[BaseDatabaseWrapper, tuple[object, float]]
 _looked = WeakKeyDictionary()
 _known: dict[str, str] = {}
+_pooled: WeakKeyDictionary[BaseDatabaseWrapper, bool] = WeakKeyDictionary()
+
+
+class AnotherServer(OperationalError):
+    """A pooler has led the work to another server: look, and do it anew."""
 
 
 def hold_if_server_changed(using: str) -> None:
@@ -40,6 +46,8 @@ def hold_if_server_changed(using: str) -> None:
     seen, looked_at = _looked.get(connection, (None, 0.0))
     if raw is seen and now - looked_at < _AGAIN:
         return
+    if raw is not seen:
+        _pooled[connection] = engine_for(using).is_pooled()
     if server := engine_for(using).server_identity():
         states = AccountState.objects.using(using).exclude(server=server)
         changed = [_compare(state, server, using) for state in states]
@@ -48,6 +56,31 @@ def hold_if_server_changed(using: str) -> None:
             recovery.write_lost_answers(using)
         _known[using] = server
     _looked[connection] = (raw, now)
+
+
+def refuse_another_server(using: str) -> None:
+    """Raise AnotherServer where a pooler now leads to one that was not compared."""
+    if doubt := doubt_of_server(using):
+        _looked.pop(connections[using], None)
+        raise AnotherServer(doubt)
+
+
+def doubt_of_server(using: str) -> str:
+    """Return why what waits may have been sent, "" on the server that was compared.
+
+    Within a transaction it is said of the server that all of it is done on.
+    """
+    if not _pooled.get(connections[using]):
+        return ""
+    before, now = _known.get(using), engine_for(using).server_identity()
+    return _words(before, now) if before and now and before != now else ""
+
+
+def _words(before: str, now: str) -> str:
+    return _(
+        "Another database server answers (it was %(before)s, it is %(now)s): "
+        "this message may have been sent already."
+    ) % {"before": before, "now": now}
 
 
 def _compare(state: AccountState, server: str, using: str) -> bool:
@@ -63,14 +96,7 @@ def _compare(state: AccountState, server: str, using: str) -> bool:
         if not before.update(server=server, server_changed_at=DbNow()):
             return False
         waiting = Message.objects.using(using).filter(account=state.account)
-        held = transitions.hold(
-            waiting,
-            _(
-                "Another database server answers (it was %(before)s, it is %(now)s): "
-                "this message may have been sent already."
-            )
-            % {"before": state.server, "now": server},
-        )
+        held = transitions.hold(waiting, _words(state.server, server))
     logger.critical(
         "Another database server answers for the SMS account %r (it was %s, it is %s): "
         "it failed over, or was restored. What was sent last may stand in the queue "

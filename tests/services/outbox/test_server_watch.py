@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 
 from negin_sms import services
+from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
 from negin_sms.services.outbox import server_watch
 from negin_sms.services.outbox.engines import engine_for
@@ -96,3 +97,64 @@ def test_the_same_connection_is_asked_once(server, django_assert_num_queries):
     server_watch.hold_if_server_changed("default")
     with django_assert_num_queries(0):
         server_watch.hold_if_server_changed("default")
+
+
+@pytest.mark.django_db(transaction=True)
+class TestBehindAPooler:
+    """A connection goes on, and another server does what is asked by it."""
+
+    @pytest.fixture(autouse=True)
+    def _pooler(self, server, monkeypatch):
+        engine = type(engine_for("default"))
+        monkeypatch.setattr(engine, "is_pooled", lambda self: True)
+        server("cluster:1")
+        yield
+        server_watch._pooled.clear()
+
+    @pytest.fixture
+    def switch(self, monkeypatch):
+        """Let another server answer, of which nobody has looked at yet."""
+
+        def to(identity: str) -> None:
+            engine = type(engine_for("default"))
+            monkeypatch.setattr(engine, "server_identity", lambda self: identity)
+
+        return to
+
+    def test_what_it_has_claimed_is_held_and_never_sent(self, switch, caplog):
+        rows = [MessageFactory() for _each in range(3)]
+        switch("cluster:2")
+        report = services.dispatch_queue()
+        assert (report.accepted, len(outbox), statuses()) == (0, 0, ["held"] * 3)
+        assert "was cluster:1, it is cluster:2" in caplog.text
+        assert all("cluster:2" in m.detail for m in Message.objects.all())
+        services.release(rows)
+        assert services.dispatch_queue().accepted == 3
+
+    def test_nor_where_others_have_held_all_before(self, switch):
+        MessageFactory()
+        switch("cluster:2")
+        AccountState.objects.update(server="cluster:2")
+        services.dispatch_queue()
+        assert (len(outbox), statuses()) == (0, ["held"])
+
+    def test_the_same_server_sends(self):
+        MessageFactory()
+        assert services.dispatch_queue().accepted == 1
+
+    def test_one_that_cannot_be_asked_any_more_sends(self, switch):
+        MessageFactory()
+        switch("")
+        assert services.dispatch_queue().accepted == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_direct_connection_is_not_asked_for_each_claim(server, monkeypatch):
+    MessageFactory()
+    engine = type(engine_for("default"))
+    monkeypatch.setattr(engine, "server_identity", lambda self: pytest.fail("asked"))
+    assert services.dispatch_queue().accepted == 1
+
+
+def test_tests_have_no_pooler():
+    assert engine_for("default").is_pooled() is False

@@ -59,6 +59,12 @@ class MysqlEngine(SqlEngine):
         own = found.get("server_uid") or found.get("server_uuid")
         return f"{own}:{found.get('server_id')}" if own else ""
 
+    def is_pooled(self) -> bool:
+        """Return whether another thread serves than the connection was told."""
+        connection: Any = connections[self.using]
+        told = connection.connection.thread_id()
+        return self.ask("SELECT CONNECTION_ID()") != str(told)
+
     def take(
         self, values: dict[str, Any], priorities: tuple[int, ...], if_healthy: bool
     ) -> list[Row]:

@@ -35,6 +35,10 @@ class OrmEngine:
         """Return what a server has to itself and keeps, "" where nobody knows."""
         return ""
 
+    def is_pooled(self) -> bool:
+        """Return whether a pooler stands between, which may change the server."""
+        return False
+
     def ask(self, sql: str) -> str:
         """Return the single value that a question gives."""
         with connections[self.using].cursor() as cursor:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from django.db import NotSupportedError, ProgrammingError, transaction
+from django.db import (
+    NotSupportedError,
+    ProgrammingError,
+    connections,
+    transaction,
+)
 
 from negin_sms.choices import Status
 from negin_sms.services.outbox.jobs import SendResult
@@ -42,6 +47,12 @@ class PostgresqlEngine(ReturningEngine):
                 return self.ask(sql)
         except (ProgrammingError, NotSupportedError):
             return ""
+
+    def is_pooled(self) -> bool:
+        """Return whether another process serves than the connection was told."""
+        connection: Any = connections[self.using]
+        told = connection.connection.info.backend_pid
+        return self.ask("SELECT pg_backend_pid()") != str(told)
 
     def accept_values(self, results: Sequence[SendResult]) -> dict[str, Any]:
         """Add the keys."""
