@@ -158,3 +158,9 @@ def test_direct_connection_is_not_asked_for_each_claim(server, monkeypatch):
 
 def test_tests_have_no_pooler():
     assert engine_for("default").is_pooled() is False
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="has no server")
+def test_connection_that_is_served_by_another_process_is_pooled(monkeypatch):
+    monkeypatch.setattr(type(engine_for("default")), "ask", lambda self, sql: "1")
+    assert engine_for("default").is_pooled() is True

@@ -62,8 +62,10 @@ class MysqlEngine(SqlEngine):
     def is_pooled(self) -> bool:
         """Return whether another thread serves than the connection was told."""
         connection: Any = connections[self.using]
-        told = connection.connection.thread_id()
-        return self.ask("SELECT CONNECTION_ID()") != str(told)
+        told = getattr(connection.connection, "thread_id", None)
+        if told is None:  # another driver: to ask once more does no harm
+            return True
+        return self.ask("SELECT CONNECTION_ID()") != str(told())
 
     def take(
         self, values: dict[str, Any], priorities: tuple[int, ...], if_healthy: bool
