@@ -100,8 +100,6 @@ class Producer:
         claim = journal.new_claim(self.account.state_dir, self.using)
         try:
             messages, jobs = self._take_on(claim, room)
-            if jobs:
-                server_watch.refuse_another_server(self.using)
         except BaseException:
             # The claim may have been committed all the same; nothing of it was
             # begun, so it goes back as soon as the database answers again.
@@ -179,6 +177,8 @@ class Producer:
         if not messages:
             journal.taken(claim, ())
             return [], []
+        # Before the gate, which would write down what becomes of them.
+        server_watch.refuse_another_server(self.using)
         jobs, verdicts = set_out(
             messages,
             self.account,

@@ -131,6 +131,13 @@ class TestBehindAPooler:
         services.release(rows)
         assert services.dispatch_queue().accepted == 3
 
+    def test_what_the_gate_would_end_is_held_too(self, switch):
+        services.opt_out("09395213300")
+        MessageFactory(mobile="+989395213300")
+        switch("cluster:2")
+        services.dispatch_queue()
+        assert statuses() == ["held"]
+
     def test_nor_where_others_have_held_all_before(self, switch):
         MessageFactory()
         switch("cluster:2")
