@@ -286,7 +286,9 @@ def _why_queued(message: Message) -> str:
 def _advise(error: NotSent, attempt: Attempt) -> None:
     """Put into the error's words what becomes of the row, and what can be done."""
     message = attempt.message
-    if attempt.on_not_sent == "cancel":
+    # Where DISPATCH is off another process sends, of a call that comes again too.
+    is_on = conf.get_account(message.account).dispatch
+    if attempt.on_not_sent == "cancel" and is_on:
         give_up(message, str(error), attempt.using)
     message.refresh_from_db(using=attempt.using)
     error.reason = f"{error.reason} {fate_of(message)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -202,6 +203,14 @@ class TestOutsideATransaction:
             services.send_sms(MOBILE, "x", idempotency_key="k")
         assert not live.taken
 
+    def test_call_that_must_not_wait_cancels_what_its_key_has_queued(self, live):
+        row = services.queue_sms(MOBILE, "x", idempotency_key="k")
+        with pytest.raises(NotSent, match="cancelled"):
+            services.send_sms(MOBILE, "x", idempotency_key="k", on_not_sent="cancel")
+        row.refresh_from_db()
+        assert row.status == Status.CANCELLED
+        assert not live.taken
+
     def test_conflict_of_keys_gives_the_probe_back(self, live: Sandbox):
         services.queue_sms(MOBILE, "x", idempotency_key="k")
         past = timezone.now() - timedelta(seconds=1)
@@ -220,6 +229,20 @@ class TestOutsideATransaction:
         ):
             message.refresh_from_db()
             assert message.status == Status.QUEUED
+
+    def test_dispatch_off_cancels_nothing_where_the_call_comes_again(self, use_account):
+        use_account("http://127.0.0.1:9/api", DISPATCH=False)
+        call = functools.partial(
+            services.send_sms,
+            MOBILE,
+            "1",
+            idempotency_key="k",
+            on_not_sent="cancel",
+            fail_silently=True,
+        )
+        assert [call().status, call().status] == [Status.QUEUED] * 2
+        with transaction.atomic():
+            assert call().status == Status.QUEUED
 
     def test_autocommit_switched_off_only_queues(self, live: Sandbox):
         connection.set_autocommit(False)
