@@ -48,6 +48,18 @@ def test_guide_speaks_the_language_of_the_user(
     assert text(shown).strip() in html
 
 
+def test_guide_names_the_right_for_everything_that_people_do():
+    rights = Permission.objects.filter(
+        content_type__app_label="negin_sms",
+        content_type__model__in=["message", "accountstate", "optout", "smstemplate"],
+    )
+    # Accounts come with the settings, and an opt-out is ended, never deleted.
+    nobody = {f"{verb}_accountstate" for verb in ("add", "change", "delete")}
+    named = set(rights.values_list("codename", flat=True)) - nobody - {"delete_optout"}
+    for language in GUIDES:
+        assert named - set(re.findall(r">(\w+)</code>", text(language))) == set()
+
+
 def test_guides_have_the_same_sections():
     assert len(sections("fa")) == len(set(sections("fa"))) == 13
     assert all(sections(language) == sections("fa") for language in GUIDES)
