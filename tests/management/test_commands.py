@@ -234,6 +234,11 @@ class TestPoll:
         assert (report["due"], report["asked"], report["states"]) == (1, 1, {"1": 1})
         assert json.loads(run("poll_sms_states", "--json", "--dry-run")[0])["due"] == 0
 
+    def test_dry_run_counts_once(self):
+        with pytest.raises(CommandError, match="leave --forever out") as caught:
+            run("poll_sms_states", "--dry-run", "--forever")
+        assert caught.value.returncode == 2
+
     def test_dry_run_only_counts(self):
         MessageFactory.create_batch(2, accepted=True)
         assert run("poll_sms_states", "--dry-run")[0] == "2 due.\n"

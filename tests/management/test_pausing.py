@@ -22,8 +22,10 @@ def test_pausing_and_resuming_by_command():
     out = run("pause_sms_account", "default", "--reason", "maintenance")
     assert out == "Account 'default' is paused until it is resumed.\n"
     assert AccountState.objects.get().is_paused
-    assert run("resume_sms_account", "default") == "Account 'default' sends again.\n"
+    assert run("resume_sms_account", "default") == "Account 'default' is resumed.\n"
     assert not AccountState.objects.get().is_paused
+    out = run("resume_sms_account", "default")
+    assert out == "Account 'default' was not paused.\n"
 
 
 def test_resuming_says_that_sending_is_switched_off(use_account):

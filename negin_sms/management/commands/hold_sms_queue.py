@@ -45,7 +45,8 @@ class Command(SmsCommand):
             raise CommandError("--group goes with --release.", returncode=2)
         with plain_errors():
             if release:
-                words = _released(services.release_queue(account=account, group=group))
+                report = services.release_queue(account=account, group=group)
+                words = _released(report, group)
             else:
                 words = _held(services.hold_queue(reason=reason, account=account))
         self.stdout.write(words)
@@ -61,7 +62,9 @@ def _held(report: services.HoldReport) -> str:
     return words
 
 
-def _released(report: services.ReleaseReport) -> str:
+def _released(report: services.ReleaseReport, group: str | None) -> str:
+    if group is not None and not (report.released or report.expired):
+        return f"No message of group {group!r} is held; nothing was released."
     words = f"{report.released} message(s) may leave again, each when it is due."
     if report.expired:
         words += f" {report.expired} are too old and will not be sent."

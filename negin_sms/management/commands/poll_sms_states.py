@@ -9,6 +9,8 @@ from argparse import ArgumentParser
 from collections import Counter
 from typing import Any
 
+from django.core.management import CommandError
+
 from negin_sms import services
 from negin_sms.choices import state_label
 
@@ -45,6 +47,10 @@ class Command(SmsCommand):
 
     def handle(self, *args: Any, no_progress: bool, **options: Any) -> None:
         """Poll, and print what happened in one line."""
+        if options["dry_run"] and options["forever"]:
+            raise CommandError(
+                "--dry-run counts once: leave --forever out.", returncode=2
+            )
         chosen = {name: options[name] for name in _PASSED_ON}
         hidden = no_progress or options["verbosity"] == 0 or options["dry_run"]
         with (

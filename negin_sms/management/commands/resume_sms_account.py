@@ -23,9 +23,8 @@ class Command(SmsCommand):
     def handle(self, *args: Any, account: str, **options: Any) -> None:
         """Resume."""
         with plain_errors():
-            services.resume_account(account)
+            was_paused = services.resume_account(account)
             is_on = conf.get_account(account).dispatch
-        words = (
-            "sends again" if is_on else "is resumed; DISPATCH is off in its settings"
-        )
-        self.stdout.write(f"Account {account!r} {words}.")
+        words = "is resumed" if was_paused else "was not paused"
+        rest = "" if is_on else "; DISPATCH is off in its settings"
+        self.stdout.write(f"Account {account!r} {words}{rest}.")

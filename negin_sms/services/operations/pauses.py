@@ -44,12 +44,16 @@ def pause_account(
     logger.warning("SMS account %r was paused by hand", alias)
 
 
-def resume_account(alias: str, *, by: User | None = None) -> None:
-    """End an account's pause, whoever or whatever paused it."""
+def resume_account(alias: str, *, by: User | None = None) -> bool:
+    """End an account's pause, whoever or whatever paused it.
+
+    Return whether it was paused. Its failures are forgotten, and what waited after
+    trouble is tried, in either case.
+    """
     conf.get_account(alias)
     who = user_key(by)
     using = write_alias()
-    account_state(alias, using)
+    was_paused = account_state(alias, using).is_paused
     AccountState.objects.using(using).filter(account=alias).update(
         **breaker.NO_PAUSE,
         failures=0,
@@ -59,6 +63,7 @@ def resume_account(alias: str, *, by: User | None = None) -> None:
         poll_error="",
     )
     logger.warning("SMS account %r was resumed (by %s)", alias, who or "-")
+    return was_paused
 
 
 def _still_to_come(until: datetime | str, using: str) -> datetime:

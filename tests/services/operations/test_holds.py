@@ -197,6 +197,13 @@ class TestCommand:
             run("--release") == "1 message(s) may leave again, each when it is due.\n"
         )
 
+    def test_says_that_a_group_has_nothing_held(self):
+        MessageFactory(group="sale")
+        run("--reason=restored")
+        out = run("--release", "--group=sail")
+        assert out == "No message of group 'sail' is held; nothing was released.\n"
+        assert run("--release", "--group=sale").startswith("1 message(s) may leave")
+
     def test_says_what_is_too_old(self):
         created = timezone.now() - HOUR
         MessageFactory(created_at=created, expires_at=created + HOUR / 2)

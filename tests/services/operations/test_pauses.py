@@ -33,8 +33,9 @@ def test_pause_by_hand_lasts_until_resumed():
     breaker.note(_permit(), [NotSent("down")] * 9, using="default")
     assert account().paused_until is None
     assert account().is_paused
-    services.resume_account("default")
+    assert services.resume_account("default")
     assert not AccountState.objects.exclude(paused_at=None).exists()
+    assert not services.resume_account("default")
 
 
 def test_pause_by_hand_takes_a_jalali_end():
