@@ -122,7 +122,8 @@ def _why_not_now(account: conf.Account, messages: int, using: str) -> str:
         if why:
             return why
         busy_until = max(row.refresh_busy_until or now, now)
-        wait = (busy_until - now).total_seconds() - _AT_ONCE
+        ahead = (busy_until - now).total_seconds()
+        wait = ahead + _SECONDS_A_REQUEST - _AT_ONCE
         if wait > 0:
             text = _(
                 "It was refreshed very often just now; try again in %(seconds)d s."

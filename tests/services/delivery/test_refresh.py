@@ -93,6 +93,15 @@ def test_pace_is_one_for_all_that_ask_and_ends(gateway):
     assert refresh(second) == ""
 
 
+def test_twenty_at_once_are_twenty(gateway):
+    first, second = MessageFactory.create_batch(2, accepted=True)
+    nineteen, twenty = (timezone.now() + timedelta(seconds=n) for n in (19, 20))
+    AccountState.objects.create(account="default", refresh_busy_until=nineteen)
+    assert refresh(first) == ""
+    AccountState.objects.update(refresh_busy_until=twenty)
+    assert "try again in 1 s" in refresh(second)
+
+
 def test_large_refresh_costs_more_of_the_pace(gateway):
     services.refresh_states(MessageFactory.create_batch(301, accepted=True))
     busy = AccountState.objects.get().refresh_busy_until
