@@ -57,11 +57,14 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
-def open_browser(chromium, live_server, monkeypatch) -> Iterator[Callable[..., Any]]:
+def open_browser(
+    chromium, live_server, monkeypatch, settings
+) -> Iterator[Callable[..., Any]]:
     """Open a page: ``open_browser(language="fa", color_scheme="dark", width=390)``.
 
     With ``at`` a superuser is logged in already, and that address opened.
     """
+    settings.NEGIN_SMS_PERSIAN_DIGITS = True  # as it is unless somebody says no
     monkeypatch.setattr(policy, "turns", threading.Lock())
     contexts: list[Any] = []
     troubles: list[str] = []
@@ -117,6 +120,11 @@ def assert_fits(page: Any) -> None:
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
     assert page.evaluate(wider) <= 0
+
+
+def latin(text: str) -> str:
+    """Return what a page says with 0 to 9, to be compared in both languages."""
+    return text.translate(str.maketrans("۰۱۲۳۴۵۶۷۸۹", "0123456789"))
 
 
 def _operator() -> Any:

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 
 from negin_sms import jalali
 from negin_sms.dates import is_jalali, read_day, read_moment
-from negin_sms.digits import spoken
+from negin_sms.digits import are_wanted, spoken
 from negin_sms.exceptions import InvalidMessage
 
 # Somebody at a form looks at now; programs may be late (LONG_PAST).
@@ -52,6 +52,7 @@ class _DateInput(forms.TextInput):
                 "autocomplete": "off",
                 "data-negin-sms-jalali": self.kind,
                 "data-words": "|".join(_words()),
+                "data-digits": "fa" if are_wanted() else "",
             }
         return context
 

@@ -13,7 +13,7 @@ from negin_sms import jalali
 from negin_sms.admin.date_fields import DayField, MomentField
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
-from tests.browser import assert_fits
+from tests.browser import assert_fits, latin
 
 SOON = datetime(2040, 1, 2, 6, 30, tzinfo=UTC)  # 1418/10/12 10:00 in Tehran
 LIST = "/admin/negin_sms/message/"
@@ -233,6 +233,59 @@ class TestKeyboard:
         assert page.query_selector(".errorlist") is None
         assert page.input_value("[name=last]") == "۱۴۰۵/۰۹/۰۵"
 
+    @pytest.mark.parametrize(
+        ("typed", "day", "chosen"),
+        [
+            ("۱۴۱۸/۱۰/۱۲ ۱۰:۰۰", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۱۰:۰۰"),
+            ("١٤١٨/١٠/١٢ ١٠:٠٠:٣٠", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۱۰:۰۰"),
+            ("1418-10-2 9:05", "۲ دی", "۱۴۱۸/۱۰/۰۳ ۰۹:۰۵"),
+            ("1418/10/12", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۰۰:۰۰"),  # a day is its midnight
+        ],
+    )
+    def test_calendar_opens_at_what_is_in_the_field(
+        self, open_browser, typed, day, chosen
+    ):
+        page = open_browser(at=LIST + "compose/", language="fa")
+        page.fill("[name=send_at]", typed)
+        page.click("button.negin-sms-calendar")
+        assert self.focused(page, "aria-label") == day
+        assert page.input_value("[name=send_at]") == typed
+        self.press(page, "ArrowLeft", "Enter")
+        assert page.input_value("[name=send_at]") == chosen
+
+    @pytest.mark.parametrize(
+        "typed", ["فردا", "2039/01/02 10:00", "۱۴۰۵/۱۳/۰۱", "1404/12/01 10:00"]
+    )
+    def test_calendar_opens_today_where_it_cannot_read_the_field(
+        self, open_browser, typed
+    ):
+        page = open_browser(at=LIST + "compose/", language="fa")
+        page.fill("[name=send_at]", typed)
+        page.click("button.negin-sms-calendar")
+        assert page.locator(".jdp-day.today:focus").count() == 1
+        self.press(page, "Escape")
+        assert page.input_value("[name=send_at]") == typed
+
+    def test_report_opens_the_calendar_at_its_own_days(self, open_browser):
+        page = open_browser(at=LIST + "report/", language="fa")
+        (first, _last) = page.locator("[data-negin-sms-jalali]").all()
+        held = first.input_value()
+        page.locator("button.negin-sms-calendar").first.click()
+        assert page.locator(".jdp-day.selected:focus").count() == 1
+        self.press(page, "Enter")
+        assert first.input_value() == held != latin(held)
+
+    def test_calendar_keeps_to_latin_digits_where_the_pages_do(
+        self, open_browser, settings
+    ):
+        settings.NEGIN_SMS_PERSIAN_DIGITS = False
+        page = open_browser(at=LIST + "compose/", language="fa")
+        page.fill("[name=send_at]", "1418/10/12 10:00")
+        page.click("button.negin-sms-calendar")
+        assert self.focused(page, "aria-label") == "12 دی"
+        self.press(page, "ArrowLeft", "Enter")
+        assert page.input_value("[name=send_at]") == "1418/10/13 10:00"
+
     def test_calendar_has_the_leap_day(self, open_browser):
         page = open_browser(at=LIST + "report/?first=1403/12/30", language="fa")
         page.click("button.negin-sms-calendar")
@@ -240,7 +293,3 @@ class TestKeyboard:
         assert days.count() == 30
         assert page.evaluate("document.activeElement.ariaLabel") == "۳۰ اسفند"
         assert jalali.to_gregorian(1403, 12, 30).isoformat() == "2025-03-20"
-
-
-def latin(text: str) -> str:
-    return text.translate(str.maketrans("۰۱۲۳۴۵۶۷۸۹", "0123456789"))

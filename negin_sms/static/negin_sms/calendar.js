@@ -12,6 +12,9 @@
     // As the report allows, and as far as anybody schedules: the years to choose from.
     const FIRST_DAY = {year: 1379, month: 1, day: 1};
     const LAST_DAY = {year: 1449, month: 12, day: 29};
+    // A day as the year comes first, and perhaps a time; seconds are not chosen here.
+    const WRITTEN = /^\s*(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:\s+(\d{1,2}):(\d{1,2})(?::\d{1,2})?)?\s*$/;
+    const DIGITS = "۰۱۲۳۴۵۶۷۸۹";
     let opener = null;
     let words = {};
 
@@ -19,6 +22,34 @@
         const [calendar, year, month, hour, minute, nextYear, lastYear, nextMonth, lastMonth] =
             field.dataset.words.split("|");
         return {calendar, year, month, hour, minute, nextYear, lastYear, nextMonth, lastMonth};
+    }
+
+    /* Persian and Arabic digits as 0 to 9; their codes end alike. */
+    function latin(text) {
+        return text.replace(/[\u0660-\u0669\u06F0-\u06F9]/g, (digit) => digit.charCodeAt(0) & 15);
+    }
+
+    function spoken(field) {
+        return field.dataset.digits === "fa"
+            ? field.value.replace(/\d/g, (digit) => DIGITS[digit])
+            : field.value;
+    }
+
+    /* What the field holds, in the one spelling that the vendor reads; "" for no such day. */
+    function readable(field) {
+        const [, year, ...rest] = WRITTEN.exec(latin(field.value)) || [];
+        const [month, day, hour, minute] = rest.map((part) => (part || "0").padStart(2, "0"));
+        const isDay = year >= FIRST_DAY.year && year <= LAST_DAY.year
+            && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60;
+        return isDay ? `${year}/${month}/${day} ${hour}:${minute}` : "";
+    }
+
+    /* The vendor reads the field once, while it opens: what was typed stays in it. */
+    function show(field) {
+        const typed = field.value;
+        field.value = readable(field);
+        jalaliDatepicker.show(field);
+        field.value = typed;
     }
 
     function box() {
@@ -172,8 +203,12 @@
         words = namesOf(field);
         const isNew = !box();
         const isMoment = field.dataset.neginSmsJalali === "moment";
-        jalaliDatepicker.updateOptions({time: isMoment, minDate: isMoment ? "today" : FIRST_DAY});
-        jalaliDatepicker.show(field);
+        jalaliDatepicker.updateOptions({
+            time: isMoment,
+            minDate: isMoment ? "today" : FIRST_DAY,
+            persianDigits: field.dataset.digits === "fa",
+        });
+        show(field);
         const container = box();
         if (isNew) {
             watch(container);
@@ -191,6 +226,7 @@
         button.setAttribute("aria-haspopup", "dialog");
         button.setAttribute("aria-expanded", "false");
         button.addEventListener("click", () => open(field, button));
+        field.addEventListener("jdp:change", () => { field.value = spoken(field); });
         const pair = document.createElement("span");
         pair.className = "negin-sms-dated";
         field.replaceWith(pair);
@@ -210,7 +246,6 @@
             minDate: FIRST_DAY,
             maxDate: LAST_DAY,
             hasSecond: false,
-            persianDigits: true,
             showCloseBtn: true,
             zIndex: 10000,
         });
