@@ -175,9 +175,9 @@ def _write(
 ) -> None:
     if row.counted_for is not None and changes.keys() & {"mobile", "due_at"}:
         now = database_now(using)
-        # A place in a period that has begun is kept: it was counted there once.
+        # At another time of the periods that have begun it is counted already.
         if "mobile" in changes or row.counted_for > now:
-            caps.give_up_places([row], now, using)
+            caps.give_back_places(row, row.counted_for, now, using)
             changes["counted_for"] = None
     if "due_at" in changes and row.status == Status.QUEUED:
         changes["detail"] = ""  # why it waited for the time before

@@ -145,9 +145,8 @@ def _move(message: Message, verdict: Verdict, passage: Passage) -> None:
     place = passage.places.get(message.pk)
     if verdict.stops:
         with transaction.atomic(using=using):
-            transitions.stop(row, verdict.reason)
-            if place == passage.now:  # it does not leave, so it was not counted
-                caps.give_back_place(message, place, using)
+            if transitions.stop(row, verdict.reason):
+                caps.give_back_places(message, place, passage.now, using)
         return
     transitions.put_off(
         row,

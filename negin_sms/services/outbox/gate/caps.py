@@ -22,6 +22,7 @@ from django.utils.translation import ngettext
 from negin_sms import conf
 from negin_sms.models import CapCount, Message
 from negin_sms.querysets import MessageQuerySet, from_now
+from negin_sms.services.accounts import unknown_accounts
 from negin_sms.services.database import retry_deadlocks
 
 _KEPT = 2 * 24 * 3600.0
@@ -106,6 +107,10 @@ def _take_all(
             if not _take(period, most, using, force=message.ignores_caps):
                 transaction.set_rollback(True, using=using)
                 return False
+        if counted_for is not None and counted_for > at:
+            # It leaves before the place that was kept for it.
+            held = (period for period, _most in _periods(message, counted_for))
+            _give_back([p for p in held if not _contains(p, at)], using)
     return True
 
 
@@ -127,19 +132,17 @@ def find_full(
     return max(full, key=lambda each: each.period.ends_at, default=None)
 
 
-def give_back_place(message: Message, at: datetime, using: str) -> None:
-    """Take a message out of the counts of a moment: it does not leave."""
-    _give_back([period for period, _most in _periods(message, at)], using)
+def give_back_places(
+    message: Message, counted_for: datetime | None, now: datetime, using: str
+) -> None:
+    """Take a message that does not leave out of the counts that still matter.
 
-
-def give_up_places(messages: Iterable[Message], now: datetime, using: str) -> None:
-    """Free the places in periods to come of messages that will not be sent."""
-    for message in messages:
-        at = message.counted_for
-        if at is not None and at > now:
-            # What has begun keeps its count: it was a message when it was counted.
-            ahead = [p for p, _most in _periods(message, at) if p.began_at > now]
-            _give_back(ahead, using)
+    ``counted_for`` is the moment whose periods have counted it, None for none.
+    """
+    if counted_for is None or unknown_accounts([message.account]):
+        return
+    periods = [period for period, _most in _periods(message, counted_for)]
+    _give_back([period for period in periods if period.ends_at > now], using)
 
 
 def account_room(account: conf.Account, now: datetime, using: str) -> int | None:

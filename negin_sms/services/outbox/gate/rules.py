@@ -123,7 +123,8 @@ def check_quiet_hours(message: Message, passage: Passage) -> Verdict | None:
     """Let LOW messages wait for the end of the quiet hours."""
     if message.priority != Priority.LOW:
         return None
-    at = max(passage.now, message.due_at)
+    # Who sends now what was put off until the morning sends it in the night.
+    at = passage.now if passage.is_leaving else max(passage.now, message.due_at)
     until = quiet_until(at, passage.account.quiet_hours)
     return (
         Verdict(_("It waits for the end of the quiet hours."), until) if until else None

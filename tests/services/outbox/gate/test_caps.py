@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from negin_sms import conf, services
 from negin_sms.choices import Priority
-from negin_sms.exceptions import CapExceeded, Vetoed
+from negin_sms.exceptions import CapExceeded, NotSent, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
 from negin_sms.services import breaker
@@ -142,6 +142,78 @@ def test_held_message_that_is_cancelled_gives_its_place_up(capped):
     assert counted() == {0: 2, 1: 0}
 
 
+@pytest.fixture
+def placed(use_account):
+    """A message that has today's try behind it and a place tomorrow."""
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1})
+    services.send_sms(MOBILE, "first")
+    row = services.queue_sms(
+        MOBILE, "x", idempotency_key="k", expires_in=timedelta(days=3)
+    )
+    services.dispatch_queue()
+    assert counted() == {0: 1, 1: 1}
+    return row
+
+
+def test_call_that_must_not_wait_gives_the_place_up(placed):
+    with pytest.raises(NotSent, match="cancelled"):
+        services.send_sms(MOBILE, "x", idempotency_key="k", on_not_sent="cancel")
+    assert (statuses()[-1], counted()) == ("cancelled", {0: 1, 1: 0})
+
+
+@pytest.mark.parametrize("why", ["opt-out", "ONLY_TO"])
+def test_message_that_is_stopped_early_gives_its_place_up(placed, use_account, why):
+    if why == "opt-out":
+        services.opt_out(MOBILE)
+    else:
+        own = {"MOBILE_CAPS": {"day": 1}, "ONLY_TO": [OTHER_MOBILE]}
+        use_account(BACKEND=MEMORY, **own)
+    services.send_messages(placed)
+    assert (statuses()[-1], counted()) == ("cancelled", {0: 1, 1: 0})
+
+
+@pytest.mark.parametrize("is_vetoed", [False, True])
+def test_message_that_leaves_early_gives_its_later_place_up(
+    placed, use_account, is_vetoed
+):
+    def veto(message, **kwargs):
+        raise Vetoed("no")
+
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 2})
+    if is_vetoed:
+        pre_send.connect(veto)
+    services.send_messages(placed)
+    pre_send.disconnect(veto)
+    assert (statuses()[-1], counted()) == (
+        ("cancelled", {0: 1, 1: 0}) if is_vetoed else ("accepted", {0: 2, 1: 0})
+    )
+
+
+@pytest.mark.parametrize("trouble", ["refused", "throttled", "receiver"])
+def test_code_that_never_left_takes_no_place_from_the_next(use_account, trouble):
+    """Else a gateway that was away for a minute locks a person out for a day."""
+
+    def fail(message, **kwargs):
+        raise ValueError
+
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1}, ACCOUNT_CAPS={"day": 1})
+    if trouble == "receiver":
+        pre_send.connect(fail)
+    else:
+        memory.outbox.refuse(23 if trouble == "throttled" else 18, times=1)
+    with pytest.raises(NotSent, match="cancelled"):
+        services.send_sms(MOBILE, "1234", on_not_sent="cancel")
+    pre_send.disconnect(fail)
+    assert set(CapCount.objects.values_list("messages", flat=True)) == {0}
+    services.resume_account("default")
+    assert services.send_sms(MOBILE, "1234").status == "accepted"
+
+
+def test_message_of_an_account_that_is_gone_can_be_cancelled(placed, settings):
+    settings.NEGIN_SMS = {"other": settings.NEGIN_SMS["default"]}
+    assert services.cancel(placed).done == 1
+
+
 def test_what_expires_before_the_next_period_takes_no_place_in_it(capped):
     """Else codes that nobody got would keep the next period's from their number."""
     for _ in range(2):
@@ -194,7 +266,7 @@ def test_place_of_a_vetoed_message_is_given_back_with_its_end(capped, monkeypatc
     def veto(message, **kwargs):
         raise Vetoed("no")
 
-    give_back, calls = caps.give_back_place, []
+    give_back, calls = caps.give_back_places, []
 
     def fail_once(*args):
         calls.append(args)
@@ -202,7 +274,7 @@ def test_place_of_a_vetoed_message_is_given_back_with_its_end(capped, monkeypatc
             raise OperationalError("away")
         give_back(*args)
 
-    monkeypatch.setattr(caps, "give_back_place", fail_once)
+    monkeypatch.setattr(caps, "give_back_places", fail_once)
     pre_send.connect(veto)
     services.queue_sms(MOBILE, "x")
     services.dispatch_queue()
