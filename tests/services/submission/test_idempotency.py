@@ -11,6 +11,7 @@ from negin_sms import services
 from negin_sms.exceptions import IdempotencyConflict, NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway import memory
 from negin_sms.models import Message
+from negin_sms.services.submission import idempotency
 from tests.factories import MOBILE
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -60,6 +61,70 @@ def test_row_that_was_never_sent_gives_its_key_back(way, status):
     old.refresh_from_db()
     assert (old.idempotency_key, new.idempotency_key) == (None, "k")
     assert new.pk != old.pk
+    assert new.resend_of == old
+    # Beside the one that has taken its place it is not sent again.
+    assert "again already" in services.resend(old, by=None).skipped[0][1]
+
+
+@pytest.mark.parametrize("status", ["queued", "held"])
+def test_overdue_row_is_over_before_anybody_has_swept_it(status):
+    old = queue()
+    past = timezone.now() - timedelta(hours=1)
+    Message.objects.update(
+        status=status, begins_at=past - timedelta(hours=1), expires_at=past
+    )
+    new = send()
+    assert (new.status, new.resend_of) == ("accepted", old)
+    services.dispatch_queue()
+    assert len(memory.outbox) == 1
+
+
+@pytest.mark.parametrize("way", ["queue_sms", "queue_many", "send_sms"])
+def test_row_that_a_person_has_sent_again_keeps_its_key(way):
+    """Else the job that repeats its call sends it once more."""
+    old = queue()
+    services.cancel(old)
+    services.resend(old, by=None)
+    services.dispatch_queue()
+    again = old.resent_as
+    wish = {"mobile": MOBILE, "text": "x", "idempotency_key": "k"}
+    if way == "queue_many":
+        assert services.queue_many([wish, wish]) == [again, again]
+    else:
+        assert getattr(services, way)(**wish) == again
+    assert len(memory.outbox) == 1
+    with pytest.raises(IdempotencyConflict):
+        queue("y")
+
+
+def test_row_whose_resends_were_never_sent_either_gives_its_key_back():
+    rows = [queue()]
+    for _ in range(3):
+        services.cancel(rows[-1])
+        services.resend(rows[-1], by=None)
+        rows.append(Message.objects.latest("pk"))
+    assert queue() == rows[-1]
+    services.cancel(rows[-1])
+    new = queue()
+    assert (new.resend_of, new.idempotency_key) == (rows[-1], "k")
+    assert Message.objects.count() == 5
+
+
+def test_person_who_sends_again_in_the_same_moment_is_the_one_who_does(monkeypatch):
+    """The key is taken after the look at who has it: one of the two is stopped."""
+    old = queue()
+    services.cancel(old)
+    insert, calls = idempotency._insert, []
+
+    def resend_first(messages, free, using):
+        calls.append(free)
+        if free:
+            services.resend(old, by=None)
+        insert(messages, free, using)
+
+    monkeypatch.setattr(idempotency, "_insert", resend_first)
+    assert queue() == Message.objects.get(resend_of=old)
+    assert Message.objects.count() == 2
 
 
 def test_send_returns_what_it_has_returned():
