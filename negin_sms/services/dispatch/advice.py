@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from negin_sms.choices import Status
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from negin_sms.services.outbox.gate import why_waiting
 
 
 def fate_of(message: Message) -> str:
@@ -15,7 +16,8 @@ def fate_of(message: Message) -> str:
         return _("The message was cancelled and will not be sent.")
     if message.status == Status.HELD:
         return _("The message leaves once somebody releases it: do not send it again.")
-    if message.due_at >= message.expires_at:
+    moments = [each.until for each in why_waiting(message) if each.until is not None]
+    if max([message.due_at, *moments]) >= message.expires_at:
         words = _(
             "The message will not be sent by itself: its time is over at %(time)s, "
             "before it may leave."

@@ -36,8 +36,9 @@ def send_messages(messages: Message | Iterable[Message]) -> ActionReport:
     keys = [message.pk for message in several(messages)]
     rows = Message.objects.using(using).filter(pk__in=keys)
     aliases = set(rows.values_list("account", flat=True))
-    transitions.queue(rows.exclude(account__in=unknown_accounts(aliases)))
-    transitions.release(rows)
+    known = rows.exclude(account__in=unknown_accounts(aliases))
+    transitions.queue(known)
+    transitions.release(known)
     ready = list(rows.filter(status__in=_READY).values_list("pk", "account"))
     paused: dict[str, str] = {}
     for alias in sorted({account for _pk, account in ready}):

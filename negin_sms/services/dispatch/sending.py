@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,8 +41,8 @@ from negin_sms.services.database import (
     write_alias,
 )
 from negin_sms.services.outbox import journal, transitions
-from negin_sms.services.outbox.confirming import give_up
-from negin_sms.services.outbox.gate import rules, why_waiting
+from negin_sms.services.outbox.confirming import give_up, give_up_broken, log_failure
+from negin_sms.services.outbox.gate import rules
 from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.outbox.jobs import SendJob, SendResult
 from negin_sms.services.submission.arguments import User
@@ -54,12 +53,11 @@ from negin_sms.services.submission.text_templates import Templates
 from negin_sms.services.submission.wakers import wake
 
 from .advice import advice_on, fate_of
-from .dispatcher import send_rows
+from .after_commit import send_committed
 from .exchange import exchange, put_back_on_error, record, set_out
 
-logger = logging.getLogger("negin_sms")
-
 OnNotSent = Literal["queue", "cancel"]
+_NOT_LEFT = (Status.QUEUED, Status.HELD, Status.CANCELLED, Status.EXPIRED)
 
 
 @checks_keywords
@@ -158,12 +156,7 @@ def write_down(attempt: Attempt, result: SendResult | None) -> None:
         if record([result], attempt.permit, using=attempt.using) == 0:
             attempt.message.refresh_from_db(using=attempt.using)
     except Error as error:
-        _log_failure(attempt, error)
-
-
-def _log_failure(attempt: Attempt, error: Error) -> None:
-    kind = type(error).__name__
-    logger.error("SMS %s: the database failed with %s", attempt.message.pk, kind)
+        log_failure(attempt.message, error)
 
 
 def conclude(attempt: Attempt, fail_silently: bool) -> Message:
@@ -171,9 +164,9 @@ def conclude(attempt: Attempt, fail_silently: bool) -> Message:
     error = attempt.error
     if isinstance(error, NotSent):
         try:
-            _advise(error, attempt)
+            error = _advised(error, attempt)
         except Error as failure:
-            _log_failure(attempt, failure)
+            log_failure(attempt.message, failure)
     if isinstance(error, GatewayError | Vetoed):
         error.message = attempt.message
     if error is None or fail_silently:
@@ -210,15 +203,21 @@ def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
     if not retry_deadlocks(save, using=attempt.using):
         journal.taken(claim, ())
         return
-    with put_back_on_error(claim, account, attempt.using):
-        jobs, verdicts = set_out(
-            [attempt.message],
-            account,
-            attempt.using,
-            claimed_at=claimed_at,
-            lease=account.lease,
-            may_wait=attempt.on_not_sent == "queue",
-        )
+    may_wait = attempt.on_not_sent == "queue"
+    try:
+        with put_back_on_error(claim, account, attempt.using):
+            jobs, verdicts = set_out(
+                [attempt.message],
+                account,
+                attempt.using,
+                claimed_at=claimed_at,
+                lease=account.lease,
+                may_wait=may_wait,
+            )
+    except Exception as error:
+        if not may_wait:
+            give_up_broken(attempt.message, error, attempt.using)
+        raise
     if jobs:
         attempt.job = jobs[0]
         return
@@ -232,8 +231,11 @@ def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
 def _save(attempt: Attempt) -> bool:
     """Save the row; where its key is taken, tell what became of the owner."""
     attempt.message, is_new = save_once(attempt.message, attempt.using)
-    if not is_new:
-        attempt.error = _told_before(attempt.message)
+    row = attempt.message
+    # Where DISPATCH is off another process sends: a row that waits is as it should be.
+    waits = row.status == Status.QUEUED and not conf.get_account(row.account).dispatch
+    if not (is_new or waits):
+        attempt.error = _told_before(row)
     return is_new
 
 
@@ -251,45 +253,33 @@ def _told_before(row: Message) -> NeginSmsError | None:
 
 def _leave_to_commit(attempt: Attempt, account: conf.Account) -> None:
     """Queue the message as part of the caller's work, to be sent after that."""
+    may_wait = attempt.on_not_sent == "queue"
     if not _save(attempt):
-        return
+        if may_wait or attempt.message.status != Status.QUEUED:
+            return
+        attempt.error = None  # it is tried, or cancelled, once that is not undone
     # A worker could not tell that this one is to go at once.
-    if account.waker and attempt.on_not_sent == "queue":
+    if account.waker and may_wait:
         wake(account.alias, attempt.using)
     else:
-        after_commit(attempt.using, functools.partial(_send_queued, attempt))
+        message, using = attempt.message, attempt.using
+        send = functools.partial(send_committed, message, using, may_wait=may_wait)
+        after_commit(using, send)
 
 
-def _send_queued(attempt: Attempt) -> None:
-    """Claim and send a row that has just been committed; never raise."""
-    message, using = attempt.message, attempt.using
-    try:
-        account = conf.get_account(message.account)
-        if not account.dispatch:
-            return
-        may_wait = attempt.on_not_sent == "queue"
-        rows = Message.objects.using(using).filter(pk=message.pk)
-        send_rows(account, rows, most=1, may_wait=may_wait)
-        message.refresh_from_db(using=using)
-        if not may_wait and give_up(message, _why_queued(message), using):
-            message.refresh_from_db(using=using)
-    except Exception as error:
-        kind = type(error).__name__
-        logger.error("SMS %s was not sent after the commit: %s", message.pk, kind)
+def _advised(error: NotSent, attempt: Attempt) -> NeginSmsError | None:
+    """Say in the error what becomes of the row, and what can be done.
 
-
-def _why_queued(message: Message) -> str:
-    """Return what the last try said, else what keeps the message from a try."""
-    return message.detail or " ".join(str(each.reason) for each in why_waiting(message))
-
-
-def _advise(error: NotSent, attempt: Attempt) -> None:
-    """Put into the error's words what becomes of the row, and what can be done."""
+    Return instead what a dispatcher made of it, where one took it meanwhile.
+    """
     message = attempt.message
-    # Where DISPATCH is off another process sends, of a call that comes again too.
-    is_on = conf.get_account(message.account).dispatch
-    if attempt.on_not_sent == "cancel" and is_on:
+    if attempt.on_not_sent == "cancel":
         give_up(message, str(error), attempt.using)
     message.refresh_from_db(using=attempt.using)
+    # Of its own sending the answer alone tells, where that could not be written.
+    is_own = attempt.job is not None and attempt.job.claim == message.claim
+    if message.status not in _NOT_LEFT and not is_own:
+        return _told_before(message)
     error.reason = f"{error.reason} {fate_of(message)}"
     error.advice = advice_on(message)
+    return error

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 
-from django.db import connections, transaction
+from django.db import Error, connections, transaction
 from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
@@ -20,6 +21,8 @@ from negin_sms.services.submission import batches
 from negin_sms.services.submission.arguments import several
 from negin_sms.services.submission.seen import changed, refuse_changed
 from negin_sms.services.submission.wakers import wake
+
+logger = logging.getLogger("negin_sms")
 
 
 @private
@@ -87,13 +90,7 @@ def cancel(messages: Message | Iterable[Message]) -> ActionReport:
     rows = Message.objects.using(using).filter(pk__in=keys)
     with transaction.atomic(using=using):
         before = lock_statuses(rows, using)
-        reserved = rows.filter(
-            status__in=transitions.WAITING, counted_for__isnull=False
-        )
-        places = list(reserved.only("account", "mobile", "counted_for"))
-        transitions.cancel(rows, _("Cancelled."))
-        if places:
-            caps.give_up_places(places, database_now(using), using)
+        _cancel(rows.filter(status__in=transitions.WAITING), _("Cancelled."), using)
     return report_on(keys, before, transitions.WAITING)
 
 
@@ -102,9 +99,39 @@ def give_up(message: Message, why: str, using: str) -> bool:
 
     ``why`` it could not is kept beside that: nothing else will tell it any more.
     """
-    row = Message.objects.using(using).filter(pk=message.pk, status=Status.QUEUED)
+    rows = Message.objects.using(using).filter(pk=message.pk)
     reason = _("Not sent at once, so cancelled as its sender wished.")
-    return bool(transitions.cancel(row, f"{reason} {why}".rstrip()[:500]))
+    with transaction.atomic(using=using):
+        lock_statuses(rows, using)
+        queued = rows.filter(status=Status.QUEUED)
+        return bool(_cancel(queued, f"{reason} {why}".rstrip()[:500], using))
+
+
+def give_up_broken(message: Message, error: Exception, using: str) -> None:
+    """Cancel a message whose try broke off, as its sender asked; never raise."""
+    kind = type(error).__name__  # its text may hold anything
+    try:
+        give_up(message, _("The try broke off with %(kind)s.") % {"kind": kind}, using)
+    except Error as failure:
+        log_failure(message, failure)
+
+
+def log_failure(message: Message, error: Error) -> None:
+    """Log that the database failed beside a message, where nothing may be raised."""
+    kind = type(error).__name__
+    logger.error("SMS %s: the database failed with %s", message.pk, kind)
+
+
+def _cancel(rows: MessageQuerySet, why: str, using: str) -> int:
+    """Cancel locked rows; what they hold of the caps is free again."""
+    counted = rows.filter(counted_for__isnull=False)
+    held = list(counted.only("account", "mobile", "counted_for"))
+    cancelled = transitions.cancel(rows, why)
+    if held and cancelled:
+        now = database_now(using)
+        for row in held:
+            caps.give_back_places(row, row.counted_for, now, using)
+    return cancelled
 
 
 def lock_statuses(rows: MessageQuerySet, using: str) -> dict[int, str]:

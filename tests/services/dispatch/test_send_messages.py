@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Status
+from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import (
     NotSent,
 )
@@ -71,6 +72,22 @@ class TestSendMessages:
         assert (report.done, len(live.taken)) == (1, 1)
         assert "no SMS account 'gone'" in report.skipped[0][1]
         assert Message.objects.get(account="gone").status == Status.DRAFT
+
+    def test_held_message_of_an_account_that_is_gone_stays_held(self, live):
+        row = MessageFactory(account="gone", status=Status.HELD)
+        assert services.send_messages(row).done == 0
+        row.refresh_from_db()
+        assert row.status == Status.HELD
+
+    def test_quiet_hours_hold_what_is_pressed_again(self, use_account, sandbox):
+        now = timezone.localtime()
+        around = (now - timedelta(hours=1), now + timedelta(hours=1))
+        use_account(sandbox.url, QUIET_HOURS=tuple(f"{at:%H:%M}" for at in around))
+        row = MessageFactory(priority=Priority.LOW)
+        for _ in range(2):
+            report = services.send_messages(row)
+            assert "quiet hours" in report.skipped[0][1]
+        assert sandbox.taken == []
 
     def test_row_that_is_gone_is_said(self):
         row = MessageFactory()

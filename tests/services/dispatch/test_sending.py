@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,13 +12,12 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Priority, Status
+from negin_sms.choices import Status
 from negin_sms.exceptions import (
     AccountPaused,
     IdempotencyConflict,
     InvalidConfiguration,
     InvalidMessage,
-    NeginSmsError,
     NotSent,
     OutcomeUnknown,
     Rejected,
@@ -28,15 +26,13 @@ from negin_sms.gateway import memory
 from negin_sms.gateway.sandbox import Sandbox
 from negin_sms.models import AccountState, Message
 from negin_sms.services import asend_sms
+from negin_sms.services.dispatch import sending
 from negin_sms.services.outbox import claims, gate
 from tests.factories import MessageFactory
 
+from .test_after_commit import send_in_transaction
+
 MOBILE = "09395213300"
-
-
-def send_in_transaction(text: str, **fields) -> Message:
-    with transaction.atomic():
-        return services.send_sms(MOBILE, text, **fields)
 
 
 def row_of(caught) -> Message:
@@ -230,19 +226,75 @@ class TestOutsideATransaction:
             message.refresh_from_db()
             assert message.status == Status.QUEUED
 
-    def test_dispatch_off_cancels_nothing_where_the_call_comes_again(self, use_account):
+    @pytest.mark.parametrize("on_not_sent", ["queue", "cancel"])
+    def test_dispatch_off_leaves_what_waits_where_the_call_comes_again(
+        self, use_account, on_not_sent
+    ):
         use_account("http://127.0.0.1:9/api", DISPATCH=False)
         call = functools.partial(
             services.send_sms,
             MOBILE,
             "1",
             idempotency_key="k",
-            on_not_sent="cancel",
-            fail_silently=True,
+            on_not_sent=on_not_sent,
         )
-        assert [call().status, call().status] == [Status.QUEUED] * 2
+        assert call() == call()
         with transaction.atomic():
-            assert call().status == Status.QUEUED
+            call()
+        assert Message.objects.get().status == Status.QUEUED
+
+    def test_row_that_left_meanwhile_is_told_as_it_is(self, live, monkeypatch):
+        services.queue_sms(MOBILE, "x", idempotency_key="k")
+        claim = sending._claim
+
+        def leave(*args):
+            claim(*args)
+            services.dispatch_queue()
+
+        monkeypatch.setattr(sending, "_claim", leave)
+        for on_not_sent in ("queue", "cancel"):
+            row = services.send_sms(
+                MOBILE, "x", idempotency_key="k", on_not_sent=on_not_sent
+            )
+            assert row.status == Status.ACCEPTED
+        assert len(live.taken) == 1
+
+    @pytest.mark.parametrize("in_transaction", [False, True])
+    def test_code_is_cancelled_too_where_the_gate_breaks_off(
+        self, live, monkeypatch, in_transaction
+    ):
+        def fail(*args, **options):
+            raise RuntimeError("secret")
+
+        monkeypatch.setattr(gate, "let_out", fail)
+        if in_transaction:
+            send_in_transaction("1234", on_not_sent="cancel")
+        else:
+            with pytest.raises(RuntimeError):
+                services.send_sms(MOBILE, "1234", on_not_sent="cancel")
+        row = Message.objects.get()
+        assert row.status == Status.CANCELLED
+        assert "RuntimeError" in row.detail
+        assert "secret" not in row.detail
+
+    def test_code_is_cancelled_too_where_the_settings_cannot_be_read(self, use_account):
+        use_account("http://127.0.0.1:9/api", ONLY_TO=["021"])
+        row = send_in_transaction("1", on_not_sent="cancel")
+        row.refresh_from_db()
+        assert row.status == Status.CANCELLED
+
+    def test_pause_that_lasts_longer_than_the_message_is_told(self, live):
+        now = timezone.now()
+        AccountState.objects.create(
+            account="default",
+            paused_at=now,
+            paused_until=now + timedelta(hours=1),
+            pauses=1,
+        )
+        with pytest.raises(AccountPaused, match="will not be sent by itself"):
+            services.send_sms(MOBILE, "x", expires_in=60)
+        with pytest.raises(AccountPaused, match="will be sent until"):
+            services.send_sms(MOBILE, "x", expires_in=7200)
 
     def test_autocommit_switched_off_only_queues(self, live: Sandbox):
         connection.set_autocommit(False)
@@ -285,117 +337,3 @@ class LookingGateway(memory.MemoryGateway):
             thread.start()
             thread.join()
         return super().send(request)
-
-
-@pytest.mark.django_db(transaction=True)
-class TestInsideATransaction:
-    def test_rollback_sends_nothing(self, live: Sandbox):
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
-            services.send_sms(MOBILE, "x")
-            1 / 0  # noqa: B018
-        assert live.taken == []
-        assert not Message.objects.exists()
-
-    def test_commit_sends_once(self, live: Sandbox):
-        with transaction.atomic():
-            message = services.send_sms(MOBILE, "x")
-            assert message.status == Status.QUEUED
-            assert live.taken == []
-        assert len(live.taken) == 1
-        assert message.status == Status.ACCEPTED
-        assert services.dispatch_queue().sent == 0
-
-    def test_savepoint_that_rolls_back_sends_nothing(self, live: Sandbox):
-        with transaction.atomic():
-            services.send_sms(MOBILE, "kept")
-            with pytest.raises(ZeroDivisionError), transaction.atomic():
-                services.send_sms(MOBILE, "lost")
-                1 / 0  # noqa: B018
-        assert [taken.form["message"] for taken in live.taken] == ["kept"]
-
-    def test_failure_after_the_commit_does_not_reach_the_caller(self, use_account):
-        use_account("http://127.0.0.1:9/api")
-        with transaction.atomic():
-            message = services.send_sms(MOBILE, "x")
-        assert message.status == Status.QUEUED
-        assert "cannot be reached" in message.detail
-
-    def test_one_time_password_is_cancelled_after_the_commit(self, use_account):
-        use_account("http://127.0.0.1:9/api")
-        with transaction.atomic():
-            message = services.send_sms(MOBILE, "1234", on_not_sent="cancel")
-        assert message.status == Status.CANCELLED
-
-    def test_waker_is_called_instead(self, use_account, sandbox):
-        use_account(
-            sandbox.url, WAKER="tests.services.dispatch.test_sending.note_waking"
-        )
-        woken.clear()
-        with transaction.atomic():
-            services.send_sms(MOBILE, "x")
-            assert woken == []
-        assert woken == ["default"]
-        assert sandbox.taken == []
-
-    @pytest.mark.parametrize(
-        ("mobile", "status"), [(MOBILE, "accepted"), ("09000000006", "cancelled")]
-    )
-    def test_message_that_must_not_wait_is_not_left_to_a_waker(
-        self, use_account, sandbox, mobile, status
-    ):
-        use_account(
-            sandbox.url, WAKER="tests.services.dispatch.test_sending.note_waking"
-        )
-        woken.clear()
-        with transaction.atomic():
-            message = services.send_sms(mobile, "1234", on_not_sent="cancel")
-            assert sandbox.taken == []
-        assert (message.status, woken) == (status, [])
-
-    def test_urgent_message_is_ahead_of_what_waits_already(self, use_account, sandbox):
-        use_account(
-            sandbox.url,
-            WAKER="tests.services.dispatch.test_sending.note_waking",
-            WORKERS=1,
-        )
-        services.queue_sms(MOBILE, "newsletter")
-        send_in_transaction("1234", priority=Priority.URGENT)
-        services.dispatch_queue(workers=1)
-        assert sandbox.taken[0].form["message"] == "1234"
-
-    def test_broken_waker_costs_delay_only(self, use_account, caplog):
-        use_account(
-            "http://127.0.0.1:9/api",
-            WAKER="tests.services.dispatch.test_sending.fail_waking",
-        )
-        with caplog.at_level(logging.ERROR, "negin_sms"):
-            assert services.queue_sms(MOBILE, "x").pk
-        assert "waker" in caplog.text
-
-    @pytest.mark.parametrize(
-        "act",
-        [
-            lambda: services.send_messages([]),
-            lambda: services.dispatch_queue(),
-            lambda: services.refresh_states([]),
-            lambda: services.poll_states(),
-        ],
-        ids=["send_messages", "dispatch_queue", "refresh_states", "poll_states"],
-    )
-    def test_what_must_be_durable_refuses_to_run(self, act):
-        with (
-            pytest.raises(NeginSmsError, match="inside a transaction"),
-            transaction.atomic(),
-        ):
-            act()
-
-
-woken: list[str] = []
-
-
-def note_waking(alias: str) -> None:
-    woken.append(alias)
-
-
-def fail_waking(alias: str) -> None:
-    raise ConnectionError(alias)
