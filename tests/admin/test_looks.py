@@ -108,6 +108,7 @@ def test_every_page_fits(open_browser, settings, language, scheme):
             assert squeezed(page) == [], (name, width)
             assert ragged(page) == [], (name, width)
             assert touching(page) == [], (name, width)
+            assert covered(page) == [], (name, width)
             # That is for themes that draw no title.
             assert not page.locator(".negin-sms-title").is_visible(), (name, width)
         page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
@@ -238,6 +239,26 @@ def touching(page: Any) -> list[str]:
             return a && b && a.top < b.bottom && b.top < a.bottom
                 && a.left < b.right + 3 && b.left < a.right + 3;
         }).map((pair) => pair.join(" "));
+    }"""
+    return list(page.evaluate(script))
+
+
+def covered(page: Any) -> list[str]:
+    """Return the buttons of a page that lie over what it says."""
+    script = """() => {
+        const all = (selector) => Array.from(document.querySelectorAll(selector));
+        const box = (each) => {
+            const words = document.createRange();
+            words.selectNodeContents(each);
+            return words.getBoundingClientRect();
+        };
+        const said = all(
+            "#content :is(h1, .negin-sms-warning, .negin-sms-note, #toolbar)").map(box);
+        return all("#content .object-tools li").filter((button) => {
+            const a = box(button);
+            return said.some((b) => a.top < b.bottom - 1 && b.top < a.bottom - 1
+                && a.left < b.right - 1 && b.left < a.right - 1);
+        }).map((button) => button.innerText);
     }"""
     return list(page.evaluate(script))
 
