@@ -60,13 +60,11 @@ def alert(*, using: str) -> tuple[str, ...]:
         if any(finding.severity is Severity.UNKNOWN for finding in findings):
             return ()  # nothing is known, so nothing has ended either
         news = _news(findings, using)
-    if news and not _deliver(news):
-        keys = [(each.code, each.account) for each in news]
-        for code, account in keys:  # so that the next look tells
-            Row.objects.using(using).filter(code=code, account=account).update(
-                told_at=None
-            )
-    return tuple(map(str, news))
+    alerts = [each for each, _row in news]
+    if news and not _deliver(alerts):
+        for _alert, row in news:  # so that the next look tells
+            _take_back(row, using)
+    return tuple(map(str, alerts))
 
 
 def mail_admins(alerts: Sequence[Alert]) -> None:
@@ -79,8 +77,8 @@ def mail_admins(alerts: Sequence[Alert]) -> None:
     mail.mail_admins(" ".join(str(first).split())[:200], body)
 
 
-def _news(findings: Sequence[Finding], using: str) -> list[Alert]:
-    """Take the steps that are ours; return what is to be told of them."""
+def _news(findings: Sequence[Finding], using: str) -> list[tuple[Alert, Row]]:
+    """Take the steps that are ours; return what is to be told, with the rows before."""
     now = database_now(using)
     rows = {(row.code, row.account): row for row in Row.objects.using(using).all()}
     news = []
@@ -89,9 +87,9 @@ def _news(findings: Sequence[Finding], using: str) -> list[Alert]:
             key = (finding.code, finding.account)
             row = rows.pop(key, None) or _begin(finding, now, using)
             if _is_time(row, finding, now) and _claim(row, finding, now, using):
-                news.append(_told(finding, row, now))
-    news += [_over(row) for row in rows.values() if _end(row, using) and row.told_at]
-    return news
+                news.append((_told(finding, row, now), row))
+    ended = [row for row in rows.values() if _end(row, using) and row.told_at]
+    return news + [(_over(row), row) for row in ended]
 
 
 def _begin(finding: Finding, now: datetime, using: str) -> Row:
@@ -120,6 +118,16 @@ def _claim(row: Row, finding: Finding, now: datetime, using: str) -> bool:
 
 def _end(row: Row, using: str) -> bool:
     return Row.objects.using(using).filter(pk=row.pk).delete()[0] == 1
+
+
+def _take_back(row: Row, using: str) -> None:
+    """Let a step be taken again: write what stood there, or had ended."""
+    names = ("severity", "text", "began_at", "told_at")
+    Row.objects.using(using).update_or_create(
+        code=row.code,
+        account=row.account,
+        defaults={name: getattr(row, name) for name in names},
+    )
 
 
 def _told(finding: Finding, row: Row, now: datetime) -> Alert:

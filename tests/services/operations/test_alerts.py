@@ -41,6 +41,11 @@ def alive(settings) -> None:
     )
 
 
+@pytest.fixture(autouse=True)
+def nothing_told():
+    TOLD.clear()
+
+
 def look() -> tuple[str, ...]:
     return alerts.alert(using="default")
 
@@ -130,7 +135,6 @@ def test_hook_gets_what_is_to_be_told(settings):
     services.pause_account("default", reason="x")
     look()
     (told,) = TOLD
-    TOLD.clear()
     assert (told.code, told.severity, told.account) == ("paused", "critical", "default")
 
 
@@ -151,6 +155,37 @@ def test_hook_that_fails_is_tried_again(settings, caplog):
     del settings.NEGIN_SMS_ALERTS
     look()
     assert len(mail.outbox) == 1
+
+
+@pytest.mark.parametrize("seconds", [0, 3601])
+def test_end_that_could_not_be_told_is_tried_again(settings, seconds):
+    """Who closes a case by it waits; so after a repetition that failed, too."""
+    services.pause_account("default", reason="x")
+    assert look()
+    pass_time(seconds=seconds)
+    settings.NEGIN_SMS_ALERTS = f"{__name__}.fail"
+    look()
+    services.resume_account("default")
+    look()
+    settings.NEGIN_SMS_ALERTS = f"{__name__}.remember"
+    look()
+    look()
+    assert [each.severity for each in TOLD] == ["ok"]
+    assert not Alert.objects.exists()
+
+
+def test_what_began_again_before_its_end_was_told_still_lasts(settings):
+    services.pause_account("default", reason="x")
+    look()
+    settings.NEGIN_SMS_ALERTS = f"{__name__}.fail"
+    services.resume_account("default")
+    look()
+    services.pause_account("default", reason="y")
+    settings.NEGIN_SMS_ALERTS = f"{__name__}.remember"
+    look()
+    services.resume_account("default")
+    look()
+    assert [each.severity for each in TOLD] == ["ok"]
 
 
 def test_database_that_is_away_ends_nothing(monkeypatch):
