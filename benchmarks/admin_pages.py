@@ -39,6 +39,7 @@ from negin_sms.services.statistics.report import LONGEST_REPORT
 
 LIST = "/admin/negin_sms/message/"
 DAYS = 90
+FEWEST = 80_000  # of which there is the batch that is asked for
 
 _CHUNK = 5000
 
@@ -213,6 +214,8 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--times", type=int, default=7)
     given = parser.parse_args()
+    if given.messages < FEWEST:
+        parser.error(f"--messages: at least {FEWEST}, or pages find no batch")
     call_command("migrate", verbosity=0)
     if not Message.objects.exists():
         started = time.monotonic()

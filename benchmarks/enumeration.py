@@ -6,12 +6,14 @@ machine makes up. Prints the distributions, how often one answer is slower than 
 (50 % is chance), and how many calls and queries an answer takes, which no machine
 makes up.
 
-    DJANGO_SETTINGS_MODULE=tests.contrib.settings python -m benchmarks.enumeration [N]
+    pip install -e ".[test-contrib]"
+    python -m benchmarks.enumeration [N]
 """
 
 from __future__ import annotations
 
 import cProfile
+import os
 import pstats
 import random
 import statistics
@@ -22,6 +24,7 @@ from typing import Any
 
 import django
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.contrib.settings")
 django.setup()
 
 from allauth.account.adapter import get_adapter

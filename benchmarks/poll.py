@@ -48,7 +48,8 @@ def fill(count: int) -> list[str]:
     from negin_sms.models import Message
 
     now = timezone.now()
-    times = dict.fromkeys(("created_at", "due_at", "finished_at", "poll_at"), now)
+    names = ("created_at", "begins_at", "due_at", "finished_at", "poll_at")
+    times = dict.fromkeys(names, now)
     times["expires_at"] = now + timedelta(days=1)
     wish = {"mobile": "+989395213300", "text": "x" * 70, "line": "9830003300"}
     ids = [str(800_000_000 + number) for number in range(count)]

@@ -26,7 +26,6 @@ from benchmarks.project import project
 
 ROOT = Path(__file__).resolve().parent.parent
 DAYS = 100
-ALONE = 15.0
 CHUNK = 500
 TIMES = ("created_at", "finished_at", "state_at", "settled_at")
 
@@ -37,6 +36,7 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=1_000_000)
     parser.add_argument("--queued", type=int, default=60_000)
     parser.add_argument("--latency", type=float, default=0.02, help="seconds")
+    parser.add_argument("--alone", type=float, default=15.0, help="seconds")
     parser.add_argument("--redact", action="store_true")
     parser.add_argument("--at-most", type=float, default=3600.0, help="seconds")
     given = parser.parse_args()
@@ -46,7 +46,7 @@ def main() -> None:
         print(f"{given.database.partition(':')[0]}: {given.messages:,} old messages")
         print(f"filled in {time.monotonic() - started:.0f} s", flush=True)
         with dispatcher():
-            alone = rate_over(lambda: time.sleep(ALONE))
+            alone = rate_over(lambda: time.sleep(given.alone))
             print(f"dispatcher alone: {alone:.0f} messages/s", flush=True)
             measure(given.redact, given.at_most)
 
@@ -62,12 +62,13 @@ def fill(messages: int, queued: int) -> None:
     first = now - timedelta(days=4 + DAYS)
     wish = {"mobile": "+989395213300", "text": "x" * 70, "line": "9830003300"}
     ending = {"status": "accepted", "gateway_id": "5001", "state": 1}
-    times = dict.fromkeys((*TIMES, "due_at", "expires_at"), first)
+    times = dict.fromkeys((*TIMES, "begins_at", "due_at", "expires_at"), first)
     some = [Message(**wish, **ending, **times) for _ in range(CHUNK)]
     Message.objects.bulk_create(some)
     for number in range(1, messages // CHUNK):
         copy(first + timedelta(days=DAYS) * (number * CHUNK / messages), number)
-    times = {"created_at": now, "due_at": now, "expires_at": now + timedelta(days=1)}
+    times = dict.fromkeys(("created_at", "begins_at", "due_at"), now)
+    times["expires_at"] = now + timedelta(days=1)
     for _chunk in range(queued // CHUNK):
         some = [Message(**wish, **times, status="queued") for _ in range(CHUNK)]
         Message.objects.bulk_create(some)
