@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.utils import timezone
 
 from negin_sms import services
@@ -105,10 +105,15 @@ class TestOne:
         services.hold_queue(reason="restored")
         assert f"Message {row.pk} (held): Held: restored" in told("--message", row.pk)
 
-    def test_what_has_left_or_is_gone(self, told):
+    def test_what_has_left_or_is_gone(self, told, capsys):
         row = MessageFactory(accepted=True)
         assert f"{row.pk} (accepted): It does not wait" in told("--message", row.pk)
         Message.objects.all().delete()
-        with pytest.raises(CommandError, match="There is no message") as raised:
-            told("--message", row.pk)
-        assert raised.value.returncode == 3
+        for more in ([], ["--json"]):
+            with pytest.raises(SystemExit) as ended:
+                call_command("sms_queue_status", f"--message={row.pk}", *more)
+            assert ended.value.code == 3
+            out = capsys.readouterr().out
+            if not more:
+                assert out.startswith(f"UNKNOWN: There is no message {row.pk}.\n")
+        assert json.loads(out)["severity"] == "unknown"

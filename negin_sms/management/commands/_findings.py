@@ -70,9 +70,16 @@ def judge(look: Judge, options: Mapping[str, Any]) -> list[Finding]:
     try:
         found = look(account=options["account"], thresholds=lowest)
     except InvalidConfiguration as error:
-        # Nothing was looked at; monitoring reads it where it reads all else.
-        return [Finding(code="settings", severity=Severity.UNKNOWN, text=str(error))]
+        return [unknown("settings", error)]
     return [_by_options(finding, warn, crit) for finding in found]
+
+
+def unknown(code: str, words: object) -> Finding:
+    """Return what to say where that which was asked about was not looked at.
+
+    Monitoring reads it where it reads all else.
+    """
+    return Finding(code=code, severity=Severity.UNKNOWN, text=str(words))
 
 
 def _by_options(

@@ -8,14 +8,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.management import CommandError
-
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.dates import plain_words, to_the_second
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
-from negin_sms.services import Severity
 
 # Each is asked by several queries, so few: those that are next.
 _LOOKED_AT = 10
@@ -76,11 +73,13 @@ def in_words(found: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def of_one(pk: int) -> tuple[dict[str, Any], list[str]]:
-    """Return why one message waits, for programs and for people."""
+    """Return why one message waits, for programs and for people.
+
+    Raise LookupError where there is none.
+    """
     message = Message.objects.filter(pk=pk).defer("text").first()
     if message is None:
-        unknown = Severity.UNKNOWN.exit_status
-        raise CommandError(f"There is no message {pk}.", returncode=unknown)
+        raise LookupError(f"There is no message {pk}.")
     found = reasons(message)
     lines = [_with_end(*each) for each in found]
     if message.status == Status.QUEUED and not lines:

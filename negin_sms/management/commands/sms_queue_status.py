@@ -20,7 +20,7 @@ from negin_sms.services import Severity
 from negin_sms.services.operations.health.findings import CAP
 
 from . import _waiting
-from ._findings import add_arguments, finish, judge
+from ._findings import add_arguments, finish, judge, unknown
 from ._output import SmsCommand
 
 
@@ -66,8 +66,11 @@ class Command(SmsCommand):
             ]
             lines += _waiting.in_words(more["waiting"])
             if options["message"] is not None:
-                more["message"], told = _waiting.of_one(options["message"])
-                lines += told
+                try:
+                    more["message"], told = _waiting.of_one(options["message"])
+                    lines += told
+                except LookupError as error:
+                    findings = [unknown("message", error)]
         if options["list"]:
             listed = _uncertain(options)
             more["uncertain"] = listed
