@@ -9,8 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import messages as notices
-from django.contrib.admin.models import CHANGE, DELETION, LogEntry
-from django.contrib.contenttypes.models import ContentType
+from django.contrib.admin.models import CHANGE, DELETION
 from django.core.exceptions import PermissionDenied
 from django.http import (
     HttpRequest,
@@ -35,6 +34,7 @@ from .action_words import queued_count_words
 from .batch_pages import BatchMixin
 from .displays import hidden_text, lines_of, ltr, message_text
 from .estimates import batch_estimate
+from .history import HistoryMixin
 from .preview_warnings import (
     cap_warnings,
     length_warnings,
@@ -42,11 +42,10 @@ from .preview_warnings import (
     quiet_warnings,
 )
 
-_LONGEST_OBJECT_REPR = 200
 _IGNORE_CAPS = "ignore_caps"  # in the form, and in the permission
 
 
-class PreviewMixin(BatchMixin):
+class PreviewMixin(HistoryMixin, BatchMixin):
     """The pages of a batch of drafts, and of all that nobody confirmed yet."""
 
     def get_urls(self) -> list[Any]:
@@ -234,19 +233,6 @@ class PreviewMixin(BatchMixin):
         """Say why there is nothing to see or to do."""
         words = _("No draft is left here: it was confirmed or discarded before.")
         self.message_user(request, words, notices.INFO)
-
-    def log_batch(
-        self, request: HttpRequest, flag: int, group: str, words: str
-    ) -> None:
-        """Write one entry for a batch, under its group, which all of it name."""
-        by: Any = request.user.pk
-        LogEntry.objects.create(
-            user_id=by,
-            content_type=ContentType.objects.get_for_model(self.model),
-            object_repr=group[:_LONGEST_OBJECT_REPR],
-            action_flag=flag,
-            change_message=words,
-        )
 
     def to_preview(self, group: str) -> HttpResponse:
         """Lead to the preview of a batch."""

@@ -1,0 +1,64 @@
+"""Who did what: of a message alone, and of the batch that it came with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+
+from negin_sms.models import Message
+
+from .pages import PagesMixin
+
+_LONGEST_OBJECT_REPR = 200
+_A_PAGE = 100  # as many as Django's own page of a history has
+
+
+class HistoryMixin(PagesMixin):
+    """The history's page, and the entries that a batch has as a whole."""
+
+    def log_batch(
+        self, request: HttpRequest, flag: int, group: str, words: str
+    ) -> None:
+        """Write one entry for a batch, under its group, which all of it name."""
+        by: Any = request.user.pk
+        LogEntry.objects.create(
+            user_id=by,
+            content_type=self._content_type(),
+            object_repr=group[:_LONGEST_OBJECT_REPR],
+            action_flag=flag,
+            change_message=words,
+        )
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: Any = None
+    ) -> HttpResponse:
+        """Show what was done to a message, its batch's writing and sending included."""
+        message: Message | None = self.get_object(request, unquote(object_id))
+        context = self._entries(request, message) if message and message.group else {}
+        return super().history_view(
+            request, object_id, extra_context=context | (extra_context or {})
+        )
+
+    def _entries(self, request: HttpRequest, message: Message) -> dict[str, Any]:
+        of_batch = Q(object_id=None, object_repr=message.group[:_LONGEST_OBJECT_REPR])
+        entries = LogEntry.objects.filter(content_type=self._content_type())
+        entries = entries.filter(Q(object_id=str(message.pk)) | of_batch)
+        entries = entries.select_related("user", "content_type")
+        paginator = self.get_paginator(
+            request, entries.order_by("action_time"), _A_PAGE
+        )
+        page = paginator.get_page(request.GET.get(PAGE_VAR, 1))
+        return {
+            "action_list": page,
+            "page_range": paginator.get_elided_page_range(page.number),
+            "pagination_required": paginator.count > _A_PAGE,
+        }
+
+    def _content_type(self) -> ContentType:
+        return ContentType.objects.get_for_model(self.model)
