@@ -144,7 +144,7 @@ class MessageAdminMixin(
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
-        js = ["negin_sms/search.js"]
+        js = ["negin_sms/search.js", "negin_sms/ticked.js"]
 
     def get_urls(self) -> list[Any]:
         """Hide what is posted; let every page speak in the digits of its language."""

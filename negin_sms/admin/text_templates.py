@@ -108,6 +108,7 @@ class SmsTemplateAdminMixin(ListedLookups):
 
     class Media:
         css = {"all": ["negin_sms/admin.css"]}
+        js = ["negin_sms/ticked.js"]
 
     def get_urls(self) -> list[Any]:
         """Let every page speak in the digits of its language."""

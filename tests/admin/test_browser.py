@@ -247,6 +247,22 @@ def test_text_template_is_counted_while_it_is_written(open_browser, language, wi
     assert_fits(page)
 
 
+@pytest.mark.parametrize(("language", "digits"), [("en", "0123"), ("fa", "۰۱۲۳")])
+def test_ticked_rows_are_counted_in_the_digits_of_the_page(
+    open_browser, language, digits
+):
+    MessageFactory.create_batch(3)
+    page = open_browser(at=LIST, language=language)
+    counter = page.locator(".action-counter")
+    for row in range(4):
+        page.wait_for_function("document.querySelector('.action-counter').textContent")
+        said = counter.inner_text()
+        assert digits[row] in said
+        assert digits[3] in said
+        if row < 3:
+            page.locator("#result_list .action-select").nth(row).check()
+
+
 def test_refused_line_is_corrected_in_place(open_browser):
     page = open_browser(at=COMPOSE)
     page.fill("[name=recipients]", "09395213300\n0939521330\n")
