@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -11,7 +12,7 @@ from negin_sms.characters import left_to_right
 from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.models import Message
-from negin_sms.services.operations.decisions import may_have_arrived, may_resend
+from negin_sms.services.operations.resending import may_have_arrived, may_resend
 
 
 def accepted_words(done: Sequence[Message]) -> str:
@@ -98,7 +99,19 @@ def resent_words(done: Sequence[Message]) -> str:
         "%(count)s messages were queued again as new ones. The dispatcher sends them.",
         len(done),
     )
-    return words % {"count": len(done)}
+    return " ".join([words % {"count": len(done)}, *scheduled_warnings(done)])
+
+
+def scheduled_warnings(messages: Sequence[Message]) -> list[str]:
+    """Say how many keep a time that is still to come."""
+    now = timezone.now()
+    count = sum(bool(each.send_at and each.send_at > now) for each in messages)
+    words = ngettext(
+        "%(count)s message has a time of its own, and leaves then.",
+        "%(count)s messages have times of their own, and leave then.",
+        count,
+    )
+    return [words % {"count": count}] if count else []
 
 
 def resend_advice(chosen: Sequence[Message]) -> str:

@@ -31,7 +31,7 @@ from negin_sms.services import (
     send_messages,
 )
 from negin_sms.services.database import write_alias
-from negin_sms.services.operations.decisions import may_resend
+from negin_sms.services.operations.resending import may_resend
 from negin_sms.services.outbox.transitions import WAITING
 
 from .action_words import (

@@ -17,9 +17,11 @@ from negin_sms.dates import moment_words
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
+from negin_sms.services.operations.resending import why_not_resent
 from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.seen import digest
 
+from .action_words import scheduled_warnings
 from .actions import AT_ONCE, RELEASE, RESEND, SEND, MessageAction, is_scheduled
 from .displays import (
     gateway_answer,
@@ -64,7 +66,7 @@ class ConfirmationMixin(PrivacyMixin):
             "statuses": Counter(m.get_status_display() for m in chosen).items(),
             "listed": chosen[:_LISTED],
             "unlisted": len(chosen) - len(chosen[:_LISTED]),
-            "unfit": sum(not action.fits(message) for message in chosen),
+            "unfit": 0 if action is RESEND else _unfit(action, chosen),
             "advice": action.advice(chosen),
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
@@ -119,6 +121,10 @@ class ConfirmationMixin(PrivacyMixin):
         return [(labels[name], value) for name, value in shown if value]
 
 
+def _unfit(action: MessageAction, chosen: Sequence[Message]) -> int:
+    return sum(not action.fits(message) for message in chosen)
+
+
 def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
     """Return what the question of sending shows and posts besides."""
     waiting = [message for message in chosen if is_scheduled(message)]
@@ -138,15 +144,23 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
 
 
 def _resent_warnings(chosen: Sequence[Message]) -> list[str]:
-    """Return a warning of those that were sent again before: each is so once."""
-    keys = [message.pk for message in chosen if RESEND.fits(message)]
-    count = Message.objects.resends_of(keys).count()
-    words = ngettext(
-        "%(count)s message will be skipped: it was sent again already.",
-        "%(count)s messages will be skipped: they were sent again already.",
-        count,
-    )
-    return [words % {"count": count}] if count else []
+    """Return why some are skipped, and which of the others have a time to come."""
+    fit = [message for message in chosen if RESEND.fits(message)]
+    resent = Message.objects.resends_of([message.pk for message in fit])
+    done = set(resent.values_list("resend_of", flat=True))
+    reasons = Counter(why for message in chosen if (why := why_not_resent(message)))
+    reasons[_("It was sent again already.")] = len(done)
+    words = [
+        ngettext(
+            "%(count)s message will be skipped: %(reason)s",
+            "%(count)s messages will be skipped: %(reason)s",
+            count,
+        )
+        % {"count": count, "reason": reason}
+        for reason, count in reasons.items()
+        if count
+    ]
+    return words + scheduled_warnings([each for each in fit if each.pk not in done])
 
 
 def _opt_out_warnings(chosen: Sequence[Message]) -> list[str]:

@@ -15,10 +15,8 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.services.operations.decisions import (
-    refuse_unfit_decision,
-    refuse_unfit_way,
-)
+from negin_sms.services.operations.decisions import refuse_unfit_decision
+from negin_sms.services.operations.resending import refuse_unfit_way
 
 from .way_fields import LTR, line_field, template_field
 from .widgets import ScenarioSelect

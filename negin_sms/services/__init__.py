@@ -10,7 +10,7 @@ from negin_sms.services.delivery.refresh import refresh_states
 from negin_sms.services.dispatch.dispatcher import dispatch_queue
 from negin_sms.services.dispatch.send_messages import send_messages
 from negin_sms.services.dispatch.sending import send_sms
-from negin_sms.services.operations.decisions import resend, resolve
+from negin_sms.services.operations.decisions import resolve
 from negin_sms.services.operations.doctor import examine
 from negin_sms.services.operations.editing import edit, reschedule
 from negin_sms.services.operations.holds import (
@@ -22,6 +22,7 @@ from negin_sms.services.operations.holds import (
 )
 from negin_sms.services.operations.pauses import pause_account, resume_account
 from negin_sms.services.operations.repair import repair_from_log
+from negin_sms.services.operations.resending import resend
 from negin_sms.services.operations.retention.purge import PurgeReport, purge_messages
 from negin_sms.services.operations.retention.redaction import redact_sensitive_texts
 from negin_sms.services.operations.shutdown import stop_after, stop_on_signals

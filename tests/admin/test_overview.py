@@ -89,9 +89,26 @@ class TestResend:
         old, other = (make(status=Status.REJECTED) for _ in range(2))
         assert "sent again already" not in page(admin_client, url(old, "resend"))
         services.resend(old, by=None)
-        told = "1 message will be skipped: it was sent again already."
+        told = "1 message will be skipped: It was sent again already."
         for chosen in ([old], [old, other]):
             assert told in act(admin_client, "resend_selected", chosen).text
+
+    def test_each_reason_to_skip_is_the_one_that_counts(self, admin_client):
+        redacted = make(status=Status.CANCELLED, redacted_at=timezone.now())
+        chosen = [redacted, make_accepted(state=1), make(status=Status.QUEUED)]
+        html = act(admin_client, "resend_selected", chosen).text
+        assert "Its text was redacted; write a new message." in html
+        assert "It may arrive yet, or has arrived" in html
+        assert "It waits in the queue and will be sent" in html
+        assert "status does not allow it" not in html
+
+    def test_time_that_is_to_come_is_told_before_and_after(self, admin_client):
+        later = timezone.now() + timedelta(days=2)
+        old = make(status=Status.CANCELLED, send_at=later)
+        words = "1 message has a time of its own, and leaves then."
+        assert words in page(admin_client, url(old, "resend"))
+        assert words in told(admin_client.post(url(old, "resend"), follow=True))
+        assert Message.objects.get(resend_of=old).due_at == later
 
     def test_rejected_message_is_not_warned_of(self, admin_client):
         assert "twice" not in page(

@@ -1,9 +1,8 @@
-"""A person's decisions: what it was, and whether to send it again."""
+"""A person's decisions: what an uncertain message was."""
 
 from __future__ import annotations
 
 import pytest
-from django.contrib.auth import get_user_model
 
 from negin_sms import services
 from negin_sms.choices import Status
@@ -11,47 +10,9 @@ from negin_sms.exceptions import (
     InvalidMessage,
     NeginSmsError,
 )
-from negin_sms.models import Message
 from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
-
-
-def test_resend_makes_one_linked_row_however_often():
-    user = get_user_model()._default_manager.create(username="staff")
-    old = MessageFactory(uncertain=True, idempotency_key="k", text="again")
-    assert services.resend([old], by=user).done == 1
-    report = services.resend([old], by=user)
-    assert (report.done, report.skipped) == (
-        0,
-        ((old.pk, "It was sent again already."),),
-    )
-    new = Message.objects.get(resend_of=old)
-    assert (new.status, new.text, new.created_by) == ("queued", "again", user)
-    assert new.idempotency_key is None
-    old.refresh_from_db()
-    assert old.status == Status.UNCERTAIN
-
-
-@pytest.mark.parametrize("status", [Status.ACCEPTED, Status.QUEUED, Status.SENDING])
-def test_resend_leaves_what_is_not_uncertain_or_rejected(status):
-    row = MessageFactory(status=status)
-    assert services.resend([row], by=None).done == 0
-    assert Message.objects.count() == 1
-
-
-def test_resend_by_a_way_that_is_none_is_refused_and_not_skipped():
-    row = MessageFactory(status=Status.CANCELLED)
-    with pytest.raises(InvalidMessage, match="did you mean “chelcheleh”"):
-        services.resend(row, by=None, scenario="chelchele")
-
-
-def test_resend_of_a_row_that_is_gone():
-    row = MessageFactory()
-    pk = row.pk
-    row.delete()
-    row.pk = pk
-    assert "no such message" in services.resend([row], by=None).skipped[0][1]
 
 
 class TestResolve:
@@ -91,23 +52,3 @@ class TestResolve:
         with pytest.raises(InvalidMessage) as caught:
             services.resolve(row, by=None, **arguments)
         assert caught.value.field == field
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("fields", "words"),
-    [
-        ({"status": "draft"}, "It is a draft: a person confirms or discards it."),
-        ({"status": "held"}, "It is held: a person releases or cancels it."),
-        ({}, "It waits in the queue and will be sent: it is not sent again."),
-        ({"sending": True}, "It may arrive yet, or has arrived: it is not sent again."),
-        (
-            {"accepted": True},
-            "It may arrive yet, or has arrived: it is not sent again.",
-        ),
-    ],
-)
-def test_what_is_not_over_is_skipped_in_fitting_words(fields, words):
-    row = MessageFactory(**fields)
-    ((_pk, why),) = services.resend([row], by=None).skipped
-    assert why == words
