@@ -17,6 +17,7 @@ from tests.browser import assert_fits, latin
 
 SOON = datetime(2040, 1, 2, 6, 30, tzinfo=UTC)  # 1418/10/12 10:00 in Tehran
 LIST = "/admin/negin_sms/message/"
+DAYS = ".jdp-day:not(.not-in-month):not(.disabled-day)"
 CALENDAR = "negin_sms/vendor/jalalidatepicker/jalalidatepicker.min.js"
 
 
@@ -156,6 +157,11 @@ class TestKeyboard:
             page.keyboard.press(key)
             page.wait_for_timeout(50)
 
+    def close(self, page: Any) -> None:
+        """Close the calendar when it has opened: in 0.3 s, by the vendor's clock."""
+        page.wait_for_timeout(350)
+        self.press(page, "Escape")
+
     def focused(self, page: Any, attribute: str) -> str:
         return str(page.evaluate(f"document.activeElement.getAttribute('{attribute}')"))
 
@@ -249,9 +255,39 @@ class TestKeyboard:
         page.fill("[name=send_at]", typed)
         page.click("button.negin-sms-calendar")
         assert self.focused(page, "aria-label") == day
+        self.close(page)
         assert page.input_value("[name=send_at]") == typed
-        self.press(page, "ArrowLeft", "Enter")
+        page.click("button.negin-sms-calendar")
+        self.press(page, "ArrowLeft", "Enter", "Escape")
         assert page.input_value("[name=send_at]") == chosen
+
+    @pytest.mark.parametrize("digits", [True, False])
+    @pytest.mark.parametrize("order", ["day hour minute", "minute hour day"])
+    @pytest.mark.parametrize("typed", ["", "۱۴۱۸/۱۰/۱۲ ۱۰:۰۰", "1418/10/12 10:00"])
+    def test_day_hour_and_minute_are_those_that_were_chosen(
+        self, open_browser, settings, digits, order, typed
+    ):
+        settings.NEGIN_SMS_PERSIAN_DIGITS = digits
+        page = open_browser(at=LIST + "compose/", language="fa")
+        page.fill("[name=send_at]", "۱۴۱۸/۱۰/۱ ۱۰:۰۰")
+        page.click("button.negin-sms-calendar")
+        self.close(page)
+        page.fill("[name=send_at]", typed)
+        page.click("button.negin-sms-calendar")
+        if not typed:
+            page.select_option(".jdp-year select", "1418")
+            page.select_option(".jdp-month select", "10")
+        for part in order.split():
+            if part == "day":
+                page.locator(DAYS).nth(14).click()
+                assert page.locator(f"{DAYS}.selected").count() == 1
+            else:  # the minute stands first
+                at, value = {"hour": (1, "11"), "minute": (0, "05")}[part]
+                page.locator(".jdp-time select").nth(at).select_option(value)
+        self.press(page, "Escape")
+        chosen = page.input_value("[name=send_at]")
+        assert latin(chosen) == "1418/10/15 11:05"
+        assert (chosen != latin(chosen)) is digits
 
     @pytest.mark.parametrize(
         "typed", ["فردا", "2039/01/02 10:00", "۱۴۰۵/۱۳/۰۱", "1404/12/01 10:00"]
@@ -283,7 +319,7 @@ class TestKeyboard:
         page.fill("[name=send_at]", "1418/10/12 10:00")
         page.click("button.negin-sms-calendar")
         assert self.focused(page, "aria-label") == "12 دی"
-        self.press(page, "ArrowLeft", "Enter")
+        self.press(page, "ArrowLeft", "Enter", "Escape")
         assert page.input_value("[name=send_at]") == "1418/10/13 10:00"
 
     def test_calendar_has_the_leap_day(self, open_browser):

@@ -15,7 +15,9 @@
     // A day as the year comes first, and perhaps a time; seconds are not chosen here.
     const WRITTEN = /^\s*(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:\s+(\d{1,2}):(\d{1,2})(?::\d{1,2})?)?\s*$/;
     const DIGITS = "۰۱۲۳۴۵۶۷۸۹";
+    const VALUE = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
     let opener = null;
+    let lent = null;
     let words = {};
 
     function namesOf(field) {
@@ -29,27 +31,33 @@
         return text.replace(/[\u0660-\u0669\u06F0-\u06F9]/g, (digit) => digit.charCodeAt(0) & 15);
     }
 
-    function spoken(field) {
-        return field.dataset.digits === "fa"
-            ? field.value.replace(/\d/g, (digit) => DIGITS[digit])
-            : field.value;
-    }
-
-    /* What the field holds, in the one spelling that the vendor reads; "" for no such day. */
-    function readable(field) {
-        const [, year, ...rest] = WRITTEN.exec(latin(field.value)) || [];
+    /* What a field holds, in the one spelling that the vendor reads; "" for no such day. */
+    function readable(written) {
+        const [, year, ...rest] = WRITTEN.exec(latin(written)) || [];
         const [month, day, hour, minute] = rest.map((part) => (part || "0").padStart(2, "0"));
         const isDay = year >= FIRST_DAY.year && year <= LAST_DAY.year
             && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60;
         return isDay ? `${year}/${month}/${day} ${hour}:${minute}` : "";
     }
 
-    /* The vendor reads the field once, while it opens: what was typed stays in it. */
-    function show(field) {
-        const typed = field.value;
-        field.value = readable(field);
-        jalaliDatepicker.show(field);
-        field.value = typed;
+    function spoken(field, text) {
+        return field.dataset.digits === "fa" ? text.replace(/\d/g, (digit) => DIGITS[digit]) : text;
+    }
+
+    /* While it is open the vendor reads the field again and again, and writes it: in its own
+       spelling. What somebody typed stays, and what is chosen has the digits of the page. */
+    function lend(field) {
+        Object.defineProperty(field, "value", {
+            configurable: true,
+            get: () => readable(VALUE.get.call(field)),
+            set: (text) => VALUE.set.call(field, spoken(field, text)),
+        });
+        lent = field;
+    }
+
+    function takeBack() {
+        delete lent.value;
+        lent = null;
     }
 
     function box() {
@@ -189,12 +197,18 @@
             }
         }).observe(container, {childList: true});
         new MutationObserver(() => {
-            if (opener && !isOpen(container)) {
-                opener.setAttribute("aria-expanded", "false");
-                if (document.activeElement === document.body || container.contains(document.activeElement)) {
-                    opener.focus();
-                }
-                opener = null;
+            const isShown = isOpen(container);
+            if (isShown === Boolean(lent)) {
+                return;
+            }
+            opener.button.setAttribute("aria-expanded", String(isShown));
+            if (isShown) { // the vendor shows what was closed in its first moment
+                lend(opener.field);
+                return;
+            }
+            takeBack();
+            if (document.activeElement === document.body || container.contains(document.activeElement)) {
+                opener.button.focus();
             }
         }).observe(container, {attributes: true, attributeFilter: ["style"]});
     }
@@ -208,12 +222,16 @@
             minDate: isMoment ? "today" : FIRST_DAY,
             persianDigits: field.dataset.digits === "fa",
         });
-        show(field);
+        if (lent) {
+            takeBack();
+        }
+        lend(field);
+        jalaliDatepicker.show(field);
         const container = box();
         if (isNew) {
             watch(container);
         }
-        opener = button;
+        opener = {field, button};
         button.setAttribute("aria-expanded", "true");
         furnish(container).focus({preventScroll: true});
     }
@@ -226,7 +244,6 @@
         button.setAttribute("aria-haspopup", "dialog");
         button.setAttribute("aria-expanded", "false");
         button.addEventListener("click", () => open(field, button));
-        field.addEventListener("jdp:change", () => { field.value = spoken(field); });
         const pair = document.createElement("span");
         pair.className = "negin-sms-dated";
         field.replaceWith(pair);
