@@ -25,7 +25,7 @@ class Command(SmsCommand):
         """Declare what is held and why, and the way back."""
         add = parser.add_argument
         add("--account", help="only this account; default: all")
-        add("--reason", default="", help="to hold: the next person wants it")
+        add("--reason", help="to hold: the next person wants it")
         add("--release", action="store_true", help="let what is held leave")
         add("--group", help="with --release: only this group")
 
@@ -33,13 +33,13 @@ class Command(SmsCommand):
         self,
         *args: Any,
         account: str | None,
-        reason: str,
+        reason: str | None,
         release: bool,
         group: str | None,
         **options: Any,
     ) -> None:
         """Hold or release, and say what that means."""
-        if release == bool(reason):
+        if release == (reason is not None):
             raise CommandError("Give --reason to hold, or --release.", returncode=2)
         if group is not None and not release:
             raise CommandError("--group goes with --release.", returncode=2)
@@ -48,7 +48,8 @@ class Command(SmsCommand):
                 report = services.release_queue(account=account, group=group)
                 words = _released(report, group)
             else:
-                words = _held(services.hold_queue(reason=reason, account=account))
+                held = services.hold_queue(reason=reason or "", account=account)
+                words = _held(held)
         self.stdout.write(words)
 
 

@@ -197,6 +197,11 @@ class TestCommand:
             run("--release") == "1 message(s) may leave again, each when it is due.\n"
         )
 
+    def test_reason_that_says_nothing_is_refused(self):
+        with pytest.raises(CommandError, match="Say why") as caught:
+            run("--reason=")
+        assert caught.value.returncode == 1
+
     def test_says_that_a_group_has_nothing_held(self):
         MessageFactory(group="sale")
         run("--reason=restored")
