@@ -22,8 +22,8 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.submission.compose import compose
 
 from .date_fields import MomentField
+from .way_fields import LTR, NUMERIC
 
-_LTR = {"dir": "ltr"}
 # What compose() works out beside the fields of the form.
 _WORKED_OUT = (
     *("parts", "due_at", "begins_at", "expires_at"),
@@ -47,7 +47,7 @@ class DraftForm(forms.ModelForm):
     mobile = forms.CharField(
         label=capfirst(_("mobile")),
         max_length=64,
-        widget=widgets.AdminTextInputWidget(attrs=_LTR),
+        widget=widgets.AdminTextInputWidget(attrs=LTR),
         help_text=_("An Iranian mobile number, in any spelling."),
     )
     account = forms.ChoiceField(label=capfirst(_("account")))
@@ -61,8 +61,9 @@ class DraftForm(forms.ModelForm):
         ]
         widgets = {
             "text": widgets.AdminTextareaWidget(attrs={"dir": "auto", "rows": 5}),
-            "line": widgets.AdminTextInputWidget(attrs=_LTR),
-            "line2": widgets.AdminTextInputWidget(attrs=_LTR),
+            "line": widgets.AdminTextInputWidget(attrs=LTR),
+            "line2": widgets.AdminTextInputWidget(attrs=LTR),
+            "template": widgets.AdminTextInputWidget(attrs=NUMERIC),
         }
         help_texts = {
             "line": _("Empty: the account's own line, where the scenario uses one."),

@@ -10,6 +10,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 LTR = {"dir": "ltr"}
+# No entry of numbers: those of browsers take Latin digits only.
+NUMERIC = {**LTR, "inputmode": "numeric"}
 
 
 def line_field(name: Any, *, when_empty: Any) -> forms.CharField:
@@ -32,6 +34,6 @@ def template_field() -> forms.IntegerField:
         label=capfirst(_("template")),
         required=False,
         min_value=0,
-        widget=widgets.AdminIntegerFieldWidget(attrs=LTR),
+        widget=widgets.AdminTextInputWidget(attrs=NUMERIC),
         help_text=_("Number of the text registered for the service line."),
     )

@@ -263,6 +263,14 @@ def test_ticked_rows_are_counted_in_the_digits_of_the_page(
             page.locator("#result_list .action-select").nth(row).check()
 
 
+@pytest.mark.parametrize("address", [COMPOSE, f"{LIST}add/"])
+def test_numbers_are_typed_in_persian_digits_everywhere(open_browser, address):
+    """A browser's own entry of numbers would leave its field empty, without a word."""
+    page = open_browser(at=address, language="fa")
+    assert page.locator("input[type=number]").count() == 0
+    assert page.get_attribute("[name=template]", "inputmode") == "numeric"
+
+
 def test_refused_line_is_corrected_in_place(open_browser):
     page = open_browser(at=COMPOSE)
     page.fill("[name=recipients]", "09395213300\n0939521330\n")

@@ -246,6 +246,9 @@ class TestKeyboard:
             ("١٤١٨/١٠/١٢ ١٠:٠٠:٣٠", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۱۰:۰۰"),
             ("1418-10-2 9:05", "۲ دی", "۱۴۱۸/۱۰/۰۳ ۰۹:۰۵"),
             ("1418/10/12", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۰۰:۰۰"),  # a day is its midnight
+            ("۱۲ دی ۱۴۱۸ ساعت ۱۰:۳۰", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۱۰:۳۰"),
+            ("۱۰:۳۰ ۱۴۱۸/۱۰/۱۲", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۱۰:۳۰"),
+            ("2040-01-02 08:15", "۱۲ دی", "۱۴۱۸/۱۰/۱۳ ۰۸:۱۵"),
         ],
     )
     def test_calendar_opens_at_what_is_in_the_field(
@@ -290,7 +293,7 @@ class TestKeyboard:
         assert (chosen != latin(chosen)) is digits
 
     @pytest.mark.parametrize(
-        "typed", ["فردا", "2039/01/02 10:00", "۱۴۰۵/۱۳/۰۱", "1404/12/01 10:00"]
+        "typed", ["فردا", "1999/01/02 10:00", "۱۴۰۵/۱۳/۰۱", "1404/12/01 10:00"]
     )
     def test_calendar_opens_today_where_it_cannot_read_the_field(
         self, open_browser, typed

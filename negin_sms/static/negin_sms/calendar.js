@@ -12,8 +12,8 @@
     // As the report allows, and as far as anybody schedules: the years to choose from.
     const FIRST_DAY = {year: 1379, month: 1, day: 1};
     const LAST_DAY = {year: 1449, month: 12, day: 29};
-    // A day as the year comes first, and perhaps a time; seconds are not chosen here.
-    const WRITTEN = /^\s*(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:\s+(\d{1,2}):(\d{1,2})(?::\d{1,2})?)?\s*$/;
+    const TIME = /(\d{1,2}):(\d{1,2})(?::\d{1,2})?/;
+    const MONTHS = "فروردین|اردیبهشت|خرداد|تیر|مرداد|شهریور|مهر|آبان|آذر|دی|بهمن|اسفند".split("|");
     const DIGITS = "۰۱۲۳۴۵۶۷۸۹";
     const VALUE = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value");
     let opener = null;
@@ -31,13 +31,34 @@
         return text.replace(/[\u0660-\u0669\u06F0-\u06F9]/g, (digit) => digit.charCodeAt(0) & 15);
     }
 
-    /* What a field holds, in the one spelling that the vendor reads; "" for no such day. */
+    /* Year, month and day of what begins or ends with the year; [] for anything else. */
+    function dayOf(written) {
+        const [, year, month, day] = /^(\d{4})[/-](\d{1,2})[/-](\d{1,2})$/.exec(written) || [];
+        if (year >= 1900) {
+            const date = new Date(Date.UTC(year, month - 1, day));
+            const parts = new Intl.DateTimeFormat("en-u-ca-persian", {
+                timeZone: "UTC", year: "numeric", month: "numeric", day: "numeric",
+            }).formatToParts(date);
+            return ["year", "month", "day"].map((type) => parts.find((p) => p.type === type).value);
+        }
+        if (year) {
+            return [year, month, day];
+        }
+        const [, first, name, last] = /^(\d{1,2})\s+(\S+)\s+(\d{4})$/.exec(written) || [];
+        return MONTHS.includes(name) ? [last, String(MONTHS.indexOf(name) + 1), first] : [];
+    }
+
+    /* What a field holds, in the one spelling that the vendor reads; "" for no such day. It
+       fills the calendar in, no more: the server is who reads the date. */
     function readable(written) {
-        const [, year, ...rest] = WRITTEN.exec(latin(written)) || [];
-        const [month, day, hour, minute] = rest.map((part) => (part || "0").padStart(2, "0"));
+        const text = latin(written).replace(/ساعت|T(?=\d)/g, " ");
+        const [, hour, minute] = TIME.exec(text) || [, "0", "0"];
+        const [year, ...rest] = dayOf(text.replace(TIME, " ").trim());
+        const [month, day] = rest.map((part) => part.padStart(2, "0"));
         const isDay = year >= FIRST_DAY.year && year <= LAST_DAY.year
             && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60;
-        return isDay ? `${year}/${month}/${day} ${hour}:${minute}` : "";
+        const time = [hour, minute].map((part) => part.padStart(2, "0")).join(":");
+        return isDay ? `${year}/${month}/${day} ${time}` : "";
     }
 
     function spoken(field, text) {
