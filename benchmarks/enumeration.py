@@ -12,12 +12,12 @@ makes up.
 
 from __future__ import annotations
 
+import argparse
 import cProfile
 import os
 import pstats
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -109,4 +109,6 @@ def main(requests: int) -> None:
         measure(page, requests)
 
 
-main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+parser = argparse.ArgumentParser()
+parser.add_argument("requests", nargs="?", type=int, default=200, help="of each page")
+main(parser.parse_args().requests)
