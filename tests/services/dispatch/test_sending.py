@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from negin_sms import services
@@ -258,6 +258,21 @@ class TestOutsideATransaction:
             )
             assert row.status == Status.ACCEPTED
         assert len(live.taken) == 1
+
+    def test_answer_that_could_not_be_written_is_told_all_the_same(
+        self, use_account, monkeypatch
+    ):
+        """The row still says that it is being sent: by this call, which has ended."""
+
+        def fail(*args, **options):
+            raise OperationalError("away")
+
+        use_account("http://127.0.0.1:9/api")
+        monkeypatch.setattr(sending, "record", fail)
+        for on_not_sent in ("queue", "cancel"):
+            with pytest.raises(NotSent) as caught:
+                services.send_sms(MOBILE, "x", on_not_sent=on_not_sent)
+            assert row_of(caught).status == Status.SENDING
 
     @pytest.mark.parametrize("in_transaction", [False, True])
     def test_code_is_cancelled_too_where_the_gate_breaks_off(
