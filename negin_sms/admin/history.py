@@ -11,6 +11,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 
+from negin_sms.error_reports import private_view
 from negin_sms.models import Message
 
 from .pages import PagesMixin
@@ -35,6 +36,7 @@ class HistoryMixin(PagesMixin):
             change_message=words,
         )
 
+    @private_view
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: Any = None
     ) -> HttpResponse:
