@@ -120,6 +120,9 @@ def _rewrite(
         row = rows.select_for_update().first()
         if row is None or row.status not in transitions.WAITING:
             raise _too_late(message.pk, row)
+        # What is overdue gives its key away: it is not to live on beside who took it.
+        if Message.objects.using(using).resends_of([row.pk]).exists():
+            raise NeginSmsError(_("It was sent again already."))
         changes = changes_of(row, given, database_now(using))
         if changes:
             if seen is not None:

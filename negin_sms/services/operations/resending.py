@@ -19,6 +19,7 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.reports import ActionReport
 from negin_sms.services.submission.arguments import User, several
 from negin_sms.services.submission.compose import compose, way_of
+from negin_sms.services.submission.idempotency import hand_over_key
 from negin_sms.services.submission.keywords import checks_keywords, read_choice
 from negin_sms.services.submission.wakers import wake
 
@@ -73,10 +74,10 @@ def resend(
     That is what was rejected, cancelled, expired or not delivered, and what is
     uncertain, which may arrive twice: that is the caller's decision. The new row
     points at the old one (``resend_of``); there is one at the most, however often this
-    is called. It leaves at the old one's ``send_at`` where that is still to come, and
-    goes the old one's way, unless another ``scenario``, ``line`` or ``template`` is
-    given. What was redacted, or cannot go that way, is skipped. Raise InvalidMessage
-    for a scenario that is none.
+    is called. It has the old one's idempotency key where that was never sent, leaves at
+    its ``send_at`` where that is still to come, and goes its way, unless another
+    ``scenario``, ``line`` or ``template`` is given. What was redacted, or cannot go
+    that way, is skipped. Raise InvalidMessage for a scenario that is none.
     """
     using = write_alias()
     scenario = scenario and read_choice("scenario", scenario, Scenario)
@@ -122,7 +123,9 @@ def _resend_one(pk: int, by: User | None, way: Mapping[str, Any], using: str) ->
             return _("It was sent again already.")
         try:
             with transaction.atomic(using=using):
-                _copy(old, by, way, database_now(using)).save(using=using)
+                copy = _copy(old, by, way, database_now(using))
+                hand_over_key(old, copy, using)
+                copy.save(using=using)
         except InvalidMessage as error:
             return str(error.reason)
         except IntegrityError:
@@ -145,6 +148,8 @@ def _copy(
         **way_of(old, given),
     )
     copy.resend_of = old
+    # A time that has passed too, as whoever repeats the call under its key asks for it.
+    copy.send_at = old.send_at
     return copy
 
 

@@ -1,26 +1,22 @@
 """Idempotency keys: whoever asks again gets the row that there is.
 
-A row that was cancelled or expired was never sent: it gives its key back to whoever
-asks for it, unless a person has sent it again meanwhile. The row that takes the key is
-its resend, so nobody sends it again beside that one.
+A row that was cancelled or expired was never sent: its key goes to the row that is
+sent in its place, a person's resend or the next call that comes with the key.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.characters import listed
 from negin_sms.choices import Status
 from negin_sms.exceptions import IdempotencyConflict
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import retry_deadlocks
 
@@ -64,7 +60,7 @@ def save_all_once(
     owners = _owners_of_keys(messages, using)
     while True:
         rows, new = _reuse_keys(messages, owners)
-        free = [owner.row.pk for owner in owners.values() if owner.is_free]
+        free = [o.pk for o in owners.values() if _is_over(o, messages[0].created_at)]
         try:
             insert = functools.partial(_insert, new, free, using)
             retry_deadlocks(insert, using=using)
@@ -72,20 +68,22 @@ def save_all_once(
             # Somebody else took a key in this moment; or it is about no key at all.
             _refuse_alike(messages, owners)
             tries -= 1
-            before, owners = owners, _owners_of_keys(messages, using)
-            if not tries or owners == before:
+            if not tries:
                 raise
+            owners = _owners_of_keys(messages, using)
         else:
             return rows, new
 
 
-@dataclass(frozen=True, slots=True)
-class _Owner:
-    """The row that has a key, and what it became: itself, or the last resend of it."""
+def hand_over_key(old: Message, new: Message, using: str) -> None:
+    """Let the row that is about to be sent in place of another one have its key.
 
-    row: Message
-    last: Message
-    is_free: bool
+    Not where the other one may have been sent: its key tells what became of that.
+    """
+    if old.status in _NEVER_SENT and old.idempotency_key:
+        new.idempotency_key = old.idempotency_key
+        rows = Message.objects.using(using).filter(pk=old.pk)
+        rows.update(idempotency_key=None)
 
 
 def _insert(messages: Sequence[Message], free: Sequence[int], using: str) -> None:
@@ -95,9 +93,8 @@ def _insert(messages: Sequence[Message], free: Sequence[int], using: str) -> Non
     with transaction.atomic(using=using):
         if free:
             rows = Message.objects.using(using).filter(pk__in=free)
-            overdue = Q(status__in=_WAITING, expires_at__lte=DbNow())
-            over = Q(status__in=_NEVER_SENT) | overdue
-            rows.filter(over).update(idempotency_key=None)
+            over = rows.filter(status__in=_NEVER_SENT) | rows.overdue()
+            over.update(idempotency_key=None)
         if len(messages) == 1:
             messages[0].save(using=using, force_insert=True)
             return
@@ -107,16 +104,16 @@ def _insert(messages: Sequence[Message], free: Sequence[int], using: str) -> Non
 
 
 def _reuse_keys(
-    messages: Sequence[Message], owners: Mapping[_Key, _Owner]
+    messages: Sequence[Message], owners: Mapping[_Key, Message]
 ) -> tuple[list[Message], list[Message]]:
     """Put in the place of messages whose key is taken the rows that have it."""
     firsts: dict[_Key, Message] = {}
     rows, new = [], []
     for position, message in enumerate(messages):
         owner = owners.get(_key(message)) if message.idempotency_key else None
-        if owner and not owner.is_free:
-            _refuse_other(owner.row, message, position)
-            rows.append(owner.last)
+        if owner and not _is_over(owner, message.created_at):
+            _refuse_other(owner, message, position)
+            rows.append(owner)
             continue
         first = message
         if message.idempotency_key:
@@ -124,12 +121,14 @@ def _reuse_keys(
             _refuse_other(first, message, position)
         rows.append(first)
         if first is message:
-            message.resend_of = owner.last if owner else None
+            # Nobody sends that one beside this, then.
+            is_resend = owner is not None and owner.mobile in ("", message.mobile)
+            message.resend_of = owner if is_resend else None
             new.append(message)
     return rows, new
 
 
-def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, _Owner]:
+def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, Message]:
     """Return the rows that have these messages' keys, by account and key."""
     keyed = [message for message in messages if message.idempotency_key]
     rows: list[Message] = []
@@ -139,39 +138,17 @@ def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, _Owne
             account__in={m.account for m in some},
             idempotency_key__in=[m.idempotency_key for m in some],
         )
-    now = max((message.created_at for message in keyed), default=None)
-    lasts = _last_resends(rows, now, using)
-    return {
-        _key(row): _Owner(row, lasts[row.pk], _is_over(lasts[row.pk], now))
-        for row in rows
-    }
+    return {_key(row): row for row in rows}
 
 
-def _last_resends(
-    rows: Sequence[Message], now: datetime | None, using: str
-) -> dict[int, Message]:
-    """Return what became of each row: itself, or what was sent in its place."""
-    lasts = {row.pk: row for row in rows}
-    asked: dict[int | None, int] = {r.pk: r.pk for r in rows if _is_over(r, now)}
-    while asked:
-        keys = [key for key in asked if key is not None]
-        found: list[Message] = []
-        for start in range(0, len(keys), _KEYS_ASKED):
-            some = keys[start : start + _KEYS_ASKED]
-            found += Message.objects.using(using).resends_of(some)
-        lasts |= {asked[row.resend_of_id]: row for row in found}
-        asked = {r.pk: asked[r.resend_of_id] for r in found if _is_over(r, now)}
-    return lasts
-
-
-def _is_over(row: Message, now: datetime | None) -> bool:
+def _is_over(row: Message, now: datetime) -> bool:
     """Return whether a row was never sent and will not be, swept already or not."""
     if row.status in _NEVER_SENT:
         return True
-    return row.status in _WAITING and now is not None and row.expires_at <= now
+    return row.status in _WAITING and row.expires_at <= now
 
 
-def _refuse_alike(messages: Sequence[Message], owners: Mapping[_Key, _Owner]) -> None:
+def _refuse_alike(messages: Sequence[Message], owners: Mapping[_Key, Message]) -> None:
     """Refuse a key that only the database's collation takes for another one."""
     for position, message in enumerate(messages):
         own = message.idempotency_key
@@ -182,7 +159,7 @@ def _refuse_alike(messages: Sequence[Message], owners: Mapping[_Key, _Owner]) ->
                     "%(pk)s, as its collation does: choose one that differs in more "
                     "than letter case or accents."
                 )
-                pk = {"pk": owner.row.pk}
+                pk = {"pk": owner.pk}
                 raise IdempotencyConflict(reason % pk, position=position)
 
 
@@ -212,26 +189,31 @@ def _differences(one: Message, other: Message) -> list[str]:
     """Return in which fields they do not ask for the same, at the same time.
 
     A text or a number that was redacted is not compared: nobody can say any more what
-    it was, and keeping a hash of a short code would be keeping the code. Nor is a line
-    that neither named.
+    it was, and keeping a hash of a short code would be keeping the code. Nor is the way
+    of a row that was sent in place of another: who did may have chosen a new one.
     """
-    compared = ["account", "mobile", "text", "scenario", "template", "send_at"]
+    compared = ["account", "mobile", "text", "send_at"]
     if one.redacted_at is not None or other.redacted_at is not None:
         compared.remove("text")
     if not (one.mobile and other.mobile):
         compared.remove("mobile")
-    found = [name for name in compared if getattr(one, name) != getattr(other, name)]
-    for name in ("line", "line2"):
-        nobody_named = all(getattr(each, f"default_{name}") for each in (one, other))
-        if not nobody_named and _line(one, name) != _line(other, name):
-            found.append(name)
-    return found
+    if one._state.adding or one.resend_of_id is None:
+        compared += ["scenario", "template", *_lines_compared(one, other)]
+    return [name for name in compared if _asked(one, name) != _asked(other, name)]
 
 
-def _line(message: Message, name: str) -> str:
-    """Return the line that a message leaves from: its own, or its account's."""
-    own: str = getattr(message, name)
-    if own or not getattr(message, f"default_{name}"):
+def _lines_compared(one: Message, other: Message) -> list[str]:
+    """Return which lines at least one of them has named."""
+    return [
+        name
+        for name in ("line", "line2")
+        if not all(getattr(each, f"default_{name}") for each in (one, other))
+    ]
+
+
+def _asked(message: Message, name: str) -> object:
+    """Return what a message asks for; for a line, the account's where it named none."""
+    own: object = getattr(message, name)
+    if own or not getattr(message, f"default_{name}", False):
         return own
-    line: str = getattr(find_account(message.account), name)
-    return line
+    return getattr(find_account(message.account), name)

@@ -81,5 +81,6 @@ def test_time_that_is_still_to_come_is_kept(hours, is_kept):
     old = MessageFactory(status=Status.CANCELLED, send_at=at)
     services.resend(old, by=None)
     new = Message.objects.get(resend_of=old)
-    assert new.send_at == (at if is_kept else None)
+    assert new.send_at == at
+    assert (new.due_at == at) is is_kept
     assert (new.due_at == at) is is_kept

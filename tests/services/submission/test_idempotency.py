@@ -8,7 +8,13 @@ import pytest
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.exceptions import IdempotencyConflict, NotSent, OutcomeUnknown, Rejected
+from negin_sms.exceptions import (
+    IdempotencyConflict,
+    NeginSmsError,
+    NotSent,
+    OutcomeUnknown,
+    Rejected,
+)
 from negin_sms.gateway import memory
 from negin_sms.models import Message
 from negin_sms.services.submission import idempotency
@@ -79,22 +85,86 @@ def test_overdue_row_is_over_before_anybody_has_swept_it(status):
     assert len(memory.outbox) == 1
 
 
-@pytest.mark.parametrize("way", ["queue_sms", "queue_many", "send_sms"])
-def test_row_that_a_person_has_sent_again_keeps_its_key(way):
-    """Else the job that repeats its call sends it once more."""
+def test_row_of_another_number_that_takes_a_key_is_no_resend():
+    """Else nobody can send again what the first one never got."""
     old = queue()
     services.cancel(old)
-    services.resend(old, by=None)
+    new = services.queue_sms("09120000000", "x", idempotency_key="k")
+    assert (new.resend_of, new.idempotency_key) == (None, "k")
+    assert services.resend(old, by=None).done == 1
+    again = Message.objects.get(resend_of=old)
+    assert (again.mobile, again.idempotency_key) == (old.mobile, None)
+
+
+@pytest.mark.parametrize("does", ["edit", "reschedule"])
+@pytest.mark.parametrize("status", ["queued", "held"])
+def test_overdue_row_whose_key_was_taken_is_given_no_more_time(does, status):
+    """Nobody has swept it; it would be sent beside the one that was sent for it."""
+    old = queue()
+    past = timezone.now() - timedelta(hours=1)
+    Message.objects.update(
+        status=status, begins_at=past - timedelta(hours=1), expires_at=past
+    )
+    send()
+    change = {
+        "edit": lambda: services.edit(old, by=None, expires_in=3600),
+        "reschedule": lambda: services.reschedule(old, None, by=None),
+    }
+    with pytest.raises(NeginSmsError, match="sent again already"):
+        change[does]()
+    services.release(old)
+    services.dispatch_queue()
+    assert len(memory.outbox) == 1
+
+
+@pytest.mark.parametrize("way", ["queue_sms", "queue_many", "send_sms"])
+def test_row_that_a_person_has_sent_again_gives_its_key_to_that(way):
+    """Else the job that repeats its call sends it once more."""
+    old = queue(send_at=timezone.now() - timedelta(minutes=1))
+    services.cancel(old)
+    services.resend(old, by=None, scenario="service_line", template=7)
     services.dispatch_queue()
     again = old.resent_as
+    old.refresh_from_db()
+    assert (old.idempotency_key, again.idempotency_key) == (None, "k")
     wish = {"mobile": MOBILE, "text": "x", "idempotency_key": "k"}
     if way == "queue_many":
-        assert services.queue_many([wish, wish]) == [again, again]
+        timed = {**wish, "send_at": old.send_at}
+        assert services.queue_many([timed, timed]) == [again, again]
+    elif way == "queue_sms":
+        assert queue(send_at=old.send_at) == again
     else:
-        assert getattr(services, way)(**wish) == again
+        Message.objects.update(send_at=None)
+        assert send() == again
     assert len(memory.outbox) == 1
     with pytest.raises(IdempotencyConflict):
         queue("y")
+
+
+def test_key_stands_for_what_the_resend_says_by_now():
+    """It is edited to another number, and moved: the call asks for something else."""
+    old = queue()
+    services.cancel(old)
+    services.resend(old, by=None)
+    again = old.resent_as
+    later = timezone.now() + timedelta(days=1)
+    services.reschedule(again, later, by=None)
+    with pytest.raises(IdempotencyConflict, match=f"message {again.pk}, .*send"):
+        send(on_not_sent="cancel")
+    services.edit(again, by=None, mobile="09120000000", send_at=None)
+    with pytest.raises(IdempotencyConflict, match=f"message {again.pk}, .*mobile"):
+        send()
+    again.refresh_from_db()
+    assert again.status == "queued"
+
+
+@pytest.mark.parametrize("status", ["rejected", "uncertain"])
+def test_row_that_may_have_been_sent_keeps_its_key(status):
+    old = queue()
+    Message.objects.update(status=status, finished_at=timezone.now())
+    services.resend(old, by=None)
+    assert old.resent_as.idempotency_key is None
+    assert queue() == old
 
 
 def test_row_whose_resends_were_never_sent_either_gives_its_key_back():
