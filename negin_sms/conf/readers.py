@@ -152,7 +152,8 @@ def caps(value: Any) -> tuple[tuple[int, int], ...]:
     if not isinstance(value, dict) or not value or not value.keys() <= _PERIODS.keys():
         raise Unfit(wanted)
     try:
-        return tuple((_PERIODS[period], count(most)) for period, most in value.items())
+        pairs = ((_PERIODS[period], count(most)) for period, most in value.items())
+        return tuple(sorted(pairs))
     except Unfit as unfit:
         raise Unfit(f"{wanted}, each number {unfit}") from None
 

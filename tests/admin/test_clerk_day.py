@@ -96,6 +96,7 @@ def reschedule_one(page: Any, group: str) -> None:
     page.press("[name=send_at]", "Escape")
     page.press(".negin-sms-form .default", "Enter")
     page.wait_for_selector("[name=sure]", state="attached")
+    page.wait_for_load_state()  # a key pressed before it is drawn is lost
     page.press(".negin-sms-form .default", "Enter")
     page.wait_for_selector(".messagelist .success")
     last = Message.objects.get(mobile="+989000000398")

@@ -15,7 +15,7 @@ logger = logging.getLogger("negin_sms")
 
 
 def send_committed(message: Message, using: str, *, may_wait: bool) -> None:
-    """Claim and send a row that has just been committed; never raise.
+    """Claim and send a row that has just been committed; raise no Exception.
 
     Without ``may_wait`` it is cancelled where it did not leave.
     """
@@ -28,11 +28,13 @@ def send_committed(message: Message, using: str, *, may_wait: bool) -> None:
         message.refresh_from_db(using=using)
         if not may_wait and give_up(message, _why_queued(message), using):
             message.refresh_from_db(using=using)
-    except Exception as error:
+    except BaseException as error:  # a server ends a request by SystemExit
         kind = type(error).__name__
         logger.error("SMS %s was not sent after the commit: %s", message.pk, kind)
         if not may_wait:
             give_up_broken(message, error, using)
+        if not isinstance(error, Exception):
+            raise
 
 
 def _why_queued(message: Message) -> str:

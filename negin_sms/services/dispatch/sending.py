@@ -214,7 +214,7 @@ def _set_out(attempt: Attempt, account: conf.Account, claim: str) -> None:
                 lease=account.lease,
                 may_wait=may_wait,
             )
-    except Exception as error:
+    except BaseException as error:
         if not may_wait:
             give_up_broken(attempt.message, error, attempt.using)
         raise

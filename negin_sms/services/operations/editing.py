@@ -180,7 +180,7 @@ def _write(
         now = database_now(using)
         # At another time of the periods that have begun it is counted already.
         if "mobile" in changes or row.counted_for > now:
-            caps.give_back_places(row, row.counted_for, now, using)
+            caps.give_back_places([(row, row.counted_for)], now, using)
             changes["counted_for"] = None
     if "due_at" in changes and row.status == Status.QUEUED:
         changes["detail"] = ""  # why it waited for the time before

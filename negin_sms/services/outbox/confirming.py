@@ -107,7 +107,7 @@ def give_up(message: Message, why: str, using: str) -> bool:
         return bool(_cancel(queued, f"{reason} {why}".rstrip()[:500], using))
 
 
-def give_up_broken(message: Message, error: Exception, using: str) -> None:
+def give_up_broken(message: Message, error: BaseException, using: str) -> None:
     """Cancel a message whose try broke off, as its sender asked; never raise."""
     kind = type(error).__name__  # its text may hold anything
     try:
@@ -128,9 +128,8 @@ def _cancel(rows: MessageQuerySet, why: str, using: str) -> int:
     held = list(counted.only("account", "mobile", "counted_for"))
     cancelled = transitions.cancel(rows, why)
     if held and cancelled:
-        now = database_now(using)
-        for row in held:
-            caps.give_back_places(row, row.counted_for, now, using)
+        places = [(row, row.counted_for) for row in held]
+        caps.give_back_places(places, database_now(using), using)
     return cancelled
 
 

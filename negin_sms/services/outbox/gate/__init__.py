@@ -146,7 +146,7 @@ def _move(message: Message, verdict: Verdict, passage: Passage) -> None:
     if verdict.stops:
         with transaction.atomic(using=using):
             if transitions.stop(row, verdict.reason):
-                caps.give_back_places(message, place, passage.now, using)
+                caps.give_back_places([(message, place)], passage.now, using)
         return
     transitions.put_off(
         row,

@@ -10,6 +10,7 @@ begin at whole minutes, hours and days (UTC).
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -133,16 +134,21 @@ def find_full(
 
 
 def give_back_places(
-    message: Message, counted_for: datetime | None, now: datetime, using: str
+    places: Iterable[tuple[Message, datetime | None]], now: datetime, using: str
 ) -> None:
-    """Take a message that does not leave out of the counts that still matter.
+    """Take messages that do not leave out of the counts that still matter.
 
-    ``counted_for`` is the moment whose periods have counted it, None for none.
+    Beside each is the moment whose periods have counted it, None for none.
     """
-    if counted_for is None or unknown_accounts([message.account]):
-        return
-    periods = [period for period, _most in _periods(message, counted_for)]
-    _give_back([period for period in periods if period.ends_at > now], using)
+    places = list(places)
+    gone = unknown_accounts({message.account for message, _at in places})
+    held = (
+        period
+        for message, counted_for in places
+        if counted_for is not None and message.account not in gone
+        for period, _most in _periods(message, counted_for)
+    )
+    _give_back([period for period in held if period.ends_at > now], using)
 
 
 def account_room(account: conf.Account, now: datetime, using: str) -> int | None:
@@ -224,9 +230,17 @@ def _take(period: Period, most: int, using: str, *, force: bool) -> bool:
 
 
 def _give_back(periods: Iterable[Period], using: str) -> None:
-    for period in periods:
-        counts = _counts(period, using).filter(messages__gt=0)
-        counts.update(messages=F("messages") - 1)
+    """Give back as many places of each period as it is named times.
+
+    In the order in which the gate takes them, so nobody waits crosswise: numbers'
+    before accounts', short periods before long ones.
+    """
+    times = Counter(periods)
+    for period in sorted(times, key=lambda each: (not each.mobile, each)):
+        counts, given = _counts(period, using), times[period]
+        enough = counts.filter(messages__gte=given)
+        if not enough.update(messages=F("messages") - given):
+            counts.update(messages=0)
 
 
 def _begin(period: Period, using: str) -> None:

@@ -282,6 +282,32 @@ def test_place_of_a_vetoed_message_is_given_back_with_its_end(capped, monkeypatc
     assert (statuses(), counted()) == (["cancelled"], {0: 0})
 
 
+def test_places_of_many_are_given_back_at_once_and_in_the_gate_s_order(
+    use_account, monkeypatch
+):
+    """Else who cancels many and who sends one of them wait for each other."""
+    both = {"day": 5, "hour": 5}
+    use_account(BACKEND=MEMORY, MOBILE_CAPS=both, ACCOUNT_CAPS=both)
+    rows = [services.queue_sms(m, "x") for m in [MOBILE, OTHER_MOBILE] * 2]
+    now, counts, asked = timezone.now(), caps._counts, []
+    monkeypatch.setattr(
+        caps, "_counts", lambda *args: asked.append(args[0]) or counts(*args)
+    )
+    for row in rows:
+        caps.take_place(row, now, None, "default")
+    taken = [(period.mobile, period.seconds) for period in asked]
+    assert set(CapCount.objects.values_list("messages", flat=True)) == {2, 4}
+    # As if somebody had emptied the table, and one has left since.
+    CapCount.objects.filter(mobile="", seconds=3600).update(messages=1)
+    del asked[:]
+    services.cancel(rows)
+    given = [(period.mobile, period.seconds) for period in asked]
+    assert len(given) == 6
+    for by_one in (taken[:4], taken[4:8]):
+        assert [each for each in given if each in by_one] == by_one
+    assert set(CapCount.objects.values_list("messages", flat=True)) == {0}
+
+
 def test_vetoed_message_is_not_counted(capped):
     def veto(message, **kwargs):
         raise Vetoed("no")
