@@ -290,9 +290,12 @@ def test_places_of_many_are_given_back_at_once_and_in_the_gate_s_order(
     use_account(BACKEND=MEMORY, MOBILE_CAPS=both, ACCOUNT_CAPS=both)
     rows = [services.queue_sms(m, "x") for m in [MOBILE, OTHER_MOBILE] * 2]
     now, counts, asked = timezone.now(), caps._counts, []
-    monkeypatch.setattr(
-        caps, "_counts", lambda *args: asked.append(args[0]) or counts(*args)
-    )
+
+    def note(period, using):
+        asked.append(period)
+        return counts(period, using)
+
+    monkeypatch.setattr(caps, "_counts", note)
     for row in rows:
         caps.take_place(row, now, None, "default")
     taken = [(period.mobile, period.seconds) for period in asked]
