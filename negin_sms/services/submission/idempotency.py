@@ -121,7 +121,7 @@ def _reuse_keys(
             _refuse_other(first, message, position)
         rows.append(first)
         if first is message:
-            # Nobody sends that one beside this, then.
+            # So nobody sends the old one beside it.
             is_resend = owner is not None and owner.mobile in ("", message.mobile)
             message.resend_of = owner if is_resend else None
             new.append(message)
