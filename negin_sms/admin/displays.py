@@ -107,8 +107,6 @@ def gateway_answer(message: Message) -> SafeString:
 
 def reasons_to_wait(message: Message) -> SafeString:
     """Return what keeps a message from leaving, by the rules that it will meet."""
-    if message.is_held:
-        return format_html("{}", _("It is held: a person releases or cancels it."))
     try:
         verdicts = why_waiting(message)
     except InvalidConfiguration as error:

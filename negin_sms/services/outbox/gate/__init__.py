@@ -61,7 +61,9 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
     Reads only. Receivers of ``pre_send`` are the project's own and are not asked: what
     they said last is in the message's ``detail``.
     """
-    if one(message).status != Status.QUEUED:
+    if one(message).is_held:
+        return (Verdict(_("It is held: a person releases or cancels it.")),)
+    if message.status != Status.QUEUED:
         return ()
     try:
         account = find_account(message.account)

@@ -209,6 +209,11 @@ class TestWhyWaiting:
         (verdict,) = services.why_waiting(row)
         assert (verdict.until, verdict.stops) == (later, False)
 
+    def test_held(self):
+        """No dispatcher takes it, so "nothing" would be wrong."""
+        (reason,) = self.reasons(MessageFactory(status="held"))
+        assert "a person releases" in reason
+
     def test_switched_off_and_paused(self, use_account):
         use_account(BACKEND=MEMORY, DISPATCH=False)
         services.pause_account("default", reason="no credit")
