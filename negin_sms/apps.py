@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
-from django.core import checks as django_checks
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,8 +17,5 @@ class NeginSmsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from . import checks
-        from .contrib.checks import check_code_fields
-
-        checks.register_all()
-        django_checks.register(check_code_fields, "negin_sms")
+        import_module("negin_sms.checks")
+        import_module("negin_sms.contrib.checks")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from django.core.management import BaseCommand, get_commands, load_command_class
 from sphinx.util.docutils import SphinxDirective
 
-from negin_sms import checks, choices
+from negin_sms import choices
+from negin_sms.checks import accounts, databases
 from negin_sms.contrib import checks as of_adapters
 from negin_sms.contrib.otp.checks import check_otp_settings
 from negin_sms.gateway.codes import CODES, Verdict
@@ -67,7 +68,8 @@ class Checks(FromCode):
         """Give a list."""
         found = [
             inspect.getdoc(check) or ""
-            for name, check in (vars(checks) | vars(of_adapters)).items()
+            for module in (accounts, databases, of_adapters)
+            for name, check in vars(module).items()
             if name.startswith("check_")
         ]
         of_otp = inspect.getdoc(check_otp_settings) or ""

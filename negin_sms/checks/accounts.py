@@ -35,6 +35,7 @@ _WITHOUT_WORKERS = {
 }
 
 
+@checks.register("negin_sms")
 def check_settings(app_configs: Any, **kwargs: Any) -> Found:
     """E001: every account can be read, and has a gateway and its credentials."""
     found: Found = []
@@ -48,31 +49,37 @@ def check_settings(app_configs: Any, **kwargs: Any) -> Found:
     return found
 
 
+@checks.register(checks.Tags.security, "negin_sms")
 def check_encryption(app_configs: Any, **kwargs: Any) -> Found:
     """W001: over plain http everybody on the way can read the password."""
     return _each_account(_plain_http)
 
 
+@checks.register(checks.Tags.security, "negin_sms")
 def check_console(app_configs: Any, **kwargs: Any) -> Found:
     """E005: with DEBUG off the console is a log, and codes do not belong in one."""
     return _each_account(_prints_in_production)
 
 
+@checks.register("negin_sms", deploy=True)
 def check_deployment(app_configs: Any, **kwargs: Any) -> Found:
     """E005: nothing that only pretends to send belongs in production."""
     return _each_account(_pretends)
 
 
+@checks.register("negin_sms", deploy=True)
 def check_brakes(app_configs: Any, **kwargs: Any) -> Found:
     """I001: what keeps each account from sending too much, or to the wrong people."""
     return _each_account(_brakes)
 
 
+@checks.register("negin_sms", deploy=True)
 def check_lines(app_configs: Any, **kwargs: Any) -> Found:
     """W004: messages that name no line have one to leave from."""
     return _each_account(_no_line)
 
 
+@checks.register("negin_sms")
 def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
     """E007: what NEGIN_SMS_ALERTS names is there; else nobody would be told."""
     path = beside.alerts()
@@ -84,16 +91,19 @@ def check_alerts(app_configs: Any, **kwargs: Any) -> Found:
     return [checks.Error(words, hint=hint, id="negin_sms.E007")]
 
 
+@checks.register("negin_sms")
 def check_wakers(app_configs: Any, **kwargs: Any) -> Found:
     """E006: what WAKER names is there; at work it would only be a line in the log."""
     return _each_account(_no_waker)
 
 
+@checks.register("negin_sms")
 def check_celery_app(app_configs: Any, **kwargs: Any) -> Found:
     """W005: the site's own processes know the project's Celery app."""
     return _each_account(_no_celery_app)
 
 
+@checks.register("negin_sms", deploy=True)
 def check_task_backend(app_configs: Any, **kwargs: Any) -> Found:
     """W002: Django's own backends for tasks have no worker."""
     return _each_account(_dispatches_in_requests)

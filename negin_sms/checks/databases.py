@@ -15,6 +15,7 @@ Found = list[checks.CheckMessage]
 _OLDEST = {True: (10, 6), False: (8, 0, 1)}  # SKIP LOCKED: MariaDB, MySQL
 
 
+@checks.register("negin_sms")
 def check_time_zone(app_configs: Any, **kwargs: Any) -> Found:
     """E002: leases and due times are compared with the database's clock in UTC."""
     if settings.USE_TZ:
@@ -28,6 +29,7 @@ def check_time_zone(app_configs: Any, **kwargs: Any) -> Found:
     ]
 
 
+@checks.register("negin_sms")
 def check_sqlite(app_configs: Any, **kwargs: Any) -> Found:
     """E003: on SQLite only an IMMEDIATE transaction keeps two claims apart."""
     from negin_sms.models import Message
@@ -49,6 +51,7 @@ def check_sqlite(app_configs: Any, **kwargs: Any) -> Found:
     ]
 
 
+@checks.register(checks.Tags.database)
 def check_databases(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Found:
@@ -66,6 +69,7 @@ def check_databases(
     return [*_too_old(connection), *_stale_reads(connection)]
 
 
+@checks.register(checks.Tags.database)
 def check_left_behind(
     app_configs: Any, databases: Sequence[str] | None = None, **kwargs: Any
 ) -> Found:

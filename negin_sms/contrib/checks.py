@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 _ADAPTERS = ("ACCOUNT_ADAPTER", "TWO_FACTOR_SMS_GATEWAY")
 
 
+@checks.register("negin_sms")
 def check_code_fields(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:
     """E008: codes can be sent with the ``sms_fields`` of the adapters in use."""
     found: list[checks.CheckMessage] = []
