@@ -7,7 +7,6 @@ is no more than a request a second for the gateway.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -45,35 +44,13 @@ def refresh_states(messages: Message | Iterable[Message]) -> PollReport:
     refreshed too often lately or whose gateway gives no answers at the moment. Raise
     InvalidConfiguration for an account that is bound to another gateway.
     """
-    refresh = prepare_refresh(messages)
-    for poller, asked in refresh.pollers:
-        poller.run(asked)
-    return refresh.report()
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """A refresh before its exchanges: who asks about what, and who is left out."""
-
-    pollers: list[tuple[AccountPoller, list[PollTarget]]]
-    skipped: dict[int, str]
-
-    def report(self) -> PollReport:
-        """Return how it went."""
-        due = sum(len(asked) for _poller, asked in self.pollers)
-        whole = PollReport(due=due, skipped=tuple(self.skipped.items()))
-        return sum((poller.report for poller, _asked in self.pollers), whole)
-
-
-def prepare_refresh(messages: Message | Iterable[Message]) -> Refresh:
-    """Find out which of these messages can be asked about now."""
     using = write_alias()
     refuse_transaction(using)
     asked, skipped = _sort_out([message.pk for message in several(messages)], using)
-    pollers = []
     gone = unknown_accounts(asked)
     accounts = {alias: find_account(alias) for alias in asked if alias not in gone}
     refuse_others(accounts.values(), using)
+    pollers = []
     for alias, targets in asked.items():
         why = gone.get(alias) or _why_not_now(accounts[alias], len(targets), using)
         if why:
@@ -83,7 +60,12 @@ def prepare_refresh(messages: Message | Iterable[Message]) -> Refresh:
             accounts[alias], using=using, source=ReportSource.REFRESH
         )
         pollers.append((poller, targets))
-    return Refresh(pollers, skipped)
+    due = sum(len(targets) for _poller, targets in pollers)
+    report = PollReport(due=due, skipped=tuple(skipped.items()))
+    for poller, targets in pollers:
+        poller.run(targets)
+        report += poller.report
+    return report
 
 
 def _sort_out(
