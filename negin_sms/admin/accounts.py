@@ -10,8 +10,7 @@ from django.contrib import messages as notices
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -25,7 +24,7 @@ from .date_fields import MomentField
 from .datetime_columns import AccountMoments
 from .displays import user_name
 from .lookups import ListedLookups
-from .pages import speak_persian
+from .pages import PagesMixin, speak_persian
 
 # What a button wants. It says so, as the page may be older than what it shows.
 _WANTED, _PAUSE, _RESUME = "wanted", "pause", "resume"
@@ -75,7 +74,7 @@ class PauseForm(forms.Form):
         return True
 
 
-class AccountStateAdminMixin(ListedLookups, AccountMoments):
+class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
     """A list to read, with a page to pause or resume each account.
 
     For any ``ModelAdmin``, as MessageAdminMixin is.
@@ -123,7 +122,7 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
     def get_urls(self) -> list[Any]:
         """Add the page that pauses or resumes."""
         view = self.admin_site.admin_view(self.pause_view)
-        own = path("<int:object_id>/pause/", view, name="negin_sms_accountstate_pause")
+        own = path("<int:object_id>/pause/", view, name=self.url_name("pause"))
         return speak_persian([own, *super().get_urls()])
 
     def render_change_form(
@@ -148,16 +147,12 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
         self, request: HttpRequest, state: AccountState, form: PauseForm
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
             "media": self.media + form.media,
             "title": _("Resume sending?") if state.is_paused else _("Pause sending?"),
             "state": state,
             "form": form,
         }
-        return TemplateResponse(
-            request, "admin/negin_sms/accountstate/pause.html", context
-        )
+        return self.draw(request, "accountstate/pause.html", context)
 
     def _do_what_is_wanted(
         self, request: HttpRequest, state: AccountState, form: PauseForm
@@ -180,7 +175,7 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
             if state.is_paused
             else _("The account is not paused; nothing was changed.")
         )
-        self.message_user(request, words, notices.WARNING)
+        self.warn(request, words)
         return self._to_account(state)
 
     def _done(
@@ -191,12 +186,7 @@ class AccountStateAdminMixin(ListedLookups, AccountMoments):
         return self._to_account(state)
 
     def _to_account(self, state: AccountState) -> HttpResponse:
-        page = reverse(
-            "admin:negin_sms_accountstate_change",
-            args=[state.pk],
-            current_app=self.admin_site.name,
-        )
-        return HttpResponseRedirect(page)
+        return HttpResponseRedirect(self.page_url("change", state.pk))
 
 
 def _paused_words(form: PauseForm) -> str:

@@ -78,7 +78,7 @@ class BatchMixin(EditingMixin):
             "list_url": self._list_url(group),
             **self._ways_on(request, group, progress),
         }
-        return self.draw(request, "batch.html", context)
+        return self.draw(request, "message/batch.html", context)
 
     def resend_batch_view(self, request: HttpRequest) -> HttpResponse:
         """Ask whether to send again what failed, the oldest first."""

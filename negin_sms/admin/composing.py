@@ -111,7 +111,7 @@ class ComposingMixin(PreviewMixin):
             "listed": refused[:_LISTED],
             "unlisted": len(refused[_LISTED:]),
         }
-        return self.draw(request, "compose.html", context)
+        return self.draw(request, "message/compose.html", context)
 
     def _tell_drafted(self, request: HttpRequest, drafted: Drafted) -> None:
         for remark in drafted.remarks:

@@ -73,7 +73,7 @@ class ConfirmationMixin(PrivacyMixin):
             **(_scheduling(chosen) if action is SEND else {}),
             **({"warnings": _resent_warnings(chosen)} if action is RESEND else {}),
         }
-        return self.draw(request, "confirmation.html", context)
+        return self.draw(request, "message/confirmation.html", context)
 
     def way_back(self, request: HttpRequest, alone: Message | None) -> str:
         """Return the address of where the question was asked, list filters included."""

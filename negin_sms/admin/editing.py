@@ -217,4 +217,4 @@ class EditingMixin(ActionViewsMixin):
             ),
             "back_url": self.way_back(request, message),
         }
-        return self.draw(request, "editing.html", context | (more or {}))
+        return self.draw(request, "message/editing.html", context | (more or {}))

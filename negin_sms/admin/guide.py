@@ -42,4 +42,4 @@ class GuideMixin(PagesMixin):
             "written_in": written_in,
             "direction": "rtl" if get_language_info(written_in)["bidi"] else "ltr",
         }
-        return self.draw(request, "guide.html", context)
+        return self.draw(request, "message/guide.html", context)

@@ -12,7 +12,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -193,15 +192,13 @@ class OptOutAdminMixin(
     ) -> HttpResponse:
         refused = report.refused if report else ()
         context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
             "title": _("Enter opt-outs"),
             "form": form,
             "media": self.media + form.media,
             "listed": refused[:_LISTED],
             "unlisted": len(refused[_LISTED:]),
         }
-        return TemplateResponse(request, "admin/negin_sms/optout/enter.html", context)
+        return self.draw(request, "optout/enter.html", context)
 
     def _tell(self, request: HttpRequest, report: OptOutImport) -> None:
         if not report.entered:

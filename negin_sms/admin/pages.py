@@ -82,7 +82,7 @@ class PagesMixin(AdminPart):
             "opts": self.opts,
             "media": self.media,
         }
-        name = f"admin/negin_sms/message/{template}"
+        name = f"admin/negin_sms/{template}"
         return TemplateResponse(request, name, frame | context)
 
     def get_visible(self, request: HttpRequest, object_id: int) -> Message:

@@ -93,7 +93,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             (batch, self.batch_url(batch.group)) for batch in latest_batches(rows)
         ]
         context = {"title": _("Batches"), "waiting": waiting, "latest": latest}
-        return self.draw(request, "batches.html", context)
+        return self.draw(request, "message/batches.html", context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:
         """Show what a batch comes to, before somebody confirms it."""
@@ -156,7 +156,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             "count": count,
             "back_url": _with_group(self.page_url("preview"), group),
         }
-        return self.draw(request, "discard.html", context)
+        return self.draw(request, "message/discard.html", context)
 
     def _preview_page(self, request: HttpRequest, batch: Batch) -> HttpResponse:
         first = batch.samples[0]
@@ -177,7 +177,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             "discard_url": self._discard_url(request, batch.group),
             "edit_url": self._edit_url(request, batch.group),
         }
-        return self.draw(request, "preview.html", context)
+        return self.draw(request, "message/preview.html", context)
 
     def _warnings(self, request: HttpRequest, batch: Batch) -> list[str]:
         readable = [m.text for m in batch.samples if self.may_read_text(request, m)]

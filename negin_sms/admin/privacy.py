@@ -86,7 +86,7 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews):
             "text": message_text(message) if revealed else None,
             "back_url": self.with_filters(request, self.page_url("change", object_id)),
         }
-        return self.draw(request, "reveal.html", context)
+        return self.draw(request, "message/reveal.html", context)
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
         """Show texts to those who may see them, the account where there are several."""

@@ -110,7 +110,7 @@ class ReportMixin(PagesMixin):
         }
         if report:
             context |= draw_report(report, self.page_url("changelist"))
-        return self.draw(request, "report.html", context)
+        return self.draw(request, "message/report.html", context)
 
 
 def _today() -> date:

@@ -52,7 +52,7 @@ class ReviewMixin(MessageDisplays, ActionViewsMixin):
             "older": shown[-1].pk if more else None,
             "list_url": self.page_url("changelist"),
         }
-        return self.draw(request, "review.html", context)
+        return self.draw(request, "message/review.html", context)
 
     def _uncertain(
         self, request: HttpRequest, with_resent: bool
