@@ -10,7 +10,7 @@ from django.contrib.auth import get_permission_codename
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -187,15 +187,9 @@ class ActionViewsMixin(ConfirmationMixin):
 
     def _action_urls(self, action: MessageAction) -> list[URLPattern]:
         name = action.name
-        extra = {"action": action}
-        views = (
-            (f"<int:object_id>/{name}/", self.action_view, name),
-            (f"{name}/", self.action_on_selected_view, f"{name}_selected"),
-        )
-        return [
-            path(route, self.own_view(view), extra, self.url_name(suffix))
-            for route, view, suffix in views
-        ]
+        one = (f"<int:object_id>/{name}/", self.action_view, name)
+        many = (f"{name}/", self.action_on_selected_view, f"{name}_selected")
+        return [self.own_path(*each, action=action) for each in (one, many)]
 
     def _may(self, request: HttpRequest, name: str, obj: Any) -> bool:
         codename = get_permission_codename(name, self.opts)

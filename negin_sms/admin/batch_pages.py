@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django.contrib import messages as notices
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
@@ -49,10 +48,7 @@ class BatchMixin(EditingMixin):
             ("batch/resend/", self.resend_batch_view, "batch_resend"),
             ("batch/cancel/", self.cancel_batch_view, "batch_cancel"),
         )
-        own = [
-            path(route, self.own_view(require_safe(view)), name=self.url_name(name))
-            for route, view, name in views
-        ]
+        own = [self.own_path(route, require_safe(view), n) for route, view, n in views]
         return [*own, *super().get_urls()]
 
     def batch_view(self, request: HttpRequest) -> HttpResponse:

@@ -13,7 +13,6 @@ from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import ADDITION
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -37,8 +36,7 @@ class ComposingMixin(PreviewMixin):
 
     def get_urls(self) -> list[Any]:
         """Add our page, which checks its own permission."""
-        view = self.own_view(self.compose_view)
-        own = path("compose/", view, name=self.url_name("compose"))
+        own = self.own_path("compose/", self.compose_view, "compose")
         return [own, *super().get_urls()]
 
     def changelist_view(

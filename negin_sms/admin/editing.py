@@ -13,7 +13,6 @@ from typing import Any
 from django.contrib import messages as notices
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -70,11 +69,11 @@ class EditingMixin(ActionViewsMixin):
     def get_urls(self) -> list[Any]:
         """Add a page for each."""
         own = [
-            path(
+            self.own_path(
                 f"<int:object_id>/{each.name}/",
-                self.own_view(self.change_wish_view),
-                {"change": each},
-                self.url_name(each.name),
+                self.change_wish_view,
+                each.name,
+                change=each,
             )
             for each in _CHANGES
         ]

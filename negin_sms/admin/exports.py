@@ -14,7 +14,6 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -87,8 +86,7 @@ class ExportMixin(PrivacyMixin):
 
     def get_urls(self) -> list[Any]:
         """Add the address that the button posts to."""
-        view = self.own_view(require_POST(self.export_view))
-        own = path("export/", view, name=self.url_name("export"))
+        own = self.own_path("export/", require_POST(self.export_view), "export")
         return [own, *super().get_urls()]
 
     def has_export_permission(self, request: HttpRequest) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.translation import get_language, get_language_info
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -26,8 +25,7 @@ class GuideMixin(PagesMixin):
 
     def get_urls(self) -> list[Any]:
         """Add the page."""
-        view = self.own_view(require_safe(self.guide_view))
-        own = path("guide/", view, name=self.url_name("guide"))
+        own = self.own_path("guide/", require_safe(self.guide_view), "guide")
         return [own, *super().get_urls()]
 
     def guide_view(self, request: HttpRequest) -> HttpResponse:

@@ -22,7 +22,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 
 from negin_sms.digits import in_persian_digits
 from negin_sms.error_reports import private_view
@@ -42,12 +42,15 @@ else:
 class PagesMixin(AdminPart):
     """What every page of ours is made of."""
 
-    def own_view(self, view: Any) -> Any:
-        """Guard a view as the admin's, and keep it out of every transaction."""
+    def own_path(self, route: str, view: Any, name: str, **extra: Any) -> URLPattern:
+        """Guard a view as the admin's, and keep it out of every transaction.
+
+        It is called with what is extra.
+        """
         guarded = self.admin_site.admin_view(private_view(view))
         for alias in connections:
             guarded = transaction.non_atomic_requests(using=alias)(guarded)
-        return guarded
+        return path(route, guarded, extra, self.url_name(name))
 
     def url_name(self, page: str) -> str:
         """Return the name of a page's address, without its namespace."""

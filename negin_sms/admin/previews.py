@@ -17,7 +17,6 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -50,17 +49,13 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def get_urls(self) -> list[Any]:
         """Add our pages; each checks its own permission."""
-        views = (
-            ("batches/", self.batches_view, "batches"),
-            ("preview/", self.preview_view, "preview"),
-            ("preview/confirm/", self.confirm_view, "confirm"),
-            ("preview/discard/", self.discard_view, "discard"),
-        )
-        own = [
-            path(route, self.own_view(view), name=self.url_name(name))
-            for route, view, name in views
+        return [
+            self.own_path("batches/", self.batches_view, "batches"),
+            self.own_path("preview/", self.preview_view, "preview"),
+            self.own_path("preview/confirm/", self.confirm_view, "confirm"),
+            self.own_path("preview/discard/", self.discard_view, "discard"),
+            *super().get_urls(),
         ]
-        return [*own, *super().get_urls()]
 
     def has_compose_permission(self, request: HttpRequest) -> bool:
         """Return whether the user may write drafts, and see them then."""

@@ -13,7 +13,6 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.debug import sensitive_variables
@@ -40,8 +39,7 @@ class PrivacyMixin(ListedLookups, PrivateSearch, PrivateViews):
 
     def get_urls(self) -> list[Any]:
         """Add the page that reveals a text."""
-        view = self.own_view(self.reveal_view)
-        own = path("<int:object_id>/reveal/", view, name=self.url_name("reveal"))
+        own = self.own_path("<int:object_id>/reveal/", self.reveal_view, "reveal")
         return [own, *super().get_urls()]
 
     def has_view_sensitive_permission(self, request: HttpRequest) -> bool:

@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 from django import forms
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -69,8 +68,7 @@ class ReportMixin(PagesMixin):
 
     def get_urls(self) -> list[Any]:
         """Add the report's page."""
-        view = self.own_view(require_safe(self.report_view))
-        own = path("report/", view, name=self.url_name("report"))
+        own = self.own_path("report/", require_safe(self.report_view), "report")
         return [own, *super().get_urls()]
 
     def report_view(self, request: HttpRequest) -> Any:

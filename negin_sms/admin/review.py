@@ -7,7 +7,6 @@ from typing import Any, cast
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import path
 from django.utils.translation import gettext as _
 
 from negin_sms.choices import Status
@@ -28,11 +27,8 @@ class ReviewMixin(MessageDisplays, ActionViewsMixin):
 
     def get_urls(self) -> list[Any]:
         """Add the page."""
-        view = self.own_view(self.review_view)
-        return [
-            path("review/", view, name=self.url_name("review")),
-            *super().get_urls(),
-        ]
+        own = self.own_path("review/", self.review_view, "review")
+        return [own, *super().get_urls()]
 
     def review_view(self, request: HttpRequest) -> HttpResponse:
         """Show a page of uncertain messages; ``before`` is where the last one ended.
