@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms.characters import latin_digits
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
@@ -93,10 +93,7 @@ class ResolveForm(DecisionForm):
 
     def clean_gateway_id(self) -> str:
         """Return the id in the digits that the gateway uses."""
-        written: str = self.cleaned_data["gateway_id"]
-        return "".join(
-            str(unicodedata.decimal(c)) if c.isdecimal() else c for c in written
-        )
+        return latin_digits(self.cleaned_data["gateway_id"])
 
     def clean(self) -> dict[str, Any]:
         """Refuse what the service would refuse."""

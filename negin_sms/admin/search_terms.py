@@ -10,7 +10,6 @@ messages only, so that a search costs the same in a small table and in a large o
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
@@ -86,7 +85,7 @@ def _beginnings(term: str, *, numbers: bool) -> list[Q]:
 
 def _written(term: str) -> str:
     """Return a term's digits as they are written, without taking prefixes off."""
-    return "".join(str(unicodedata.decimal(c)) for c in term if c.isdecimal())
+    return latin_digits("".join(filter(str.isdecimal, term)))
 
 
 def _is_common(condition: Q) -> bool:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from typing import Any
+
+from negin_sms.characters import latin_digits
 
 from .cleaning import clean
 
@@ -87,10 +88,4 @@ def items(value: Any) -> list[Any] | None:
 
 def western(value: Any) -> Any:
     """Return a text stripped and with ASCII digits, anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    if value.isascii():
-        return value.strip()
-    return "".join(
-        str(unicodedata.decimal(c)) if c.isdecimal() else c for c in value.strip()
-    )
+    return latin_digits(value.strip()) if isinstance(value, str) else value

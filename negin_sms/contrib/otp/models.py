@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_otp.models import CooldownMixin, SideChannelDevice, ThrottlingMixin
 
+from negin_sms.characters import latin_digits
 from negin_sms.choices import Status
 from negin_sms.contrib.codes import EXPIRES_IN, CodeNotSent, code_text, send_code
 from negin_sms.error_reports import private
@@ -113,7 +113,7 @@ class SMSDevice(CooldownMixin, ThrottlingMixin, SideChannelDevice):
             allowed, _why = self.verify_is_allowed()
             if not allowed:
                 return False
-            verified = bool(super().verify_token(_ascii_digits(str(token))))
+            verified = bool(super().verify_token(latin_digits(str(token).strip())))
             if verified:
                 self.throttle_reset()
                 return True
@@ -184,7 +184,3 @@ def _spelt(mobile: str) -> str:
         return normalize_mobile(mobile)
     except InvalidMessage:
         return mobile
-
-
-def _ascii_digits(text: str) -> str:
-    return "".join(str(unicodedata.decimal(c, c)) for c in text.strip())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
-from negin_sms.characters import listed
+from negin_sms.characters import latin_digits, listed
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.dates import read_moment
 from negin_sms.exceptions import InvalidMessage
@@ -187,7 +186,7 @@ def read_line(field: str, value: str | int | None) -> str | None:
         return ""
     if not text.isdecimal() or len(text) > conf.LONGEST_LINE:
         raise InvalidMessage(field, _("A line is a number of up to 20 digits."))
-    return "".join(str(unicodedata.decimal(c)) for c in text)
+    return latin_digits(text)
 
 
 def _with_defaults(
