@@ -84,7 +84,11 @@ def look_at(group: str) -> Batch | None:
 
 def drafts_of(group: str) -> MessageQuerySet:
     """Return a batch's drafts, none for an empty group."""
-    return _drafts(group, write_alias())
+    rows = Message.objects.using(write_alias())
+    # Without this the empty group would be every single draft of everybody; and of
+    # NUL, which may come in an address, PostgreSQL makes an error.
+    is_one = group and "\0" not in group
+    return rows.filter(status=Status.DRAFT, group=group) if is_one else rows.none()
 
 
 def unconfirmed() -> tuple[Unconfirmed, ...]:
@@ -103,42 +107,33 @@ def unconfirmed() -> tuple[Unconfirmed, ...]:
 @private
 def discard(group: str) -> int:
     """Delete a group's drafts; return how many these were."""
-    using = write_alias()
-    return delete_drafts(_drafts(group, using), using)
+    return delete_drafts(drafts_of(group))
 
 
 def purge_drafts(older_than: timedelta) -> int:
     """Delete the drafts that nobody confirmed in so long; return how many."""
-    using = write_alias()
-    return delete_drafts(_abandoned(older_than, using), using)
+    return delete_drafts(_abandoned(older_than))
 
 
 def count_drafts(older_than: timedelta) -> int:
     """Return how many drafts ``purge_drafts`` would delete."""
-    return _abandoned(older_than, write_alias()).count()
+    return _abandoned(older_than).count()
 
 
-def _drafts(group: str, using: str) -> MessageQuerySet:
-    rows = Message.objects.using(using)
-    # Without this the empty group would be every single draft of everybody; and of
-    # NUL, which may come in an address, PostgreSQL makes an error.
-    is_one = group and "\0" not in group
-    return rows.filter(status=Status.DRAFT, group=group) if is_one else rows.none()
-
-
-def _abandoned(older_than: timedelta, using: str) -> MessageQuerySet:
-    drafts = Message.objects.using(using).filter(status=Status.DRAFT)
+def _abandoned(older_than: timedelta) -> MessageQuerySet:
+    drafts = Message.objects.using(write_alias()).filter(status=Status.DRAFT)
     return drafts.filter(created_at__lt=from_now(-older_than.total_seconds()))
 
 
-def delete_drafts(drafts: MessageQuerySet, using: str) -> int:
+def delete_drafts(drafts: MessageQuerySet) -> int:
     """Delete in chunks, so that no table stays locked for long."""
     total = 0
     while keys := list(drafts.values_list("pk", flat=True)[:_CHUNK]):
-        with transaction.atomic(using=using):
+        with transaction.atomic(using=drafts.db):
             # Locked, and looked at again: one that was queued meanwhile must stay.
             locked = drafts.filter(pk__in=keys).select_for_update()
             still = list(locked.values_list("pk", flat=True))
-            _all, counts = Message.objects.using(using).filter(pk__in=still).delete()
+            rows = Message.objects.using(drafts.db).filter(pk__in=still)
+            _all, counts = rows.delete()
         total += counts.get(Message._meta.label, 0)
     return total

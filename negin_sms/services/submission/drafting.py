@@ -223,7 +223,7 @@ class _Writing:
             left = self._rows.filter(group=group).exclude(status=Status.DRAFT)
         elif self.seen:
             refuse_changed(drafts, self.seen)
-        if not delete_drafts(drafts, self.using) or left.exists():
+        if not delete_drafts(drafts) or left.exists():
             reason = _(
                 "What was written on this page before was confirmed or discarded "
                 "meanwhile. Begin anew, if there is something else to send."

@@ -35,7 +35,7 @@ def redact_sensitive_texts() -> int:
     """
     using = write_alias()
     rows = _rows_to_redact(using)
-    redacted, last = delete_drafts(_old_drafts(using), using), 0
+    redacted, last = delete_drafts(_old_drafts(using)), 0
     for _batch in range(_BATCHES):
         found = rows.filter(pk__gt=last).values_list("pk", flat=True)
         keys = list(found[:_BATCH])
