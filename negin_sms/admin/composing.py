@@ -120,7 +120,7 @@ class ComposingMixin(PreviewMixin):
         words = ngettext(
             "%(count)s draft was written.", "%(count)s drafts were written.", count
         )
-        self.log_batch(request, ADDITION, drafted.group, words % {"count": count})
+        self.log_many(request, ADDITION, drafted.group, words % {"count": count})
         if merged := drafted.merged:
             words = ngettext(
                 "%(count)s number stood there more than once; it gets one message.",

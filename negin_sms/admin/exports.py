@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -125,9 +124,30 @@ class ExportMixin(PrivacyMixin):
         trusted = self.has_view_sensitive_permission(request)
         day = timezone.localtime(timezone=timezone.get_default_timezone())
         kind = _("Excel export") if is_book else _("CSV export")
-        rows = _logged(_export(found, trusted=trusted), request, kind)
+        rows = self._logged(_export(found, trusted=trusted), request, kind)
         write = xlsx_response if is_book else csv_response
         return write(f"messages-{day:%Y-%m-%d}", rows)
+
+    def _logged(
+        self, rows: Iterator[list[object]], request: HttpRequest, kind: str
+    ) -> Rows:
+        """Write to the history who takes what: before the first row, and at the end.
+
+        A download that is broken off has the number of rows that went out.
+        """
+        chosen = _filter_words(request)
+        begun = _("Export begun; filter: %(filter)s") % {"filter": chosen}
+        entry = self.log_many(request, CHANGE, kind, begun)
+        count = -1  # the header
+        try:
+            for row in rows:
+                count += 1
+                yield row
+        finally:
+            words = _("Exported %(count)d messages; filter: %(filter)s")
+            LogEntry.objects.filter(pk=entry.pk).update(
+                change_message=words % {"count": max(count, 0), "filter": chosen}
+            )
 
 
 def _export(found: QuerySet[Message], *, trusted: bool) -> Iterator[list[object]]:
@@ -156,32 +176,6 @@ def _in_chunks(found: QuerySet[Message]) -> Iterator[Message]:
     while chunk := list(rest[:_CHUNK]):
         yield from chunk
         rest = found.filter(pk__lt=chunk[-1].pk).order_by("-pk")
-
-
-def _logged(rows: Iterator[list[object]], request: HttpRequest, kind: str) -> Rows:
-    """Write to the history who takes what away: before the first row, and at the end.
-
-    A download that is broken off has the number of rows that went out.
-    """
-    chosen = _filter_words(request)
-    by: Any = request.user.pk
-    entry = LogEntry.objects.create(
-        user_id=by,
-        content_type=ContentType.objects.get_for_model(Message),
-        object_repr=kind,
-        action_flag=CHANGE,
-        change_message=_("Export begun; filter: %(filter)s") % {"filter": chosen},
-    )
-    count = -1  # the header
-    try:
-        for row in rows:
-            count += 1
-            yield row
-    finally:
-        words = _("Exported %(count)d messages; filter: %(filter)s")
-        LogEntry.objects.filter(pk=entry.pk).update(
-            change_message=words % {"count": max(count, 0), "filter": chosen}
-        )
 
 
 def _filter_words(request: HttpRequest) -> str:

@@ -14,27 +14,13 @@ from django.http import HttpRequest, HttpResponse
 from negin_sms.error_reports import private_view
 from negin_sms.models import Message
 
-from .pages import PagesMixin
+from .pages import LONGEST_NAME, PagesMixin
 
-_LONGEST_OBJECT_REPR = 200
 _A_PAGE = 100  # as many as Django's own page of a history has
 
 
 class HistoryMixin(PagesMixin):
-    """The history's page, and the entries that a batch has as a whole."""
-
-    def log_batch(
-        self, request: HttpRequest, flag: int, group: str, words: str
-    ) -> None:
-        """Write one entry for a batch, under its group, which all of it name."""
-        by: Any = request.user.pk
-        LogEntry.objects.create(
-            user_id=by,
-            content_type=self._content_type(),
-            object_repr=group[:_LONGEST_OBJECT_REPR],
-            action_flag=flag,
-            change_message=words,
-        )
+    """The history's page, with the entries that a batch has as a whole."""
 
     @private_view
     def history_view(
@@ -48,8 +34,9 @@ class HistoryMixin(PagesMixin):
         )
 
     def _entries(self, request: HttpRequest, message: Message) -> dict[str, Any]:
-        of_batch = Q(object_id=None, object_repr=message.group[:_LONGEST_OBJECT_REPR])
-        entries = LogEntry.objects.filter(content_type=self._content_type())
+        of_batch = Q(object_id=None, object_repr=message.group[:LONGEST_NAME])
+        of_model = ContentType.objects.get_for_model(self.model)
+        entries = LogEntry.objects.filter(content_type=of_model)
         entries = entries.filter(Q(object_id=str(message.pk)) | of_batch)
         entries = entries.select_related("user", "content_type")
         paginator = self.get_paginator(
@@ -61,6 +48,3 @@ class HistoryMixin(PagesMixin):
             "page_range": paginator.get_elided_page_range(page.number),
             "pagination_required": paginator.count > _A_PAGE,
         }
-
-    def _content_type(self) -> ContentType:
-        return ContentType.objects.get_for_model(self.model)

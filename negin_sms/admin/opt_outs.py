@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib import admin
 from django.contrib import messages as notices
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -209,14 +208,7 @@ class OptOutAdminMixin(
             report.entered,
         ) % {"count": report.entered}
         self.message_user(request, words, notices.SUCCESS)
-        by: Any = request.user.pk
-        LogEntry.objects.create(
-            user_id=by,
-            content_type=ContentType.objects.get_for_model(self.model),
-            object_repr=str(self.opts.verbose_name_plural),
-            action_flag=ADDITION,
-            change_message=words,
-        )
+        self.log_many(request, ADDITION, str(self.opts.verbose_name_plural), words)
 
 
 @admin.register(OptOut)

@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from django.contrib import messages as notices
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.contenttypes.models import ContentType
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -30,6 +31,7 @@ from negin_sms.models import Message
 
 # In the address of a batch's page, and of what is asked there, to lead back to it.
 BATCH = "batch"
+LONGEST_NAME = 200  # of what an entry of the history is about
 
 if TYPE_CHECKING:
     from django.contrib import admin
@@ -101,6 +103,22 @@ class PagesMixin(AdminPart):
         """Write into the history of these messages what the user did."""
         by: Any = request.user.pk
         LogEntry.objects.log_actions(by, rows, CHANGE, words)
+
+    def log_many(
+        self, request: HttpRequest, flag: int, name: str, words: str
+    ) -> LogEntry:
+        """Write one entry for many rows into the history, under what they are called.
+
+        A batch is called by its group, which all of it have.
+        """
+        by: Any = request.user.pk
+        return LogEntry.objects.create(
+            user_id=by,
+            content_type=ContentType.objects.get_for_model(self.model),
+            object_repr=name[:LONGEST_NAME],
+            action_flag=flag,
+            change_message=words,
+        )
 
     def warn(self, request: HttpRequest, words: object) -> None:
         """Tell the user why nothing came of it."""

@@ -220,7 +220,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         """Say and write down what was done; no words mean that nothing was left."""
         if words:
             self.message_user(request, words, notices.SUCCESS)
-            self.log_batch(request, flag, group, words)
+            self.log_many(request, flag, group, words)
             return
         self.tell_that_nothing_is_left(request)
 
