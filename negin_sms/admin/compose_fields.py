@@ -13,12 +13,13 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from negin_sms import conf
 from negin_sms.choices import Priority, Scenario
 from negin_sms.models import SmsTemplate
 
 from .date_fields import MomentField
 from .recipient_fields import NOT_ENDLESS, NUMBERS, RecipientFields
-from .way_fields import line_field, template_field
+from .way_fields import account_choices, line_field, template_field
 from .widgets import CountedTextarea, ScenarioSelect, TemplateSelect
 
 _HOUR = 3600
@@ -102,7 +103,12 @@ class ComposeFields(RecipientFields):
         _("second line"), when_empty=_("Empty: the account's own second line.")
     )
     template = template_field()
-    account = forms.ChoiceField(label=capfirst(_("account")), required=False)
+    account = forms.ChoiceField(
+        label=capfirst(_("account")),
+        required=False,
+        choices=account_choices,
+        initial=conf.DEFAULT_ALIAS,
+    )
     send_at = MomentField(
         label=capfirst(_("send at")),
         required=False,

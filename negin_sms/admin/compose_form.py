@@ -35,10 +35,6 @@ class ComposeForm(ComposeFields):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.aliases = [account.alias for account in conf.get_accounts()]
-        account = self.fields["account"]
-        if isinstance(account, forms.ChoiceField):
-            account.choices = [(alias, alias) for alias in self.aliases]
-            account.initial = conf.DEFAULT_ALIAS
         lifetime = str(self["expires_in"].value() or "")
         if lifetime.isdecimal():
             self._offer_lifetime(int(lifetime[:_LONGEST_LIFETIME]))

@@ -19,13 +19,13 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from negin_sms import conf
 from negin_sms.choices import FINAL_STATES, State, Status
 from negin_sms.dates import day_words, read_day
 from negin_sms.models import Message
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
 
 from .date_fields import SANE_DAYS, DayField
+from .way_fields import account_choices
 
 
 def _is_none_of(codes: Collection[int]) -> Q:
@@ -88,8 +88,8 @@ class AccountFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the aliases of the settings: distinct values would read the table."""
-        aliases = [account.alias for account in conf.get_accounts()]
-        return [(alias, alias) for alias in aliases] if len(aliases) > 1 else []
+        accounts = account_choices()
+        return accounts if len(accounts) > 1 else []
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[Message]

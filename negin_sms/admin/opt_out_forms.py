@@ -10,7 +10,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
-from negin_sms import conf
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import OptOut
 from negin_sms.services import OptOutImport, import_opt_outs
@@ -18,6 +17,7 @@ from negin_sms.services.submission.recipients.reader import write_sheet
 
 from .date_fields import MomentField
 from .recipient_fields import RecipientFields
+from .way_fields import account_choices
 
 
 class OptOutForm(forms.ModelForm):
@@ -44,7 +44,9 @@ class EnterForm(RecipientFields):
         widget=AdminTextInputWidget(attrs={"dir": "ltr"}),
         help_text=_("Empty: all lines of the account."),
     )
-    account = forms.ChoiceField(label=capfirst(_("account")), required=False)
+    account = forms.ChoiceField(
+        label=capfirst(_("account")), required=False, choices=account_choices
+    )
     reason = forms.CharField(
         label=capfirst(_("reason")),
         required=False,
@@ -57,13 +59,6 @@ class EnterForm(RecipientFields):
         required=False,
         help_text=_("Empty: until somebody ends it."),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        aliases = [account.alias for account in conf.get_accounts()]
-        account = self.fields["account"]
-        if isinstance(account, forms.ChoiceField):
-            account.choices = [(alias, alias) for alias in aliases]
 
     @property
     def remarks(self) -> list[str]:

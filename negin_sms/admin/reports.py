@@ -26,6 +26,7 @@ from .date_fields import SANE_DAYS, DayField
 from .pages import PagesMixin
 from .report_tables import draw_report, file_rows
 from .spreadsheets import csv_response
+from .way_fields import account_choices
 from .workbook_files import XLSX, can_write_workbooks, xlsx_response
 
 _DEFAULT_DAYS = 14
@@ -38,18 +39,17 @@ class PeriodForm(forms.Form):
 
     first = DayField(label=gettext_lazy("From"), validators=SANE_DAYS)
     last = DayField(label=gettext_lazy("To"), validators=SANE_DAYS)
-    account = forms.ChoiceField(label=gettext_lazy("Account"), required=False)
+    account = forms.ChoiceField(
+        label=gettext_lazy("Account"),
+        required=False,
+        choices=lambda: [("", _("All")), *account_choices()],
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Offer the accounts of the settings, where there are several."""
         super().__init__(*args, **kwargs)
-        aliases = [account.alias for account in conf.get_accounts()]
-        if len(aliases) == 1:
+        if len(conf.get_accounts()) == 1:
             del self.fields["account"]
-            return
-        choices = [("", _("All")), *((alias, alias) for alias in aliases)]
-        account: Any = self.fields["account"]
-        account.choices = choices
 
     def clean(self) -> dict[str, Any]:
         """Refuse a period that is reversed or too long."""

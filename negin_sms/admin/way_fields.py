@@ -1,4 +1,4 @@
-"""Form fields of the way that a message takes: its lines, its registered text."""
+"""Form fields of the way that a message takes: account, lines, registered text."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ from django.contrib.admin import widgets
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from negin_sms import conf
+
 LTR = {"dir": "ltr"}
 # No entry of numbers: those of browsers take Latin digits only.
 NUMERIC = {**LTR, "inputmode": "numeric"}
+
+
+def account_choices() -> list[tuple[str, str]]:
+    """Return the accounts of the settings, as they are when somebody chooses."""
+    return [(account.alias, account.alias) for account in conf.get_accounts()]
 
 
 def line_field(name: Any, *, when_empty: Any) -> forms.CharField:
