@@ -17,7 +17,7 @@ from negin_sms.services.submission.recipients.reader import write_sheet
 
 from .date_fields import MomentField
 from .recipient_fields import RecipientFields
-from .way_fields import account_choices
+from .way_fields import account_choices, line_field
 
 
 class OptOutForm(forms.ModelForm):
@@ -37,13 +37,7 @@ class OptOutForm(forms.ModelForm):
 class EnterForm(RecipientFields):
     """Numbers, and what they opted out of."""
 
-    line = forms.CharField(
-        label=capfirst(_("line")),
-        required=False,
-        max_length=20,
-        widget=AdminTextInputWidget(attrs={"dir": "ltr"}),
-        help_text=_("Empty: all lines of the account."),
-    )
+    line = line_field(_("line"), when_empty=_("Empty: all lines of the account."))
     account = forms.ChoiceField(
         label=capfirst(_("account")), required=False, choices=account_choices
     )
