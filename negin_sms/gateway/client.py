@@ -28,8 +28,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import __version__
 from negin_sms.conf import Account
-from negin_sms.exceptions import GatewayError, InvalidMessage, OutcomeUnknown
-from negin_sms.phones import normalize_mobile
+from negin_sms.exceptions import GatewayError, OutcomeUnknown
 
 from . import connections, failures, http_status, loopback_only, wire
 from .deadline import Exchange, Watchdog
@@ -120,7 +119,7 @@ class NeginGateway:
             SEND_PATH, form, wire.decode_send, secrets, start_by, on_begin
         )
         if isinstance(result, wire.SendReply):
-            if not _is_same_number(result.mobile, form["mobile"]):
+            if not wire.is_same_number(result.mobile, form["mobile"]):
                 self.suspend_keep_alive()
             return self._without_echoes(result, secrets)
         del form, secrets
@@ -263,13 +262,3 @@ def _read_body(response: Any) -> bytes:
             return bytes(body)
         body += chunk
     raise failures.AnswerTooLarge
-
-
-def _is_same_number(echoed: str, asked: str) -> bool:
-    """Return whether an answer is about the number asked for, as far as it says."""
-    if echoed in ("", asked):
-        return True
-    try:
-        return normalize_mobile(echoed) == f"+{asked}"
-    except InvalidMessage:
-        return False

@@ -24,6 +24,7 @@ from negin_sms.exceptions import (
     Rejected,
     Throttled,
 )
+from negin_sms.phones import normalize_mobile
 
 from .cleaning import as_text, clean
 from .codes import LARGEST_SUSPECT_ID, SUCCESS, Verdict, code_meaning, find_code
@@ -211,6 +212,17 @@ def decode_states(body: bytes) -> dict[str, int]:
         reason = _("The answer's ids and states do not match.")
         raise Rejected(reason, detail=msg, effect=Effect.SUCCESS)
     return _pair(ids, states)
+
+
+def is_same_number(echoed: str, asked: str) -> bool:
+    """Return whether an answer is about the number asked for, as far as it says."""
+    asked = asked.removeprefix("+")
+    if echoed in ("", asked):
+        return True
+    try:
+        return normalize_mobile(echoed) == f"+{asked}"
+    except InvalidMessage:
+        return False
 
 
 def refusal(status: int | None, msg: str = "") -> GatewayError:

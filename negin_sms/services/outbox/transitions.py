@@ -23,11 +23,10 @@ from django.utils.translation import gettext as _
 
 from negin_sms import conf
 from negin_sms.choices import Flag, Status
-from negin_sms.exceptions import InvalidMessage, Throttled
+from negin_sms.exceptions import Throttled
 from negin_sms.gateway.codes import SUCCESS, find_code
-from negin_sms.gateway.wire import SendReply
+from negin_sms.gateway.wire import SendReply, is_same_number
 from negin_sms.models import Message
-from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import DbNow, MessageQuerySet, from_now
 from negin_sms.retries import next_poll_age, retry_delay, throttle_delay
 
@@ -258,19 +257,9 @@ def _send_time() -> Any:
 
 
 def _flag(reply: SendReply, result: SendResult, is_odd: bool) -> str:
-    if reply.mobile and not _is_same_number(reply.mobile, result):
+    if not is_same_number(reply.mobile, result.job.request.mobile):
         return Flag.OTHER_MOBILE
     return Flag.UNKNOWN_CODE if is_odd else ""
-
-
-def _is_same_number(echoed: str, result: SendResult) -> bool:
-    mobile = result.job.request.mobile
-    if echoed == mobile.removeprefix("+"):
-        return True
-    try:
-        return normalize_mobile(echoed) == mobile
-    except InvalidMessage:
-        return False
 
 
 def _delay(result: SendResult) -> float:
