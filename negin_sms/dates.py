@@ -16,19 +16,6 @@ from django.utils.translation import get_language
 from . import jalali
 from .characters import left_to_right
 from .conf import beside
-from .written_dates import read_day, read_moment
-
-__all__ = [
-    "both_words",
-    "day_words",
-    "exact_words",
-    "is_jalali",
-    "moment_words",
-    "plain_words",
-    "read_day",
-    "read_moment",
-    "to_the_second",
-]
 
 
 def moment_words(moment: datetime, style: str = "DATETIME_FORMAT") -> str:

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 from negin_sms import jalali
 from negin_sms.characters import persian_digits
-from negin_sms.dates import moment_words, read_day, read_moment
+from negin_sms.dates import moment_words
 from negin_sms.exceptions import InvalidMessage
+from negin_sms.written_dates import read_day, read_moment
 
 TEHRAN = timezone.get_default_timezone()
 DAY = date(2026, 12, 1)  # 1405/09/10, a Tuesday

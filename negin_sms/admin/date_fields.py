@@ -19,9 +19,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from negin_sms import jalali
-from negin_sms.dates import is_jalali, read_day, read_moment
+from negin_sms.dates import is_jalali
 from negin_sms.digits import are_wanted, spoken
 from negin_sms.exceptions import InvalidMessage
+from negin_sms.written_dates import read_day, read_moment
 
 # Somebody at a form looks at now; programs may be late (LONG_PAST).
 _LONG_PAST = timedelta(days=1)

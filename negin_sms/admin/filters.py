@@ -20,9 +20,10 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms.choices import FINAL_STATES, State, Status
-from negin_sms.dates import day_words, read_day
+from negin_sms.dates import day_words
 from negin_sms.models import Message
 from negin_sms.services.statistics.daily_counts import day_bounds, day_of
+from negin_sms.written_dates import read_day
 
 from .date_fields import SANE_DAYS, DayField
 from .way_fields import account_choices

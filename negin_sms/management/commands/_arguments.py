@@ -12,9 +12,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
 from django.db import DatabaseError
 
-from negin_sms.dates import read_moment
 from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
+from negin_sms.written_dates import read_moment
 
 _LONGEST_KEY = 18  # digits
 
@@ -61,7 +61,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime:
-    """Read a day or a moment of either calendar, by ``dates.read_moment``."""
+    """Read a day or a moment of either calendar, by ``written_dates.read_moment``."""
     try:
         return read_moment(text)
     except InvalidMessage as error:

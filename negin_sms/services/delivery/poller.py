@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from negin_sms import conf
-from negin_sms.dates import read_moment
 from negin_sms.error_reports import private
 from negin_sms.querysets import database_now
 from negin_sms.services.database import (
@@ -32,6 +31,7 @@ from negin_sms.services.operations.maintenance import Maintenance
 from negin_sms.services.outbox.gateway_binding import refuse_others
 from negin_sms.services.reports import PollReport
 from negin_sms.services.statistics import daily_counts
+from negin_sms.written_dates import read_moment
 
 from .account_poller import AccountPoller
 from .states import due_rows

@@ -8,7 +8,6 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
-from negin_sms.dates import read_moment
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState
@@ -17,6 +16,7 @@ from negin_sms.services import breaker
 from negin_sms.services.accounts import account_state
 from negin_sms.services.database import write_alias
 from negin_sms.services.submission.arguments import User, user_key
+from negin_sms.written_dates import read_moment
 
 logger = logging.getLogger("negin_sms")
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from negin_sms.dates import read_day
 from negin_sms.models import CountedDay, DailyCount
 from negin_sms.services.database import write_alias
+from negin_sms.written_dates import read_day
 
 from . import daily_counts
 from .counts import COUNTERS, Counts, add_up

@@ -14,7 +14,6 @@ from django.views.decorators.debug import sensitive_variables
 from negin_sms import conf
 from negin_sms.characters import latin_digits, listed
 from negin_sms.choices import Priority, Scenario, Status
-from negin_sms.dates import read_moment
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.gateway import wire
 from negin_sms.gateway.cleaning import clean
@@ -23,6 +22,7 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.services.accounts import find_account
 from negin_sms.services.submission.arguments import User, user_key
 from negin_sms.texts import read_text, with_footer
+from negin_sms.written_dates import read_moment
 
 from .keywords import read_choice
 from .text_length import count_parts

@@ -19,7 +19,6 @@ from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf
 from negin_sms.choices import Priority, Scenario
-from negin_sms.dates import read_moment
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage, Rejected
 from negin_sms.gateway.cleaning import clean
@@ -34,6 +33,7 @@ from negin_sms.services.submission.arguments import User, user_key
 from negin_sms.services.submission.compose import read_line
 from negin_sms.services.submission.drafting import Refusal, refuse_amount
 from negin_sms.services.submission.recipients.tables import Row
+from negin_sms.written_dates import read_moment
 
 logger = logging.getLogger("negin_sms")
 
