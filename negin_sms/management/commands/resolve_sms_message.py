@@ -125,15 +125,7 @@ def _remember(rows: list[Message], user: Any, why: str) -> None:
     if not apps.is_installed("django.contrib.admin"):
         return
     from django.contrib.admin.models import CHANGE, LogEntry
-    from django.contrib.contenttypes.models import ContentType
 
-    kind = ContentType.objects.get_for_model(Message)
     for row in rows:
-        LogEntry.objects.create(
-            user_id=user.pk,
-            content_type=kind,
-            object_id=str(row.pk),
-            object_repr=str(row)[:200],
-            action_flag=CHANGE,
-            change_message=f"{row.get_status_display()}: {why}",
-        )
+        words = f"{row.get_status_display()}: {why}"
+        LogEntry.objects.log_actions(user.pk, [row], CHANGE, words)
