@@ -34,22 +34,18 @@ _NO_NUMBER = "another"  # as good as any other number: the row is flagged
 
 def to_answer(result: SendResult) -> Answer:
     """Return what the journal keeps of a result."""
-    job, wish, at = result.job, _digest(result.job.request), math.ceil(time.time())
+    job, at = result.job, math.ceil(time.time())
+    answer = Answer(
+        job.claim, job.pk, result.status.value, at=at, wish=_digest(job.request)
+    )
     if result.reply is None:
-        code = result.error.code if result.error else None
-        answer = Answer(job.claim, job.pk, result.status.value, code=code)
-        return answer._replace(at=at, wish=wish)
+        return answer._replace(code=result.error.code if result.error else None)
     kept = transitions.acceptance(result)
-    return Answer(
-        job.claim,
-        job.pk,
-        result.status.value,
+    return answer._replace(
         gateway_id=kept["gateway_id"],
         used_line=kept["used_line"],
         code=kept["code"],
         flag=kept["flag"],
-        at=at,
-        wish=wish,
     )
 
 
