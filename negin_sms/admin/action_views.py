@@ -168,12 +168,6 @@ class ActionViewsMixin(ConfirmationMixin):
             buttons.append(self._button(request, label, "reveal", message, False))
         return buttons
 
-    def confirmation_url(
-        self, request: HttpRequest, action: MessageAction, message: Message
-    ) -> str:
-        """Return the address of an action's page, list filters included."""
-        return self.with_filters(request, self.page_url(action.name, message.pk))
-
     def _button(
         self,
         request: HttpRequest,

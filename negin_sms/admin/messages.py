@@ -8,7 +8,7 @@ from django.contrib import admin
 from django.contrib import messages as notices
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
@@ -270,7 +270,7 @@ class MessageAdminMixin(
             return None
         words = _("Saved as a draft; it was not sent yet.")
         self.message_user(request, str(words), notices.INFO)
-        return HttpResponseRedirect(self.confirmation_url(request, SEND, obj))
+        return self.redirect(request, self.page_url(SEND.name, obj.pk))
 
 
 @admin.register(Message)
