@@ -8,7 +8,7 @@ behind something that failed is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 from django.core import checks
 from django.db import DatabaseError, connections
@@ -78,18 +78,13 @@ def _account(account: conf.Account) -> Iterator[Finding]:
     yield from _restraints(account)
     way_is_open = True
     if account.is_live:
-        way_is_open = yield from _way(account)
+        # Only who looks needs requests (a look goes the client's way), which takes
+        # longer to load than all of the app.
+        from . import connectivity
+
+        way_is_open = yield from connectivity.examine(account)
     if way_is_open:
         yield _credentials(account)
-
-
-def _way(account: conf.Account) -> Generator[Finding, None, bool]:
-    """Look at the way to the gateway; return whether it is open."""
-    # Only who looks needs requests (a look goes the client's way), which takes
-    # longer to load than all of the app.
-    from . import connectivity
-
-    return (yield from connectivity.examine(account))
 
 
 def _settings() -> Iterator[Finding]:
