@@ -17,14 +17,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Case, Q, When
+from django.db.models import Q
 from django.db.models.functions import Coalesce
-from django.db.models.lookups import Exact
 
 from negin_sms.choices import Status
 from negin_sms.exceptions import NeginSmsError
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow, MessageQuerySet, database_now
+from negin_sms.querysets import DbNow, MessageQuerySet, by_no_index, database_now
 from negin_sms.services.database import refuse_transaction, write_alias
 from negin_sms.services.outbox.gate import caps, opt_outs
 from negin_sms.services.statistics import daily_counts
@@ -159,9 +158,9 @@ class _Purge:
 
     def report(self, *, messages: int, drafts: int) -> PurgeReport:
         is_old = Q(finished_at__lt=self.border)
-        uncertain = self.rows.filter(_by_no_index(is_old), status=Status.UNCERTAIN)
+        uncertain = self.rows.filter(by_no_index(is_old), status=Status.UNCERTAIN)
         unsettled = self.rows.unsettled().filter(
-            _by_no_index(is_old & Q(status=Status.ACCEPTED))
+            by_no_index(is_old & Q(status=Status.ACCEPTED))
         )
         return PurgeReport(
             messages=messages,
@@ -201,7 +200,7 @@ class _Purge:
             self.size = min(_BATCH, 2 * self.size)
 
     def _work_on(self, keys: list[int]) -> None:
-        over = self.rows.filter(_by_no_index(self.over), pk__in=keys).order_by("pk")
+        over = self.rows.filter(by_no_index(self.over), pk__in=keys).order_by("pk")
         ended = list(over.values_list("finished_at", flat=True))
         if not ended:
             return
@@ -233,14 +232,6 @@ class _Purge:
             self.waited += started - asked
             yield
         self.longest = max(self.longest, time.monotonic() - started)
-
-
-def _by_no_index(condition: Q) -> Exact:
-    """Return a condition that no planner takes for a way to find rows by an index.
-
-    SQLite reads all accepted messages otherwise, rather than some by their keys.
-    """
-    return Exact(Case(When(condition, then=True), default=False), True)
 
 
 def _redact(rows: MessageQuerySet, gives_keys_back: bool) -> None:

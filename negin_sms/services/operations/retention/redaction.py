@@ -9,13 +9,12 @@ but for drafts of that age, which go: nobody confirmed them while they were of u
 from __future__ import annotations
 
 from django.db import connections
-from django.db.models import Case, Q, Value, When
-from django.db.models.lookups import Exact
+from django.db.models import Q, Value
 
 from negin_sms import conf
 from negin_sms.choices import Status
 from negin_sms.models import Message
-from negin_sms.querysets import DbNow, MessageQuerySet, from_now
+from negin_sms.querysets import DbNow, MessageQuerySet, by_no_index, from_now
 from negin_sms.services.database import write_alias
 from negin_sms.services.submission.batches import delete_drafts
 
@@ -50,12 +49,12 @@ def redact_sensitive_texts() -> int:
 
 def _rows_to_redact(using: str) -> MessageQuerySet:
     """Return the messages whose sensitive text has served."""
-    return _sensitive(using).filter(_unindexed(_has_served()))
+    return _sensitive(using).filter(by_no_index(_has_served()))
 
 
 def _old_drafts(using: str) -> MessageQuerySet:
     over = Q(_is_old("created_at"), status=Status.DRAFT)
-    return _sensitive(using).filter(_unindexed(over), pk__gt=0)
+    return _sensitive(using).filter(by_no_index(over), pk__gt=0)
 
 
 def _sensitive(using: str) -> MessageQuerySet:
@@ -71,11 +70,6 @@ def _sensitive(using: str) -> MessageQuerySet:
     # would read all of the table: where most that is sensitive has long been redacted,
     # it takes what is left for a good part of it.
     return rows.order_by("redacted_at", "pk")
-
-
-def _unindexed(condition: Q) -> Exact:
-    # In a CASE, so that no planner prefers the much wider index of statuses.
-    return Exact(Case(When(condition, then=True), default=False), True)
 
 
 def _has_served() -> Q:
