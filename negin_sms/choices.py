@@ -46,13 +46,8 @@ class State(models.IntegerChoices):
     AT_OPERATOR = 8, _("At the operator")
     REFUSED = 16, _("Refused by the operator")
 
-    @property
-    def is_final(self) -> bool:
-        """Return whether polling ends with this state."""
-        return self.value in FINAL_STATES
 
-
-FINAL_STATES = frozenset({1, 2, 16})
+FINAL_STATES = frozenset({1, 2, 16})  # with which polling ends
 _RANKS = {8: 1, 2: 2, 16: 2, 1: 3}
 
 
