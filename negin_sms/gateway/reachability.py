@@ -48,16 +48,15 @@ class Step(enum.Enum):
 class Route:
     """How far the route is open: the first step that ``failed``, and what was seen.
 
-    ``peer`` is the host that is connected to, a proxy where ``by_proxy``; ``unseen``
-    is all behind one that speaks anything but plain http. ``cause``
-    holds the system's words, ``verify_code`` OpenSSL's reason against a certificate;
+    ``peer`` is the host that is connected to, a proxy where there is one; ``unseen`` is
+    all behind one that speaks anything but plain http. ``cause`` holds the system's
+    words, ``verify_code`` OpenSSL's reason against a certificate;
     ``ends_at`` is the end of the certificate, ``ahead`` by how many seconds our clock
     is ahead of the gateway's, None where it does not tell the time.
     """
 
     peer: str
     port: int
-    by_proxy: bool = False
     unseen: bool = False
     addresses: tuple[str, ...] = ()
     tls_version: str = ""
@@ -98,7 +97,6 @@ class _Walk:
         self.route = Route(
             peer=peer.hostname or "",
             port=_port(peer),
-            by_proxy=bool(proxy),
             unseen=bool(proxy) and self._proxy.scheme not in ("", "http"),
         )
         self._http = http.client.HTTPConnection(
