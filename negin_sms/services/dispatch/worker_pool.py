@@ -52,29 +52,23 @@ class WorkerPool(Generic[J, R]):
     """
 
     def __init__(
-        self,
-        size: int,
-        work: Callable[[J], R],
-        results: ResultQueue[R],
-        *,
-        name: str = "negin-sms-worker",
+        self, size: int, work: Callable[[J], R], results: ResultQueue[R]
     ) -> None:
         self.size = size
         self._work = work
         self._results = results
         self._jobs: queue.SimpleQueue[J | None] = queue.SimpleQueue()
-        self._name = name
         self._threads: list[threading.Thread] = []
 
-    def start(self, wanted: int) -> int:
-        """See to it that so many threads run, ``size`` at most; return how many do.
+    def start(self, wanted: int) -> None:
+        """See to it that so many threads run, ``size`` at most.
 
         Call it before anything is claimed for them: a machine may have no more
         threads to give. Fewer do the work then; raise NoThread where there is none at
         all.
         """
         while len(self._threads) < min(wanted, self.size):
-            name = f"{self._name}-{len(self._threads)}"
+            name = f"negin-sms-worker-{len(self._threads)}"
             thread = threading.Thread(target=self._run, name=name, daemon=True)
             try:
                 thread.start()
@@ -84,7 +78,6 @@ class WorkerPool(Generic[J, R]):
                 self.size = len(self._threads)
             else:
                 self._threads.append(thread)
-        return len(self._threads)
 
     def submit(self, job: J) -> None:
         """Hand a job over to the threads that were started."""

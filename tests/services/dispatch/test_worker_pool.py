@@ -7,17 +7,17 @@ from negin_sms.services.dispatch.worker_pool import ResultQueue, WorkerPool
 
 
 def test_results_arrive_and_threads_end():
+    others = {*threading.enumerate()}
     results: ResultQueue[int] = ResultQueue()
-    pool: WorkerPool[int, int] = WorkerPool(
-        3, lambda job: job * 2, results, name="doubling"
-    )
-    assert pool.start(2) == 2
-    assert pool.start(9) == 3
+    pool: WorkerPool[int, int] = WorkerPool(3, lambda job: job * 2, results)
+    for wanted, there in ((2, 2), (9, 3)):
+        pool.start(wanted)
+        assert len({*threading.enumerate()} - others) == there
     for job in range(10):
         pool.submit(job)
     assert sorted(results.collect(enough=10, patience=5)) == list(range(0, 20, 2))
     pool.close()
-    assert not any(t.name.startswith("doubling") for t in threading.enumerate())
+    assert not {*threading.enumerate()} - others
 
 
 def test_what_no_thread_has_begun_is_taken_back():
