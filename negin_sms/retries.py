@@ -28,7 +28,7 @@ def retry_delay(attempt: int, *, chance: float | None = None) -> float:
     failed together does not come back together.
     """
     delay = _doubled(_FIRST_RETRY, _LONGEST_RETRY, attempt - 1)
-    return delay * _spread(chance, 0.25)
+    return delay * (0.75 + 0.5 * _draw(chance))
 
 
 def throttle_delay(retry_after: float | None, *, chance: float | None = None) -> float:
@@ -78,10 +78,6 @@ def next_poll_age(
 
 def _doubled(first: float, longest: float, times: int) -> float:
     return min(first * 2.0 ** min(max(times, 0), 32), longest)
-
-
-def _spread(chance: float | None, share: float) -> float:
-    return 1 - share + 2 * share * _draw(chance)
 
 
 def _draw(chance: float | None) -> float:
