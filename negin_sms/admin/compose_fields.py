@@ -87,11 +87,7 @@ class ComposeFields(RecipientFields):
             "Once sent, its text is shown on request only, and redacted before long."
         ),
     )
-    footer = forms.BooleanField(
-        label=_("Append the footer"),
-        required=False,
-        widget=forms.CheckboxInput(attrs={"data-negin-sms-footer": True}),
-    )
+    footer = forms.BooleanField(label=_("Append the footer"), required=False)
     scenario = forms.ChoiceField(
         label=capfirst(_("scenario")),
         choices=Scenario.choices,
