@@ -139,8 +139,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def _may_discard(self, request: HttpRequest) -> bool:
         # has_delete_permission is for one draft at a time, and wants to see it.
-        granted = request.user.has_perm(f"{self.opts.app_label}.delete_message")
-        return granted and self.has_view_or_change_permission(request)
+        return self._may(request, "delete", None)
 
     def _discard_page(
         self, request: HttpRequest, group: str, count: int
