@@ -239,7 +239,7 @@ REFRESH = MessageAction(
     list_label=gettext_lazy("Refresh delivery state"),
     question=gettext_lazy("Ask the gateway for the delivery state?"),
     limit=1_000,
-    fits=lambda message: message.status == Status.ACCEPTED,
+    fits=lambda message: bool(message.gateway_id),
     run=_refresh,
     asks_first=False,
 )

@@ -288,7 +288,8 @@ class TestButtons:
         ],
     )
     def test_fit_the_status_and_stand_there_once(self, admin_client, status, expected):
-        message = make(status=status)
+        gateway_id = "7" if status == "accepted" else ""
+        message = make(status=status, gateway_id=gateway_id)
         html = page(admin_client, change_url(message))
         for name in ("send", "refresh", "cancel", "resend", "resolve"):
             assert html.count(url(message, name)) == (name in expected)

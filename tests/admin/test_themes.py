@@ -52,7 +52,7 @@ def links(html: str, message: Message) -> set[str]:
 
 @pytest.mark.parametrize("status", FITTING)
 def test_operations_are_linked_in_a_field(admin_client, status):
-    message = make(status=status)
+    message = make(status=status, gateway_id="7" if status == "accepted" else "")
     html = page(admin_client, change_url(message))
     assert "unfold" in html
     field = html[html.index(">Actions</label>") :]

@@ -84,10 +84,12 @@ def _sort_out(
 
 
 def _why_not_asked(row: Any) -> str:
-    if row.status != Status.ACCEPTED or not row.gateway_id:
+    if row.status != Status.ACCEPTED:
         return _("The gateway has not accepted it (%(status)s).") % {
             "status": row.get_status_display()
         }
+    if not row.gateway_id:
+        return _("It has no gateway id: a person resolved it without one.")
     if row.flag == Flag.SHARED_ID:
         return str(Flag.SHARED_ID.label)
     return ""

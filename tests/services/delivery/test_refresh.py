@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from negin_sms import services
+from negin_sms.admin.actions import REFRESH
 from negin_sms.choices import Flag
 from negin_sms.exceptions import NotSent, OutcomeUnknown, Throttled
 from negin_sms.models import AccountState, Message
@@ -38,6 +39,15 @@ def test_only_accepted_rows_with_an_id_are_refreshed(gateway):
     report = services.refresh_states(rows)
     assert report.requests == 0
     assert [pk for pk, _why in report.skipped] == [row.pk for row in rows]
+
+
+def test_message_that_was_resolved_without_an_id_is_not_said_to_be_refused(gateway):
+    row = MessageFactory(uncertain=True)
+    services.resolve(row, "accepted", by=None, why="in the panel")
+    row.refresh_from_db()
+    assert not REFRESH.fits(row)  # nor is the button there
+    ((_pk, why),) = services.refresh_states([row]).skipped
+    assert "no gateway id" in why
 
 
 def test_id_that_the_gateway_has_forgotten_says_nothing_new(gateway):
