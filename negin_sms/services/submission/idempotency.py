@@ -150,17 +150,22 @@ def _is_over(row: Message, now: datetime) -> bool:
 
 def _refuse_alike(messages: Sequence[Message], owners: Mapping[_Key, Message]) -> None:
     """Refuse a key that only the database's collation takes for another one."""
-    for position, message in enumerate(messages):
-        own = message.idempotency_key
-        for (account, key), owner in owners.items():
-            if own and account == message.account and key != own:
-                reason = _(
-                    "The database takes the idempotency key for that of message "
-                    "%(pk)s, as its collation does: choose one that differs in more "
-                    "than letter case or accents."
-                )
-                pk = {"pk": owner.pk}
-                raise IdempotencyConflict(reason % pk, position=position)
+    wanted = {_key(message) for message in messages}
+    for found, owner in owners.items():
+        if found in wanted:
+            continue
+        alike = (
+            position
+            for position, message in enumerate(messages)
+            if message.idempotency_key and message.account == found[0]
+            if _key(message) not in owners
+        )
+        reason = _(
+            "The database takes the idempotency key for that of message %(pk)s, as its "
+            "collation does: choose one that differs in more than letter case or "
+            "accents."
+        ) % {"pk": owner.pk}
+        raise IdempotencyConflict(reason, position=next(alike, None))
 
 
 def _key(message: Message) -> _Key:

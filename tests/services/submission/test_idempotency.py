@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import IntegrityError
 from django.utils import timezone
 
 from negin_sms import services
@@ -195,6 +196,25 @@ def test_person_who_sends_again_in_the_same_moment_is_the_one_who_does(monkeypat
     monkeypatch.setattr(idempotency, "_insert", resend_first)
     assert queue() == Message.objects.get(resend_of=old)
     assert Message.objects.count() == 2
+
+
+def test_race_for_several_keys_is_no_conflict_of_alike_ones(monkeypatch):
+    """Each of them has an owner: none is what the collation takes another for."""
+    wishes = [
+        {"mobile": MOBILE, "text": "x", "idempotency_key": key} for key in ("a", "b")
+    ]
+    services.cancel(services.queue_many(wishes))
+    insert, calls = idempotency._insert, []
+
+    def lose_once(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise IntegrityError
+        insert(*args)
+
+    monkeypatch.setattr(idempotency, "_insert", lose_once)
+    rows = services.queue_many(wishes)
+    assert [row.idempotency_key for row in rows] == ["a", "b"]
 
 
 def test_send_returns_what_it_has_returned():
