@@ -23,7 +23,7 @@ from negin_sms.services.database import retry_deadlocks
 _Key = tuple[str, str | None]
 _KEYS_ASKED = 500  # a statement; SQLite takes so many thousand values and no more
 _CHUNK = 500
-_TRIES = 3
+_TRIES = 10  # each of which somebody else has won
 _NEVER_SENT = (Status.CANCELLED, Status.EXPIRED)
 _WAITING = (Status.QUEUED, Status.HELD)
 
