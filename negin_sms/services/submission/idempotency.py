@@ -56,11 +56,15 @@ def save_all_once(
     Return all of them, in order, and those that were inserted. Raise
     IdempotencyConflict, with the position, as ``save_once`` does.
     """
-    tries = _TRIES
+    tries, asked = _TRIES, {_key(message) for message in messages}
     owners = _owners_of_keys(messages, using)
     while True:
         rows, new = _reuse_keys(messages, owners)
-        free = [o.pk for o in owners.values() if _is_over(o, messages[0].created_at)]
+        free = [
+            owner.pk
+            for key, owner in owners.items()
+            if key in asked and _is_over(owner, messages[0].created_at)
+        ]
         try:
             insert = functools.partial(_insert, new, free, using)
             retry_deadlocks(insert, using=using)

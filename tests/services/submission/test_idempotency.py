@@ -217,6 +217,22 @@ def test_race_for_several_keys_is_no_conflict_of_alike_ones(monkeypatch):
     assert [row.idempotency_key for row in rows] == ["a", "b"]
 
 
+def test_key_of_another_account_is_not_taken_along(settings):
+    """The same two keys, the other way round: nobody has asked for that row."""
+    settings.NEGIN_SMS = settings.NEGIN_SMS | {"bulk": settings.NEGIN_SMS["default"]}
+    old = services.queue_sms(MOBILE, "x", idempotency_key="b")
+    services.cancel(old)
+    wish = {"mobile": MOBILE, "text": "x"}
+    services.queue_many(
+        [
+            {**wish, "idempotency_key": "a"},
+            {**wish, "idempotency_key": "b", "account": "bulk"},
+        ]
+    )
+    old.refresh_from_db()
+    assert old.idempotency_key == "b"
+
+
 def test_send_returns_what_it_has_returned():
     first = send()
     assert send() == first
