@@ -13,7 +13,7 @@ from negin_sms.error_reports import private
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.accounts import find_account, unknown_accounts
-from negin_sms.services.database import write_alias
+from negin_sms.services.database import retry_deadlocks, write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps
 from negin_sms.services.reports import ActionReport
@@ -88,9 +88,14 @@ def cancel(messages: Message | Iterable[Message]) -> ActionReport:
     using = write_alias()
     keys = [message.pk for message in several(messages)]
     rows = Message.objects.using(using).filter(pk__in=keys)
-    with transaction.atomic(using=using):
-        before = lock_statuses(rows, using)
-        _cancel(rows.filter(status__in=transitions.WAITING), _("Cancelled."), using)
+
+    def cancel_locked() -> dict[int, str]:
+        with transaction.atomic(using=using):
+            before = lock_statuses(rows, using)
+            _cancel(rows.filter(status__in=transitions.WAITING), _("Cancelled."), using)
+        return before
+
+    before = retry_deadlocks(cancel_locked, using=using)
     return report_on(keys, before, transitions.WAITING)
 
 
@@ -101,10 +106,14 @@ def give_up(message: Message, why: str, using: str) -> bool:
     """
     rows = Message.objects.using(using).filter(pk=message.pk)
     reason = _("Not sent at once, so cancelled as its sender wished.")
-    with transaction.atomic(using=using):
-        lock_statuses(rows, using)
-        queued = rows.filter(status=Status.QUEUED)
-        return bool(_cancel(queued, f"{reason} {why}".rstrip()[:500], using))
+
+    def cancel_queued() -> int:
+        with transaction.atomic(using=using):
+            lock_statuses(rows, using)
+            queued = rows.filter(status=Status.QUEUED)
+            return _cancel(queued, f"{reason} {why}".rstrip()[:500], using)
+
+    return bool(retry_deadlocks(cancel_queued, using=using))
 
 
 def give_up_broken(message: Message, error: BaseException, using: str) -> None:

@@ -17,6 +17,7 @@ from negin_sms.characters import listed
 from negin_sms.choices import Status
 from negin_sms.exceptions import IdempotencyConflict
 from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import retry_deadlocks
 
@@ -93,18 +94,28 @@ def hand_over_key(old: Message, new: Message, using: str) -> None:
 def _insert(messages: Sequence[Message], free: Sequence[int], using: str) -> None:
     """Insert; take their keys from rows that were never sent."""
     for message in messages:
-        message.pk = None  # a try before this one may have set it
+        # A try before this one may have set it.
+        message.pk, message._state.adding = None, True
     with transaction.atomic(using=using):
         if free:
             rows = Message.objects.using(using).filter(pk__in=free)
             over = rows.filter(status__in=_NEVER_SENT) | rows.overdue()
             over.update(idempotency_key=None)
+            _forget_purged(messages, rows)
         if len(messages) == 1:
             messages[0].save(using=using, force_insert=True)
             return
         for start in range(0, len(messages), _CHUNK):
             # A call for each, as one for all would keep their keys until its end.
             Message.objects.using(using).bulk_create(messages[start : start + _CHUNK])
+
+
+def _forget_purged(messages: Sequence[Message], olds: MessageQuerySet) -> None:
+    """Let no message be the resend of a row that was deleted since it was found."""
+    left = set(olds.select_for_update().values_list("pk", flat=True))
+    for message in messages:
+        if message.resend_of_id not in left:
+            message.resend_of = None
 
 
 def _reuse_keys(
@@ -134,14 +145,16 @@ def _reuse_keys(
 
 def _owners_of_keys(messages: Sequence[Message], using: str) -> dict[_Key, Message]:
     """Return the rows that have these messages' keys, by account and key."""
-    keyed = [message for message in messages if message.idempotency_key]
+    keys: dict[str, list[str]] = {}
+    for message in messages:
+        if message.idempotency_key:
+            keys.setdefault(message.account, []).append(message.idempotency_key)
     rows: list[Message] = []
-    for start in range(0, len(keyed), _KEYS_ASKED):
-        some = keyed[start : start + _KEYS_ASKED]
-        rows += Message.objects.using(using).filter(
-            account__in={m.account for m in some},
-            idempotency_key__in=[m.idempotency_key for m in some],
-        )
+    for account, all_of_it in keys.items():
+        own = Message.objects.using(using).filter(account=account)
+        for start in range(0, len(all_of_it), _KEYS_ASKED):
+            some = all_of_it[start : start + _KEYS_ASKED]
+            rows += own.filter(idempotency_key__in=some)
     return {_key(row): row for row in rows}
 
 

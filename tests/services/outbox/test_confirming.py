@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from negin_sms import services
@@ -50,6 +51,28 @@ def test_draft_of_an_account_that_is_gone_is_skipped_with_the_reason(
     assert "Its status" in reasons[other.pk]
     statuses = [Message.objects.get(pk=row.pk).status for row in rows]
     assert statuses == [Status.DRAFT, Status.QUEUED]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("how", ["cancel", "give_up"])
+def test_cancelling_that_ends_a_deadlock_is_tried_again(monkeypatch, how):
+    """With caps it meets the gate at the counts; the database lets one of them fail."""
+    cancel, calls = confirming._cancel, list[object]()
+
+    def lose_once(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise OperationalError(1213, "Deadlock found")
+        return cancel(*args)
+
+    monkeypatch.setattr(confirming, "_cancel", lose_once)
+    row = MessageFactory()
+    if how == "cancel":
+        assert services.cancel(row).done == 1
+    else:
+        assert confirming.give_up(row, "", "default")
+    row.refresh_from_db()
+    assert row.status == Status.CANCELLED
 
 
 def test_cancel_takes_drafts_and_queued_rows_only():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from negin_sms import services
@@ -185,7 +185,7 @@ def test_person_who_sends_again_in_the_same_moment_is_the_one_who_does(monkeypat
     """The key is taken after the look at who has it: one of the two is stopped."""
     old = queue()
     services.cancel(old)
-    insert, calls = idempotency._insert, []
+    insert, calls = idempotency._insert, list[object]()
 
     def resend_first(messages, free, using):
         calls.append(free)
@@ -204,7 +204,7 @@ def test_race_for_several_keys_is_no_conflict_of_alike_ones(monkeypatch):
         {"mobile": MOBILE, "text": "x", "idempotency_key": key} for key in ("a", "b")
     ]
     services.cancel(services.queue_many(wishes))
-    insert, calls = idempotency._insert, []
+    insert, calls = idempotency._insert, list[object]()
 
     def lose_once(*args):
         calls.append(args)
@@ -231,6 +231,51 @@ def test_key_of_another_account_is_not_taken_along(settings):
     )
     old.refresh_from_db()
     assert old.idempotency_key == "b"
+
+
+def test_row_that_is_purged_in_this_moment_is_no_row_to_point_at(monkeypatch):
+    """PostgreSQL would tell of it at the end of the caller's transaction."""
+    old = queue()
+    services.cancel(old)
+    look, calls = idempotency._owners_of_keys, list[object]()
+
+    def purge_after(*args):
+        owners = look(*args)
+        if not calls:
+            Message.objects.filter(pk=old.pk).delete()
+        calls.append(args)
+        return owners
+
+    monkeypatch.setattr(idempotency, "_owners_of_keys", purge_after)
+    with transaction.atomic():
+        new = queue()
+    new.refresh_from_db()
+    assert (new.resend_of, new.idempotency_key) == (None, "k")
+
+
+def test_race_of_two_accounts_is_no_conflict_of_alike_keys(settings, monkeypatch):
+    settings.NEGIN_SMS = settings.NEGIN_SMS | {"bulk": settings.NEGIN_SMS["default"]}
+    services.queue_sms(MOBILE, "x", idempotency_key="b")
+    wish = {"mobile": MOBILE, "text": "x"}
+    insert, calls = idempotency._insert, list[object]()
+
+    def lose_once(*args):
+        calls.append(args)
+        if len(calls) == 1:
+            raise IntegrityError
+        insert(*args)
+
+    monkeypatch.setattr(idempotency, "_insert", lose_once)
+    rows = services.queue_many(
+        [
+            {**wish, "idempotency_key": "a"},
+            {**wish, "idempotency_key": "b", "account": "bulk"},
+        ]
+    )
+    assert [(row.account, row.idempotency_key) for row in rows] == [
+        ("default", "a"),
+        ("bulk", "b"),
+    ]
 
 
 def test_send_returns_what_it_has_returned():
