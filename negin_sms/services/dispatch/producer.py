@@ -13,6 +13,7 @@ from negin_sms.gateway import get_gateway, make_ready
 from negin_sms.models import Message
 from negin_sms.querysets import DbNow, MessageQuerySet
 from negin_sms.services import breaker
+from negin_sms.services.accounts import account_state
 from negin_sms.services.outbox import claims, gate, journal, server_watch
 from negin_sms.services.outbox.engines import engine_for
 from negin_sms.services.outbox.gate import rules
@@ -75,9 +76,10 @@ class Producer:
     @property
     def pause(self) -> str | None:
         """Return why the account is paused, None when it is not."""
-        if self._permit is None or not self._permit.refused:
-            return None
-        return self._permit.state.reason
+        if self._permit is None:  # a full cap, or DISPATCH, kept all back before it
+            state = account_state(self.account.alias, self.using)
+            return state.reason if state.is_paused else None
+        return self._permit.state.reason if self._permit.refused else None
 
     def claim_more(self, most: int) -> int:
         """Claim what there is room for and hand it to the workers; return how many."""
@@ -153,8 +155,7 @@ class Producer:
     def unclaim(self, jobs: Sequence[SendJob]) -> None:
         """Queue the messages of withdrawn jobs again."""
         for claim in {job.claim for job in jobs}:
-            keys = [job.pk for job in jobs if job.claim == claim]
-            claims.unclaim(keys, claim, self.using)
+            claims.unclaim([j.pk for j in jobs if j.claim == claim], claim, self.using)
             breaker.release_probe(claim, using=self.using)
 
     def release_lost_claims(self) -> None:

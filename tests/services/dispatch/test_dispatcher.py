@@ -222,6 +222,18 @@ def test_paused_account_claims_nothing_and_is_reported(live):
     assert Message.objects.get().status == Status.QUEUED
 
 
+@pytest.mark.parametrize("dispatch", [True, False])
+def test_pause_is_told_where_another_brake_keeps_all_back(live, use_account, dispatch):
+    use_account(live.url, ACCOUNT_CAPS={"day": 1})
+    services.send_sms(MOBILE, "takes the place")
+    use_account(live.url, ACCOUNT_CAPS={"day": 1}, DISPATCH=dispatch)
+    MessageFactory()
+    assert services.dispatch_queue().paused == {}
+    services.pause_account("default", reason="a loop")
+    assert services.dispatch_queue().paused == {"default": "a loop"}
+    assert len(live.taken) == 1
+
+
 def test_broken_gateway_costs_a_handful_and_not_the_queue(use_account):
     use_account("http://127.0.0.1:9/api")
     MessageFactory.create_batch(40)
