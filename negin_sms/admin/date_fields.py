@@ -59,10 +59,10 @@ class _DateInput(forms.TextInput):
 
     @property
     def media(self) -> forms.Media:
-        """Return the calendar's files where there is one."""
+        """Return the calendar's files, or what keeps a date from being lost by half."""
         styles = ["negin_sms/calendar.css"]
         if not is_jalali():
-            return forms.Media(css={"all": styles})
+            return forms.Media(css={"all": styles}, js=["negin_sms/half_filled.js"])
         return forms.Media(
             css={"all": [f"{_VENDOR}.css", *styles]},
             js=[f"{_VENDOR}.js", "negin_sms/calendar.js"],

@@ -332,3 +332,25 @@ class TestKeyboard:
         assert days.count() == 30
         assert page.evaluate("document.activeElement.ariaLabel") == "۳۰ اسفند"
         assert jalali.to_gregorian(1403, 12, 30).isoformat() == "2025-03-20"
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("at", ["compose/", "add/"])
+def test_date_that_is_half_filled_is_not_taken_for_none(open_browser, at):
+    """The browser gives it in as empty, which means: as soon as it is confirmed."""
+    page = open_browser(at=LIST + at)
+    page.fill("[name=recipients], [name=mobile]", "09395213300")
+    page.fill("[name=text]", "Hello")
+    page.focus("[name=send_at]")
+    page.keyboard.type("11302040")
+    assert page.evaluate("document.activeElement.validity.badInput")
+    page.click(".submit-row .default")
+    page.wait_for_timeout(300)
+    assert page.url.endswith(at)
+    assert page.evaluate("document.activeElement.name") == "send_at"
+    assert not Message.objects.exists()
+    page.fill("[name=send_at]", "2040-01-02T10:00")
+    with page.expect_navigation():
+        page.click(".submit-row .default")
+    assert Message.objects.get().send_at == SOON
