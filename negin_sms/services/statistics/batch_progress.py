@@ -136,20 +136,29 @@ def latest_batches(rows: MessageQuerySet) -> tuple[LatestBatch, ...]:
     newest, is_capped = _newest(rows)
     groups = newest.exclude(group="").order_by().values("group")
     found = groups.annotate(
-        recipients=Count("pk"), created_at=Min("created_at"), newest=Max("pk")
+        recipients=Count("pk"),
+        first=Min("created_at"),
+        oldest=Min("pk"),
+        last=Max("pk"),
     )
-    named = found.order_by("-newest").values("group", "recipients", "created_at")
-    batches = [LatestBatch(**each) for each in named[:_LISTED_GROUPS]]
-    return tuple(_begun(batch, rows) for batch in batches) if is_capped else (*batches,)
+    named = found.order_by("-last").values_list(
+        "group", "recipients", "first", "oldest"
+    )
+    return tuple(
+        _begun(LatestBatch(group=group, recipients=count, created_at=at), oldest, rows)
+        if is_capped
+        else LatestBatch(group=group, recipients=count, created_at=at)
+        for group, count, at, oldest in named[:_LISTED_GROUPS]
+    )
 
 
-def _begun(batch: LatestBatch, rows: MessageQuerySet) -> LatestBatch:
-    """Return a batch with when it was written, if that is further back."""
-    first = rows_of_batch(rows, batch.group).order_by("pk").values_list("created_at")
-    ((created_at,),) = first[:1]
-    if created_at >= batch.created_at:
-        return batch
-    return replace(batch, created_at=created_at, is_capped=True)
+def _begun(batch: LatestBatch, oldest: int, rows: MessageQuerySet) -> LatestBatch:
+    """Return a batch with when it was written, if it has more than was counted."""
+    whole = rows_of_batch(rows, batch.group).order_by("pk")
+    pk, created_at = whole.values_list("pk", "created_at")[0]
+    return (
+        batch if pk >= oldest else replace(batch, created_at=created_at, is_capped=True)
+    )
 
 
 def _newest(rows: MessageQuerySet) -> tuple[MessageQuerySet, bool]:
