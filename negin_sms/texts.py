@@ -1,10 +1,11 @@
 """Texts with placeholders: ``Dear {name}, your code is {code}``.
 
 A placeholder is a name in braces and nothing else: letters of any script, digits,
-underscores, spaces and joiners inside, a letter or an underscore first. There is no
-attribute, index, format or conversion, so a text that a stranger wrote reads nothing
-but the values it is given. ``{{`` and ``}}`` stand for the braces themselves; a brace
-that is neither is refused, because it is a placeholder mistyped.
+underscores, spaces, joiners and signs such as those of ``{price (rial)}`` inside, a
+letter or an underscore first. There is no attribute, index, format or conversion, so a
+text that a stranger wrote reads nothing but the values it is given. ``{{`` and ``}}``
+stand for the braces themselves; a brace that is neither is refused, because it is a
+placeholder mistyped.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .characters import is_blank, latin_digits, persian_letters, visible
 from .exceptions import InvalidMessage
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
-_NAME = re.compile(r"[^\W\d][\w ]{,63}")
+_NAME = re.compile(r"[^\W\d][\w ()/%٪&+،-]{,63}")
 # Characters of a name that are read: the compatibility form of one may be eighteen.
 _LONGEST_NAME = 255
 _BRACES = {"{{": "{", "}}": "}"}
@@ -126,7 +127,8 @@ def _name(token: re.Match[str]) -> str:
             # The place and not the words: errors hold nothing of a text.
             _(
                 "The brace at character %(place)s belongs to no placeholder. Write "
-                "{name}, or {{ and }} where you mean the braces themselves."
+                "{name}, or {{ and }} where you mean the braces themselves. A name "
+                "begins with a letter, and has no signs but ( ) / - + & and %%."
             )
             % {"place": token.start() + 1},
         )

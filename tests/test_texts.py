@@ -37,6 +37,14 @@ def test_arabic_letters_and_joiners_name_the_same_column():
 
 
 @pytest.mark.parametrize(
+    "heading",
+    ["مبلغ (ریال)", "تاریخ/ساعت", "شماره-پرونده", "تخفیف ٪", "نام و نام خانوادگی"],
+)
+def test_headings_of_sheets_with_everyday_signs_are_names(heading):
+    assert fill(f"{{{heading}}}", {heading: "150000"}) == "150000"
+
+
+@pytest.mark.parametrize(
     "template",
     [
         *("{name.upper}", "{name[0]}", "{name!r}", "{name:>9}", "{0}", "{}", "{ }"),
@@ -47,7 +55,7 @@ def test_arabic_letters_and_joiners_name_the_same_column():
             "name}",
             "{na{me}}",
             "{__class__.x}",
-            "{a-b}",
+            "{a;b}",
             "{" + "a" * 65 + "}",
         ),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -26,14 +27,19 @@ def accepted_words(done: Sequence[Message]) -> str:
 
 def scheduled_words(done: Sequence[Message]) -> str:
     """Say when the scheduled ones leave."""
+    first = min(message.send_at for message in done if message.send_at)
+    return scheduled_count_words(len(done), first)
+
+
+def scheduled_count_words(count: int, first: datetime) -> str:
+    """Say when so many scheduled messages leave."""
     words = ngettext(
         "%(count)s message is scheduled and leaves at its time, the first on %(moment)s.",
         "%(count)s messages are scheduled and leave at their times, the first on "
         "%(moment)s.",
-        len(done),
+        count,
     )
-    first = min(message.send_at for message in done if message.send_at)
-    return words % {"count": len(done), "moment": both_words(first)}
+    return words % {"count": count, "moment": both_words(first)}
 
 
 def queued_words(done: Sequence[Message]) -> str:

@@ -84,7 +84,8 @@ class ComposeFields(RecipientFields):
         label=capfirst(_("sensitive")),
         required=False,
         help_text=_(
-            "Once sent, its text is shown on request only, and redacted before long."
+            "Once confirmed, its text is shown on request only; once sent, it is "
+            "redacted before long."
         ),
     )
     footer = forms.BooleanField(label=_("Append the footer"), required=False)

@@ -5,6 +5,7 @@ Confirming names what was seen, and is refused where that is not what would leav
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,7 +30,7 @@ from negin_sms.services.statistics.batch_progress import latest_batches
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
-from .action_words import queued_count_words
+from .action_words import queued_count_words, scheduled_count_words
 from .batch_pages import BatchMixin
 from .displays import hidden_text, lines_of, ltr, message_text
 from .estimates import batch_estimate
@@ -111,14 +112,13 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         if ignores and not self.has_ignore_caps_permission(request):
             raise PermissionDenied
         group, seen = (request.POST.get(name, "") for name in ("group", "seen"))
+        leaves_at = batches.leaves_at(group)
         try:
             queued = confirm_batch(group, seen=seen, ignore_caps=ignores)
         except InvalidMessage as error:
             self.message_user(request, str(error.reason), notices.ERROR)
             return self.to_preview(group)
-        words = queued_count_words(queued) if queued else ""
-        if words and ignores:
-            words = f"{words} {_('They leave in spite of the caps.')}"
+        words = _confirmed_words(queued, leaves_at, ignores=ignores)
         self._tell(request, CHANGE, group, words)
         return HttpResponseRedirect(self.batch_url(group))
 
@@ -239,3 +239,16 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
 def _with_group(url: str, group: str) -> str:
     return f"{url}?{urlencode({'group': group})}"
+
+
+def _confirmed_words(queued: int, leaves_at: datetime | None, *, ignores: bool) -> str:
+    """Say how many were queued and when they leave; nothing where none was left."""
+    if not queued:
+        return ""
+    words = queued_count_words(queued)
+    if leaves_at:
+        words = scheduled_count_words(queued, leaves_at)
+    anyway = ngettext(
+        "It leaves in spite of the caps.", "They leave in spite of the caps.", queued
+    )
+    return f"{words} {anyway}" if ignores else words

@@ -424,6 +424,13 @@ class TestOnce:
         assert "was confirmed or discarded meanwhile" in words_of(response)
         assert Message.objects.get().status == Status.QUEUED
 
+    def test_confirmed_later_ones_are_told_with_their_time(self, admin_client):
+        group = draft(admin_client, recipients=TABLE, send_at="2040-01-02 10:00")
+        given = {"group": group, "seen": look_at(group).seen}
+        words = words_of(admin_client.post(CONFIRM, given, follow=True))
+        assert "2 messages are scheduled and leave at their times, the first" in words
+        assert "2040-01-02 10:00" in words
+
     def test_page_of_which_one_has_left_writes_nothing_more(self, admin_client):
         two = {"recipients": f"{MOBILE}\n09395213301", "token": "0123456789abcdef"}
         draft(admin_client, **two)

@@ -193,6 +193,11 @@ def _too_late(pk: int, row: Message | None) -> NeginSmsError:
         return NeginSmsError(_("There is no such message any more."))
     if row.status in (Status.CANCELLED, Status.EXPIRED):
         words = _("Message %(pk)s is over (%(status)s); nothing was changed.")
+    elif row.status == Status.SENDING:
+        words = _(
+            "Message %(pk)s is being sent at this moment; nothing was changed. Look "
+            "again: if it could not be sent it waits again."
+        )
     else:
         words = _("Message %(pk)s has already left (%(status)s); nothing was changed.")
     return NeginSmsError(words % {"pk": pk, "status": row.get_status_display()})

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import Count, Min, Value
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.choices import Status
@@ -89,6 +90,16 @@ def drafts_of(group: str) -> MessageQuerySet:
     # NUL, which may come in an address, PostgreSQL makes an error.
     is_one = group and "\0" not in group
     return rows.filter(status=Status.DRAFT, group=group) if is_one else rows.none()
+
+
+def leaves_at(group: str) -> datetime | None:
+    """Return when the first of a batch leaves; None where any of it does not wait."""
+    drafts = drafts_of(group).order_by()
+    asked = drafts.aggregate(
+        first=Min("send_at"), at_once=Count("pk") - Count("send_at")
+    )
+    waits = asked["first"] and not asked["at_once"] and asked["first"] > timezone.now()
+    return asked["first"] if waits else None
 
 
 def unconfirmed() -> tuple[Unconfirmed, ...]:

@@ -49,7 +49,9 @@ def test_what_has_left_or_is_over_is_not_touched(status):
     finished = None if status == Status.SENDING else timezone.now()
     row = MessageFactory(status=status, finished_at=finished)
     before = columns(row)
-    over = "is over" if status in (Status.CANCELLED, Status.EXPIRED) else "already left"
+    told = {Status.CANCELLED: "is over", Status.EXPIRED: "is over"}
+    told[Status.SENDING] = "is being sent at this moment"
+    over = told.get(status, "already left")
     with pytest.raises(NeginSmsError, match=over):
         services.edit(row, by=None, text="late")
     with pytest.raises(NeginSmsError, match=over):
@@ -84,7 +86,7 @@ def test_edit_that_races_with_a_claim_loses_and_says_so():
     row = MessageFactory(text="As it leaves")
     with (
         connection.execute_wrapper(Claiming(row.pk)),
-        pytest.raises(NeginSmsError, match="has already left"),
+        pytest.raises(NeginSmsError, match="is being sent at this moment"),
         transaction.atomic(),
     ):
         services.edit(row, by=None, text="too late")
