@@ -9,9 +9,10 @@ import re
 
 import pytest
 from django.core.management import get_commands
-from django.utils.translation import override
+from django.utils.translation import gettext, override
 
 from negin_sms.choices import State, Status
+from negin_sms.gateway.codes import CODES, Verdict
 from tests.documentation.test_pages import codes
 from tests.documentation.test_runbook import page_of
 from tests.pages import PAGES, code, literals, read
@@ -74,3 +75,32 @@ def test_steps_after_another_database_server_are_told_in_full():
     persian = page_of("server_changed", "fa/runbook")
     lost = "results that a database server had lost are written again"
     assert lost in re.sub(r"\s+", " ", persian)
+
+
+# What the gateway, or the way to it, may say when it pauses an account; beside codes.
+REASONS = (
+    "The gateway cannot be reached; nothing was sent. Check BASE_URL.",
+    "The gateway made no secure connection; nothing was sent.",
+    "The deadline passed while the gateway was answering.",
+    "The gateway's answer is too large to be one.",
+    "The gateway's answer cannot be read.",
+    "The gateway's answer has no readable status.",
+    "The gateway did not answer in time; it may have sent the message.",
+    "The connection was lost; the gateway may have sent the message.",
+    "The gateway's address redirects elsewhere (HTTP %(status)s).",
+    "The gateway asks to slow down (HTTP %(status)s).",
+)
+
+
+def test_runbook_has_every_reason_that_pauses_an_account():
+    page = " ".join(page_of("paused", "fa/runbook").split())
+    with override("fa"):
+        words = [gettext(reason) for reason in REASONS]
+        words += [
+            str(code.meaning)
+            for code in CODES.values()
+            if code.verdict is not Verdict.REFUSED
+        ]
+    told = {re.split(r"[؛.(]", each)[0].strip() for each in words}
+    assert len(told) > 20
+    assert sorted(each for each in told if f"«{each}»" not in page) == []
