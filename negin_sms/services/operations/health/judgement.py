@@ -163,10 +163,7 @@ def _uncertain(case: Case, limit: float) -> Finding | None:
         "%(count)s messages are uncertain: they may have been sent.",
         count,
     )
-    advice = _(
-        "Look in the gateway's panel, then decide: in the admin, or by manage.py "
-        "resolve_sms_message."
-    )
+    advice = _("Look in the panel, then resolve them (manage.py resolve_sms_message).")
     since = case.stands.uncertain_since
     found = case.counted("uncertain", text, advice, count=count, since=since)
     return found if count >= max(1, limit) else None
