@@ -146,6 +146,8 @@ def die_sending(plan: list[tuple[str, int]]) -> list[int]:
 
     Forks, since a process that has imported Django is there at once.
     """
+    import negin_sms.gateway.client  # noqa: F401 - once, and not in each of them
+
     ends = []
     for point, pk in plan:
         child = os.fork()
