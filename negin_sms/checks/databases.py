@@ -143,7 +143,8 @@ def _too_old(connection: Any) -> Iterable[checks.CheckMessage]:
 def _unseen_keys(connection: Any) -> Iterable[checks.CheckMessage]:
     # Psycopg's own numbers: 1 and 2 are READ UNCOMMITTED and READ COMMITTED.
     level = connection.settings_dict.get("OPTIONS", {}).get("isolation_level")
-    if level is not None and int(level) > 2:
+    # Any other value is Django's to refuse.
+    if isinstance(level, int) and level > 2:
         yield checks.Warning(
             "Above READ COMMITTED a transaction does not see whose idempotency key it "
             "meets: an IntegrityError comes instead of the message that has it.",

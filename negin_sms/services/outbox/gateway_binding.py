@@ -61,6 +61,12 @@ def refuse_others(accounts: Iterable[conf.Account], using: str) -> None:
         _agreed_until[key] = now + _MINUTE
 
 
+def is_bound_elsewhere(account: conf.Account, using: str) -> bool:
+    """Return whether these settings may not send; reads only, and binds nothing."""
+    bound = AccountState.objects.using(using).filter(account=account.alias)
+    return bound.exclude(gateway__in=("", gateway_of(account))).exists()
+
+
 def forget_agreements() -> None:
     """Ask again at the next request: a test's rollback takes the binding with it."""
     _agreed_until.clear()

@@ -25,6 +25,7 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps, opt_outs, rules
 from negin_sms.services.outbox.gate.rules import RULES, Passage, Verdict
+from negin_sms.services.outbox.gateway_binding import is_bound_elsewhere
 from negin_sms.services.submission.arguments import one
 
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
@@ -79,7 +80,7 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
         opt_outs=opt_outs.find([message], account, using),
     )
     asked = [rule for rule in RULES if rule is not rules.check_receivers]
-    found = (rule(message, passage) for rule in (_check_due, *asked))
+    found = (rule(message, passage) for rule in (_check_time, _check_gateway, *asked))
     # What was put off has the rule's own words, and the rule still says them.
     return tuple(dict.fromkeys(verdict for verdict in found if verdict is not None))
 
@@ -158,7 +159,18 @@ def _move(message: Message, verdict: Verdict, passage: Passage) -> None:
     )
 
 
-def _check_due(message: Message, passage: Passage) -> Verdict | None:
+def _check_time(message: Message, passage: Passage) -> Verdict | None:
+    if message.expires_at <= passage.now:
+        return Verdict(_("Its time is over: it expires, and is not sent."))
     if message.due_at <= passage.now:
         return None
     return Verdict(message.detail or _("It is not due yet."), until=message.due_at)
+
+
+def _check_gateway(message: Message, passage: Passage) -> Verdict | None:
+    if not is_bound_elsewhere(passage.account, passage.using):
+        return None
+    words = _(
+        "The account is bound to another gateway, so these settings send nothing."
+    )
+    return Verdict(words)

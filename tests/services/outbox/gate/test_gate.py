@@ -209,6 +209,16 @@ class TestWhyWaiting:
         (verdict,) = services.why_waiting(row)
         assert (verdict.until, verdict.stops) == (later, False)
 
+    def test_time_that_is_over(self):
+        past = timezone.now() - timedelta(seconds=1)
+        (reason,) = self.reasons(MessageFactory(expires_at=past))
+        assert "time is over" in reason
+
+    def test_account_of_another_gateway(self):
+        AccountState.objects.create(account="default", gateway="sms.example 12ab")
+        (reason,) = self.reasons(MessageFactory())
+        assert "bound to another gateway" in reason
+
     def test_held(self):
         """No dispatcher takes it, so "nothing" would be wrong."""
         (reason,) = self.reasons(MessageFactory(status="held"))
@@ -259,7 +269,7 @@ class TestWhyWaiting:
     def test_reads_only_and_asks_no_receiver(self, receive, django_assert_num_queries):
         receive(refuse)
         row = MessageFactory()
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             assert services.why_waiting(row) == ()
         assert self.reasons(row) == []
 
