@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,15 +90,18 @@ def _execute(url: str, sql: str) -> None:
 
 
 _started: list[subprocess.Popen[str]] = []
+_folders: list[str] = []
 
 
 def reap() -> None:
-    """End every process that a failed test has left behind."""
+    """End every process that a failed test has left behind; remove their journals."""
     while _started:
         process = _started.pop()
         kill_session(process)
         if process.stdout and not process.stdout.closed:
             process.communicate()
+    while _folders:
+        shutil.rmtree(_folders.pop(), ignore_errors=True)
 
 
 def kill_session(process: subprocess.Popen[str]) -> None:
@@ -119,6 +123,7 @@ class Chaos:
         self.database, self.gateway = database, gateway
         # The journals of these processes are no other test's.
         self.state_dir = tempfile.mkdtemp(prefix="negin-sms-chaos-")
+        _folders.append(self.state_dir)
         self.account = {**ACCOUNT, "STATE_DIR": self.state_dir, **account}
         self.kills = 0
         self.env = env or {}
