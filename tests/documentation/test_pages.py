@@ -13,7 +13,7 @@ import re
 import runpy
 import sys
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
 from pathlib import Path
@@ -229,6 +229,10 @@ def test_guide_to_reminders_follows_the_visit():
     for _time in range(2):
         guide["remind_all"]([wrong, visit])
     assert Message.objects.count() == before + 1
+    asked = guide["of_tomorrow"](SimpleNamespace(filter=dict))
+    hours = (asked["begins_at__lt"] - asked["begins_at__gte"]) / timedelta(hours=1)
+    assert hours == 24
+    assert timezone.localtime(asked["begins_at__gte"]).time() == time()
     visit.mobile = "09395213301"  # corrected since
     later = SimpleNamespace(pk=9, mobile="09395213302", begins_at=begins_at)
     guide["remind_all"]([visit, later])
