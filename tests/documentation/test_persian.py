@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 
+import polib
 import pytest
 from django.core.management import get_commands
-from django.utils.translation import gettext, override
+from django.utils.translation import override
 
 from negin_sms.choices import State, Status
 from negin_sms.gateway.codes import CODES, Verdict
 from tests.documentation.test_pages import codes
 from tests.documentation.test_runbook import page_of
+from tests.localisation.test_guide import CATALOGUE
 from tests.pages import PAGES, code, literals, read
 
 ENGLISH = ["README", *(page for page in PAGES if not page.startswith("fa/"))]
@@ -77,30 +79,22 @@ def test_steps_after_another_database_server_are_told_in_full():
     assert lost in re.sub(r"\s+", " ", persian)
 
 
-# What the gateway, or the way to it, may say when it pauses an account; beside codes.
-REASONS = (
-    "The gateway cannot be reached; nothing was sent. Check BASE_URL.",
-    "The gateway made no secure connection; nothing was sent.",
-    "The deadline passed while the gateway was answering.",
-    "The gateway's answer is too large to be one.",
-    "The gateway's answer cannot be read.",
-    "The gateway's answer has no readable status.",
-    "The gateway did not answer in time; it may have sent the message.",
-    "The connection was lost; the gateway may have sent the message.",
-    "The gateway's address redirects elsewhere (HTTP %(status)s).",
-    "The gateway asks to slow down (HTTP %(status)s).",
-)
+def said_of_an_exchange() -> list[str]:
+    """Return in Persian what the gateway, or the way to it, is said to have done."""
+    files = {f"gateway/{name}.py" for name in ("failures", "http_status", "wire")}
+    return [
+        entry.msgstr
+        for entry in polib.pofile(str(CATALOGUE))
+        if files & {file for file, _line in entry.occurrences}
+        and entry.msgid.startswith(("The gateway", "The connection", "The deadline"))
+    ]
 
 
 def test_runbook_has_every_reason_that_pauses_an_account():
     page = " ".join(page_of("paused", "fa/runbook").split())
+    codes_of_it = [c for c in CODES.values() if c.verdict is not Verdict.REFUSED]
     with override("fa"):
-        words = [gettext(reason) for reason in REASONS]
-        words += [
-            str(code.meaning)
-            for code in CODES.values()
-            if code.verdict is not Verdict.REFUSED
-        ]
-    told = {re.split(r"[؛.(]", each)[0].strip() for each in words}
+        words = [*said_of_an_exchange(), *(str(c.meaning) for c in codes_of_it)]
+    told = {re.split(r"[؛.(%]", each)[0].strip() for each in words}
     assert len(told) > 20
     assert sorted(each for each in told if f"«{each}»" not in page) == []

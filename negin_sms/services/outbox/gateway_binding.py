@@ -61,10 +61,12 @@ def refuse_others(accounts: Iterable[conf.Account], using: str) -> None:
         _agreed_until[key] = now + _MINUTE
 
 
-def is_bound_elsewhere(account: conf.Account, using: str) -> bool:
-    """Return whether these settings may not send; reads only, and binds nothing."""
-    bound = AccountState.objects.using(using).filter(account=account.alias)
-    return bound.exclude(gateway__in=("", gateway_of(account))).exists()
+def is_elsewhere(account: conf.Account, bound_to: str) -> bool:
+    """Return whether an account is bound to another gateway than these settings'.
+
+    ``bound_to`` is what its row keeps, "" while nobody has sent or asked.
+    """
+    return bound_to not in ("", gateway_of(account))
 
 
 def forget_agreements() -> None:

@@ -142,23 +142,24 @@ def latest_batches(rows: MessageQuerySet) -> tuple[LatestBatch, ...]:
         last=Max("pk"),
     )
     named = found.order_by("-last").values_list(
-        "group", "recipients", "first", "oldest"
+        "oldest", "group", "recipients", "first"
     )
-    return tuple(
-        _begun(LatestBatch(group=group, recipients=count, created_at=at), oldest, rows)
-        if is_capped
-        else LatestBatch(group=group, recipients=count, created_at=at)
-        for group, count, at, oldest in named[:_LISTED_GROUPS]
-    )
+    batches = {
+        oldest: LatestBatch(group=group, recipients=recipients, created_at=first)
+        for oldest, group, recipients, first in named[:_LISTED_GROUPS]
+    }
+    if is_capped:
+        return tuple(_whole(batch, oldest, rows) for oldest, batch in batches.items())
+    return tuple(batches.values())
 
 
-def _begun(batch: LatestBatch, oldest: int, rows: MessageQuerySet) -> LatestBatch:
-    """Return a batch with when it was written, if it has more than was counted."""
-    whole = rows_of_batch(rows, batch.group).order_by("pk")
-    pk, created_at = whole.values_list("pk", "created_at")[0]
-    return (
-        batch if pk >= oldest else replace(batch, created_at=created_at, is_capped=True)
-    )
+def _whole(batch: LatestBatch, oldest: int, rows: MessageQuerySet) -> LatestBatch:
+    """Return a batch with when it was written, if some of it was not counted."""
+    messages = rows_of_batch(rows, batch.group).order_by("pk")
+    pk, created_at = messages.values_list("pk", "created_at")[0]
+    if pk >= oldest:
+        return batch
+    return replace(batch, created_at=created_at, is_capped=True)
 
 
 def _newest(rows: MessageQuerySet) -> tuple[MessageQuerySet, bool]:

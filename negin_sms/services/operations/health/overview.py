@@ -25,7 +25,7 @@ from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.gate.opt_outs import lately_opted_out
 from negin_sms.services.outbox.gate.rules import awake_priorities
-from negin_sms.services.outbox.gateway_binding import gateway_of
+from negin_sms.services.outbox.gateway_binding import is_elsewhere
 
 from .findings import CAP
 from .first_rows import Count, CountEnded, Earliest
@@ -216,7 +216,7 @@ def _account(
         paused_until=state.paused_until,
         paused_by=_name_of(state.paused_by_id),
         pause_reason=state.reason,
-        bound_elsewhere=state.gateway not in ("", gateway_of(account)),
+        bound_elsewhere=is_elsewhere(account, state.gateway),
         poll_failures=state.poll_failures,
         poll_error=state.poll_error,
         dispatcher_seen_at=state.dispatcher_seen_at,

@@ -18,14 +18,14 @@ from django.utils.translation import gettext as _
 from negin_sms import conf
 from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.models import Message
+from negin_sms.models import AccountState, Message
 from negin_sms.querysets import MessageQuerySet, database_now, from_now
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps, opt_outs, rules
 from negin_sms.services.outbox.gate.rules import RULES, Passage, Verdict
-from negin_sms.services.outbox.gateway_binding import is_bound_elsewhere
+from negin_sms.services.outbox.gateway_binding import is_elsewhere
 from negin_sms.services.submission.arguments import one
 
 _LOOK_AGAIN = 60.0  # seconds, where nobody knows when it may go
@@ -168,9 +168,10 @@ def _check_time(message: Message, passage: Passage) -> Verdict | None:
 
 
 def _check_gateway(message: Message, passage: Passage) -> Verdict | None:
-    if not is_bound_elsewhere(passage.account, passage.using):
+    states = AccountState.objects.using(passage.using).filter(account=message.account)
+    bound_to = states.values_list("gateway", flat=True).first() or ""
+    if not is_elsewhere(passage.account, bound_to):
         return None
-    words = _(
-        "The account is bound to another gateway, so these settings send nothing."
+    return Verdict(
+        _("The account is bound to another gateway, so these settings send nothing.")
     )
-    return Verdict(words)
