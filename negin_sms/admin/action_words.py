@@ -159,9 +159,9 @@ def resolved_words(done: Sequence[Message], status: object, why: str) -> str:
 
 _UNSENT = {
     Status.SENDING: gettext_lazy("Being sent by a dispatcher"),
-    Status.ACCEPTED: gettext_lazy("Sent by a dispatcher meanwhile"),
+    Status.ACCEPTED: gettext_lazy("Sent already"),
     Status.QUEUED: gettext_lazy("Not sent now, still queued"),
-    Status.REJECTED: gettext_lazy("Refused"),
+    Status.REJECTED: gettext_lazy("Rejected"),
     Status.UNCERTAIN: gettext_lazy("Uncertain, may have been sent"),
 }
 

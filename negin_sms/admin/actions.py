@@ -106,7 +106,8 @@ def _send(order: Order) -> Outcome:
         return _leave_to_dispatcher(chosen, dict(report.skipped))
     waiting = [] if order.decision[NOW] else [m for m in chosen if is_scheduled(m)]
     due = [message for message in chosen if message not in waiting]
-    outcome = tell(waiting, (), scheduled_words, unsent_words)
+    released = release([message for message in waiting if message.is_held])
+    outcome = tell(waiting, released.skipped, scheduled_words, unsent_words)
     if due:
         in_spite = [message for message in due if is_scheduled(message)]
         sent = tell(due, send_messages(due).skipped, accepted_words, unsent_words)
@@ -139,9 +140,8 @@ def _forget_times(messages: Sequence[Message], by: Any) -> None:
 
 def is_scheduled(message: Message) -> bool:
     """Return whether a message has a later send_at, and can."""
-    may_wait = message.status in (Status.DRAFT, Status.QUEUED)
     later = message.send_at is not None and message.send_at > timezone.now()
-    return may_wait and later
+    return message.status in WAITING and later
 
 
 def _refresh(order: Order) -> Outcome:

@@ -45,6 +45,11 @@ class ResendForm(DecisionForm):
     line2 = line_field(_("second line"), when_empty=_AS_BEFORE)
     template = template_field()
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        before = {message.scenario for message in self.chosen}
+        self.fields["scenario"].widget.before = before & set(Scenario.values)
+
     @sensitive_variables()
     def clean(self) -> dict[str, Any]:
         """Refuse a way that one of the messages cannot go, at its field."""

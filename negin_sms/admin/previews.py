@@ -225,7 +225,10 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def tell_that_nothing_is_left(self, request: HttpRequest) -> None:
         """Say why there is nothing to see or to do."""
-        words = _("No draft is left here: it was confirmed or discarded before.")
+        words = _(
+            "No draft is left here: it was confirmed, discarded or edited meanwhile. "
+            "What was edited is under “Unconfirmed batches”."
+        )
         self.message_user(request, words, notices.INFO)
 
     def to_preview(self, group: str) -> HttpResponse:

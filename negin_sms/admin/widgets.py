@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -73,7 +73,12 @@ class TemplateSelect(forms.Select):
 
 
 class ScenarioSelect(forms.RadioSelect):
-    """The five ways to send, by what they mean; each names the fields it uses."""
+    """The five ways to send, by what they mean; each names the fields it uses.
+
+    ``before`` are those that "as before" may stand for.
+    """
+
+    before: Collection[str] = ()
 
     class Media:
         css = {"all": ["negin_sms/compose.css"]}
@@ -82,18 +87,23 @@ class ScenarioSelect(forms.RadioSelect):
     def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """Add the meaning to the label, and the fields for the script."""
         option = super().create_option(name, value, *args, **kwargs)
-        if not value:  # "as before", which may use any field
-            option["attrs"]["data-uses"] = "line line2 template"
+        scenarios = [Scenario(each) for each in ([value] if value else self.before)]
+        used = {field for each in scenarios for field in _fields_of(each)}
+        option["attrs"]["data-uses"] = " ".join(sorted(used))
+        if not value:
             option["label"] = format_html(
                 '<span class="negin-sms-choice">{}</span>', option["label"]
             )
             return option
-        scenario = Scenario(value)
-        use = wire.uses(scenario)
-        option["attrs"]["data-uses"] = " ".join(sorted(use.requires | use.allows))
+        (scenario,) = scenarios
         option["label"] = format_html(
             '<span class="negin-sms-choice">{}</span> <span class="help">{}</span>',
             scenario.label,
             _MEANINGS[scenario],
         )
         return option
+
+
+def _fields_of(scenario: Scenario) -> frozenset[str]:
+    use = wire.uses(scenario)
+    return use.requires | use.allows

@@ -341,6 +341,14 @@ class TestConfirm:
         assert "No draft is left here" in words_of(confirm(admin_client, group))
         assert (Message.objects.get().attempts, LogEntry.objects.count()) == (7, 2)
 
+    def test_what_a_colleague_edited_is_said_to_stand_elsewhere(self, admin_client):
+        group = draft(admin_client)
+        compose(admin_client, replaces=group, replaced=look_at(group).seen, text="New")
+        words = words_of(confirm(admin_client, group))
+        assert "edited meanwhile" in words
+        assert "“Unconfirmed batches”" in words
+        assert Message.objects.get().status == Status.DRAFT
+
     def test_list_shows_the_group_only(self, admin_client):
         group = draft(admin_client)
         Message.objects.update(group="other")

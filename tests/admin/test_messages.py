@@ -513,7 +513,7 @@ class TestSaveAndSend:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("refuse", ["Refused", "opted out"]),
+            ("refuse", ["Rejected", "opted out"]),
             ("break", ["Uncertain, may have been sent", "connection broke"]),
         ],
     )
@@ -664,7 +664,7 @@ class TestActions:
         words = told(confirm(admin_client, question))
         named = ", ".join(str(row.pk) for row in doubtful[:5])
         assert f"(7 messages: {named}, …): It is not waiting" in words
-        assert f"(1 message: {sent.pk})" in words
+        assert f"Sent already (1 message: {sent.pk})" in words
         assert len(outbox) == 2
 
     @pytest.mark.usefixtures("moody")
@@ -672,7 +672,7 @@ class TestActions:
         rows = [make(), make(text="refuse"), make(text="refuse"), make(text="break")]
         words = told(confirm(admin_client, act(admin_client, "send_selected", rows)))
         assert f"accepted message {rows[0].pk}" in words
-        assert f"Refused (2 messages: {rows[1].pk}, {rows[2].pk}): The rec" in words
+        assert f"Rejected (2 messages: {rows[1].pk}, {rows[2].pk}): The rec" in words
         assert f"may have been sent (1 message: {rows[3].pk}): The conn" in words
 
     @pytest.mark.parametrize(("rows", "sent"), [(AT_ONCE, AT_ONCE), (AT_ONCE + 1, 0)])

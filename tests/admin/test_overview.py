@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import timedelta
 
@@ -167,6 +168,26 @@ class TestResend:
             assert set(response.context["form"].errors) == {field}
             assert "errorlist" in response.text
         assert Message.objects.count() == 2
+
+    @pytest.mark.parametrize(
+        ("scenarios", "used"),
+        [
+            (["single"], "line"),
+            (["service_line"], "template"),
+            (["second_line", "single"], "line line2"),
+        ],
+    )
+    def test_as_before_uses_what_these_used_before(self, admin_client, scenarios, used):
+        ways = {
+            "service_line": {"line": "", "template": 1},
+            "second_line": {"line2": "98"},
+        }
+        rows = [
+            make(status="rejected", scenario=each, **ways.get(each, {}))
+            for each in scenarios
+        ]
+        html = act(admin_client, "resend_selected", rows).text
+        assert re.findall(r'value=""[^>]*data-uses="([^"]*)"', html) == [used]
 
     def test_way_is_for_all_of_several_or_for_none(self, admin_client):
         rows = [

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message
 from negin_sms.services.submission.seen import digest
 from tests.admin.test_messages import (
@@ -122,3 +126,45 @@ def test_pressed_twice_it_is_released_once(admin_client):
     response = confirm(admin_client, question)
     assert "Its status does not allow it" in told(response)
     assert statuses() == [Status.QUEUED]
+
+
+class TestHeldWithATime:
+    """A time holds for what is held, too: "Send" lets it go at that time."""
+
+    LATER = timezone.now() + timedelta(days=2)
+
+    def make(self, **fields: object) -> Message:
+        times = {"send_at": self.LATER, "due_at": self.LATER}
+        return make(status=Status.HELD, **times | fields)
+
+    def test_send_releases_it_for_its_time(self, admin_client):
+        held = self.make()
+        question = admin_client.get(f"{LIST}{held.pk}/send/")
+        assert "It has a time, and leaves then" in question.text
+        assert "it may arrive twice" in question.text
+        assert "1 message is scheduled" in told(confirm(admin_client, question))
+        held.refresh_from_db()
+        assert (held.status, held.due_at) == (Status.QUEUED, held.send_at)
+        assert outbox == []
+
+    def test_sending_it_now_instead_takes_its_own_button(self, admin_client):
+        held = self.make()
+        question = admin_client.get(f"{LIST}{held.pk}/send/")
+        confirm(admin_client, question, now="1")
+        assert [sent.mobile for sent in outbox] == [held.mobile]
+
+    def test_among_others_it_is_counted_and_keeps_its_time(self, admin_client):
+        rows = [self.make(), make(), make(send_at=self.LATER)]
+        question = act(admin_client, "send_selected", rows)
+        assert "2 messages have times of their own" in question.text
+        confirm(admin_client, question)
+        assert statuses() == [Status.QUEUED, Status.ACCEPTED, Status.QUEUED]
+        assert len(outbox) == 1
+
+    def test_what_is_over_is_not_said_to_be_scheduled(self, admin_client):
+        held = self.make(expires_at=timezone.now())
+        question = admin_client.get(f"{LIST}{held.pk}/send/")
+        words = told(confirm(admin_client, question))
+        assert "Not sent (1 message" in words
+        assert "is scheduled" not in words
+        assert (statuses(), outbox) == ([Status.HELD], [])
