@@ -126,6 +126,8 @@ def _name(token: re.Match[str]) -> str:
             "text",
             # The place and not the words: errors hold nothing of a text.
             _(
+                # {name} is an example:
+                # xgettext:no-python-brace-format
                 "The brace at character %(place)s belongs to no placeholder. Write "
                 "{name}, or {{ and }} where you mean the braces themselves. A name "
                 "begins with a letter, and has no signs but ( ) / - + & and %%."

@@ -152,15 +152,16 @@ def _refuse_past(
 ) -> None:
     if moment >= now - allowed:
         return
-    reason = _("%(day)s is past.")
+    # A translation puts the calendar of its readers first.
+    reason = _("%(gregorian)s (%(jalali)s) is past.")
     if moment < now - LONG_PAST:  # as if read in the wrong calendar
         reason = _(
-            "%(day)s is long past. Years such as 1405 are read as Jalali, years such "
-            "as 2026 as Gregorian."
+            "%(gregorian)s (%(jalali)s) is long past. Years such as 1405 are read as "
+            "Jalali, years such as 2026 as Gregorian."
         )
-    written = left_to_right(f"{moment:%Y-%m-%d}")
-    day = f"{written} ({jalali.written(moment.date()) or '-'})"
-    raise InvalidMessage(field, reason % {"day": day})
+    day = moment.date()
+    gregorian, other = left_to_right(f"{day:%Y-%m-%d}"), jalali.written(day) or "-"
+    raise InvalidMessage(field, reason % {"gregorian": gregorian, "jalali": other})
 
 
 def _wrong_type(value: object, field: str) -> InvalidMessage:

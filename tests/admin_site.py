@@ -28,8 +28,10 @@ TEXT = "{name} عزیز، سفارش شما آمادهٔ ارسال است. زم
 RECIPIENTS = "mobile,name\n" + "".join(
     f"0{number[2:]},{name}\n" for number, name in zip(MAGIC, NAMES[:6], strict=False)
 )
-NO_ANSWER = "The gateway did not answer in time; it may have sent the message."
-CUT = "The connection was lost; the gateway may have sent the message."
+NO_ANSWER = (
+    "The gateway did not answer in time; whether it did what was asked is not known."
+)
+CUT = "The connection was lost; whether the gateway did what was asked is not known."
 _REASONS = (1, 13, 27, 27, 27)
 
 

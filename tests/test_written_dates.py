@@ -171,6 +171,11 @@ class TestFarMoments:
             reason = refuse("1404/09/10 10:00", now=NOW)
         assert "\u20662025-12-01\u2069" in reason
 
+    def test_own_calendar_is_first_in_persian(self):
+        with override("fa"):
+            reason = refuse("1404/09/10 10:00", now=NOW)
+        assert reason.index("1404/09/10") < reason.index("2025-12-01")
+
     def test_what_has_just_passed_is_not(self):
         for passed in (timedelta(minutes=5), timedelta(days=29)):
             assert read_moment(NOW - passed, now=NOW) == NOW - passed

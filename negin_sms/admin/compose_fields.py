@@ -76,6 +76,8 @@ class ComposeFields(RecipientFields):
         label=capfirst(_("text")),
         widget=CountedTextarea(attrs={"dir": "auto", "rows": 5}),
         help_text=_(
+            # {name} is an example:
+            # xgettext:no-python-brace-format
             "With a table, {name} stands for the value of the column “name”; write "
             "{{ and }} for braces."
         ),

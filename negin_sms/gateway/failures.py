@@ -19,6 +19,9 @@ from .cleaning import clean
 from .deadline import Exchange, NotNoted, TooLate
 
 TOO_SLOW = _("The deadline passed while the gateway was answering.")
+LOST = _(
+    "The connection was lost; whether the gateway did what was asked is not known."
+)
 
 
 class AnswerTooLarge(OSError):
@@ -77,8 +80,11 @@ def _unknown_reason(exchange: Exchange, error: Exception) -> object:
     if _find(error, AnswerTooLarge):
         return _("The gateway's answer is too large to be one.")
     if _find(error, TimeoutError):  # urllib3 raises its own from one
-        return _("The gateway did not answer in time; it may have sent the message.")
-    return _("The connection was lost; the gateway may have sent the message.")
+        return _(
+            "The gateway did not answer in time; whether it did what was asked is not "
+            "known."
+        )
+    return LOST
 
 
 def _walk(error: BaseException) -> Iterator[BaseException]:

@@ -45,7 +45,10 @@ def decode_http(status: int, retry_after: str, body: bytes) -> GatewayError | No
             if error is not None:
                 return error
     # 5xx too, 503 and 504 included: the back end may have finished its work.
-    reason = _("The gateway answered HTTP %(status)s; it may have sent the message.")
+    reason = _(
+        "The gateway answered HTTP %(status)s; whether it did what was asked is not "
+        "known."
+    )
     return OutcomeUnknown(reason % text, detail=clean(as_text(body)))
 
 

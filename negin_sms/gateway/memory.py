@@ -15,6 +15,7 @@ from negin_sms.exceptions import Effect, NotSent, OutcomeUnknown
 
 from . import wire
 from .codes import SUCCESS
+from .failures import LOST
 from .ids import new_ids
 from .scripts import SERVICE_LINE, Scripted
 
@@ -81,10 +82,7 @@ class MemoryGateway:
             raise wire.refusal(code, f"error {code}")
         sent = self._keep(request, form)
         if order:
-            reason = _(
-                "The connection was lost; the gateway may have sent the message."
-            )
-            raise OutcomeUnknown(reason)
+            raise OutcomeUnknown(LOST)
         line = request.line or SERVICE_LINE
         return wire.SendReply(sent.gateway_id, line, form["mobile"], SUCCESS, "success")
 

@@ -75,7 +75,7 @@ class TestEnter:
         wish = {"recipients": "09395213300\n0211234", "line": LINE}
         page = admin_client.post(ENTER, wish)
         assert OptOut.objects.get().mobile == MOBILE
-        assert "the others were entered" in page.text
+        assert "Not entered: no mobile number" in page.text
         assert page.context["form"]["recipients"].value() == "0211234\n"
 
     @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ NOT_LOOKED_AT = {
     "cd": "the shell's own",
     "set": "the shell's own",
     "mariadb": "needs MariaDB's programs",
+    "install": "the system's",
     "mkdir": "the system's",
     "psql": "needs PostgreSQL's programs",
     "python3": "makes an environment, as .ci/run does with the README's line",

@@ -13,6 +13,7 @@ import re
 import runpy
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib import import_module
@@ -28,12 +29,12 @@ from django.core.management import CommandError, call_command
 from django.urls import path as url
 from django.utils import timezone
 
-from negin_sms import conf, services
+from negin_sms import conf, services, signals
 from negin_sms.conf.thresholds import THRESHOLDS
 from negin_sms.exceptions import InvalidMessage, NotSent, OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import Message, OptOut
-from negin_sms.services import dispatch_queue
+from negin_sms.services import dispatch_queue, reschedule
 from negin_sms.services.operations.health import findings
 from negin_sms.services.outbox import gateway_binding
 from negin_sms.written_dates import read_day
@@ -198,9 +199,16 @@ def test_guide_to_idempotency_queues_once():
     assert Message.objects.count() == 2
 
 
-@pytest.mark.django_db(transaction=True)
-def test_guide_to_reminders_follows_the_visit():
+@pytest.fixture
+def reminders() -> Iterator[dict[str, Any]]:
     guide = run("howto/reminders")
+    yield guide
+    signals.pre_send.disconnect(guide["follow_the_visit"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_guide_to_reminders_follows_the_visit(reminders):
+    guide = reminders
     begins_at = timezone.now() + timedelta(days=9)
     visit = SimpleNamespace(pk=7, mobile="09395213300", begins_at=begins_at)
     first = guide["remind"](visit)
@@ -239,10 +247,31 @@ def test_guide_to_reminders_follows_the_visit():
     assert Message.objects.count() == before + 2
 
 
-def test_guide_to_reminders_writes_the_date_in_persian(settings):
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("now_at", "status"),
+    [(None, "cancelled"), (0, "accepted"), (1, "cancelled"), (-9, "cancelled")],
+)
+def test_guide_to_reminders_looks_at_the_visit_last(reminders, now_at, status):
+    """The visit is gone, as it was, a day later, or over: days from what was said."""
+    guide = reminders
+    begins_at = timezone.now() + timedelta(days=9)
+    visit = SimpleNamespace(pk=7, mobile="09395213300", begins_at=begins_at)
+    message = guide["remind"](visit)
+    reschedule(message, None, by=None)  # its end is no longer that of the visit
+    if now_at is not None:
+        visit.begins_at += timedelta(days=now_at)
+    found = SimpleNamespace(first=lambda: None if now_at is None else visit)
+    guide["Visit"] = SimpleNamespace(objects=SimpleNamespace(filter=lambda pk: found))
+    dispatch_queue()
+    message.refresh_from_db()
+    assert message.status == status
+
+
+def test_guide_to_reminders_writes_the_date_in_persian(settings, reminders):
     settings.TIME_ZONE = "Asia/Tehran"
     begins_at = datetime(2026, 12, 1, 7, tzinfo=UTC)
-    words = run("howto/reminders")["words_of"](SimpleNamespace(begins_at=begins_at))
+    words = reminders["words_of"](SimpleNamespace(begins_at=begins_at))
     assert f"«{words}»" in read("howto/reminders")
 
 
@@ -493,8 +522,15 @@ def test_guide_to_moving_lets_django_post_office_queue(tmp_path):
 def test_guide_to_moving_takes_kavenegar_s_parameters():
     names: dict[str, Any] = {}
     exec(compile(blocks(read("howto/moving"))[-1], "howto/moving", "exec"), names)
-    rows = names["sms_send"]({"receptor": "09395213300,09395213301", "message": "hi"})
+    wish = {"receptor": "09395213300,09395213301", "message": "hi"}
+    rows = names["sms_send"](wish)
     assert [row.mobile for row in rows] == ["+989395213300", "+989395213301"]
+    later = int(timezone.now().timestamp()) + 3600
+    more = {"localid": "77", "date": later}
+    rows = [names["sms_send"](wish | more) for _time in range(2)]
+    assert rows[0] == rows[1]
+    assert {row.send_at.timestamp() for row in rows[0]} == {later}
+    assert Message.objects.count() == 4
 
 
 @pytest.mark.django_db(transaction=True)

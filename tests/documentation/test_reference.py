@@ -253,7 +253,7 @@ def test_guide_to_brakes_tells_how_long_to_wait(settings):
     settings.NEGIN_SMS = {"default": account}
     said = [names["text_a_code"]("09395213300", code) for code in ("1", "2")]
     assert said[0] == "On its way."
-    assert re.fullmatch(r"Too many codes\. Try again in \d+ seconds\.", said[1])
+    assert re.fullmatch(r"Too many codes\. Wait at least \d+ seconds\.", said[1])
 
 
 def test_reference_has_the_whole_api_once():

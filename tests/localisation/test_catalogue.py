@@ -26,15 +26,21 @@ def catalogue():
     return polib.pofile(str(PACKAGE / CATALOGUE))
 
 
+def placeholders(text: str) -> list[str]:
+    return sorted(PLACEHOLDER.findall(text))
+
+
 def test_no_string_is_missing_or_a_guess(catalogue):
     assert [e.msgid for e in catalogue if not e.translated() or e.fuzzy] == []
 
 
 def test_placeholders_agree(catalogue):
     for entry in catalogue:
-        expected = sorted(PLACEHOLDER.findall(entry.msgid_plural or entry.msgid))
+        expected = placeholders(entry.msgid_plural or entry.msgid)
+        if "no-python-brace-format" in entry.flags:  # an example, not a place to fill
+            expected = ["{نام}" if each == "{name}" else each for each in expected]
         for text in translations(entry):
-            assert sorted(PLACEHOLDER.findall(text)) == expected, entry.msgid
+            assert placeholders(text) == sorted(expected), entry.msgid
 
 
 def test_words_that_django_lacks_are_persian():

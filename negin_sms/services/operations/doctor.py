@@ -136,20 +136,20 @@ def _credentials(account: conf.Account) -> Finding:
     """Ask for a state: that costs nothing and needs the credentials."""
     code, alias = "credentials", account.alias
     later = _("Look again in a minute; if it stays so, ask the gateway's operator.")
+    of_account = _(
+        "Check USERNAME and PASSWORD (the web service's, not the panel's login) "
+        "and, in the panel, the credit and whether the web service is enabled."
+    )
     try:
         get_gateway(alias).states([_an_id(account)])
     except Rejected:
         pass  # the id it does not know, but us
     except Throttled as error:
         return warning(code, str(error), later, alias)
-    except NotSent as error:
-        advice = _(
-            "Check USERNAME and PASSWORD (the web service's, not the panel's login) "
-            "and, in the panel, the credit and whether the web service is enabled."
-        )
-        return critical(code, str(error), advice, alias)
     except GatewayError as error:
-        return critical(code, str(error), later, alias)
+        # A front door, or nobody at all, knows no account: the text says what to check.
+        is_refusal = isinstance(error, NotSent) and error.code is not None
+        return critical(code, str(error), of_account if is_refusal else later, alias)
     return note(code, _("The gateway knows the account."), alias)
 
 

@@ -96,15 +96,14 @@ def _compare(state: AccountState, server: str, using: str) -> bool:
         if not before.update(server=server, server_changed_at=DbNow()):
             return False
         waiting = Message.objects.using(using).filter(account=state.account)
-        held = transitions.hold(waiting, _words(state.server, server))
+        transitions.hold(waiting, _words(state.server, server))
     logger.critical(
         "Another database server answers for the SMS account %r (it was %s, it is %s): "
         "it failed over, or was restored. What was sent last may stand in the queue "
-        "again, so %d waiting SMS are held. Compare them with the gateway's panel, then "
-        "release or cancel them: manage.py hold_sms_queue --release",
+        "again, so all that waits is held. Compare it with the gateway's panel, then "
+        "release or cancel it: manage.py hold_sms_queue --release",
         state.account,
         state.server,
         server,
-        held,
     )
     return True

@@ -56,7 +56,7 @@ def test_another_server_holds_what_waits_and_says_so(server, caplog):
     (record,) = caplog.records
     assert record.levelname == "CRITICAL"
     assert "was cluster:1, it is cluster:2" in record.getMessage()
-    assert "1 waiting SMS are held" in record.getMessage()
+    assert "all that waits is held" in record.getMessage()
     assert "cluster:1" in Message.objects.earliest("pk").detail
 
 

@@ -119,7 +119,10 @@ def find_folder(state_dir: str | None, *, make: bool = False) -> Path:
             _refuse_unsafe(folder, followed=True, make=make)
     except OSError as error:
         raise NoJournal(
-            _("The folder %(folder)s cannot be used (%(why)s). Set STATE_DIR.")
+            _(
+                "The folder %(folder)s cannot be used (%(why)s). Give it to the user who "
+                "runs this, or name another one in STATE_DIR."
+            )
             % {"folder": folder, "why": error.strerror}
         ) from None
     return folder
@@ -143,7 +146,9 @@ def _refuse_unsafe(folder: Path, *, followed: bool, make: bool) -> None:
         raise NoJournal(_("%(folder)s is no folder, or a link.") % {"folder": folder})
     if found.st_uid != os.geteuid():
         raise NoJournal(
-            _("The folder %(folder)s belongs to somebody else. Set STATE_DIR.")
+            _(
+                "The folder %(folder)s belongs to somebody else. Name another one in STATE_DIR."
+            )
             % {"folder": folder}
         )
     if found.st_mode & _OTHERS_MAY_WRITE:
