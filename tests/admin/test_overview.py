@@ -178,7 +178,7 @@ class TestResend:
         ],
     )
     def test_as_before_uses_what_these_used_before(self, admin_client, scenarios, used):
-        ways = {
+        ways: dict[str, Any] = {
             "service_line": {"line": "", "template": 1},
             "second_line": {"line2": "98"},
         }
