@@ -150,7 +150,9 @@ def time_writing(drafting) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("name", nargs="?", choices=list(INPUTS))
     name = parser.parse_args().name
     if name:

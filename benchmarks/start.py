@@ -59,7 +59,9 @@ Samples = list[tuple[float, float]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=25)
     given = parser.parse_args()
     bare = [f"django.contrib.{name}" for name in CONTRIB]
