@@ -66,6 +66,7 @@ def _summary(report: services.DispatchReport) -> str:
         f"{report.uncertain} uncertain, {report.not_sent} not sent (queued again)"
     )
     rare = {
+        "kept back by a rule (queued again)": report.put_off,
         "cancelled": report.cancelled,
         "expired": report.expired,
         "uncertain because their worker died": report.expired_claims,
