@@ -43,8 +43,8 @@ def scheduled_count_words(count: int, first: datetime) -> str:
 
 
 def queued_words(done: Sequence[Message]) -> str:
-    """Say who sends what was queued."""
-    return queued_count_words(len(done))
+    """Say who sends what was queued, and what waits for its time."""
+    return " ".join([queued_count_words(len(done)), *scheduled_warnings(done)])
 
 
 def queued_count_words(count: int) -> str:
@@ -64,7 +64,7 @@ def waiting_words(done: Sequence[Message]) -> str:
         "%(count)s messages were waiting already. The dispatcher sends them.",
         len(done),
     )
-    return words % {"count": len(done)}
+    return " ".join([words % {"count": len(done)}, *scheduled_warnings(done)])
 
 
 def cancelled_words(done: Sequence[Message]) -> str:
@@ -145,6 +145,29 @@ def resend_advice(chosen: Sequence[Message]) -> str:
         )
         advice.append(words % {"count": reported})
     return " ".join(advice)
+
+
+def cancel_advice(chosen: Sequence[Message]) -> str:
+    """Say what a cancelled message cannot do any more."""
+    words = _("A cancelled message cannot be queued any more.")
+    return " ".join([words, *_redaction_warnings(chosen)])
+
+
+def resolve_advice(chosen: Sequence[Message]) -> str:
+    """Say where to look before a decision that is final."""
+    words = _(
+        "Look for the number and the time in the gateway's panel. The decision is final."
+    )
+    return " ".join([words, *_redaction_warnings(chosen)])
+
+
+def _redaction_warnings(chosen: Sequence[Message]) -> list[str]:
+    if not any(each.sensitive for each in chosen):
+        return []
+    words = _(
+        "What is sensitive loses its text within moments, and cannot be sent again then."
+    )
+    return [words]
 
 
 def resolved_words(done: Sequence[Message], status: object, why: str) -> str:

@@ -36,12 +36,14 @@ from negin_sms.services.outbox.transitions import WAITING
 
 from .action_words import (
     accepted_words,
+    cancel_advice,
     cancelled_words,
     queued_words,
     release_advice,
     released_words,
     resend_advice,
     resent_words,
+    resolve_advice,
     resolved_words,
     scheduled_words,
     unsent_words,
@@ -251,7 +253,7 @@ CANCEL = MessageAction(
     limit=10_000,
     fits=lambda message: message.status in WAITING,
     run=_cancel,
-    advice=lambda _chosen: _("A cancelled message cannot be queued any more."),
+    advice=cancel_advice,
 )
 RELEASE = MessageAction(
     name="release",
@@ -282,9 +284,7 @@ RESOLVE = MessageAction(
     limit=500,
     fits=lambda message: message.status == Status.UNCERTAIN,
     run=_resolve,
-    advice=lambda _chosen: _(
-        "Look for the number and the time in the gateway's panel. The decision is final."
-    ),
+    advice=resolve_advice,
     form=ResolveForm,
 )
 ACTIONS = (SEND, REFRESH, CANCEL, RELEASE, RESOLVE, RESEND)

@@ -69,8 +69,8 @@ class DraftForm(forms.ModelForm):
             "line": _("Empty: the account's own line, where the scenario uses one."),
             "line2": _("Empty: the account's own, where the scenario uses one."),
             "sensitive": _(
-                "Once confirmed, its text is shown on request only; once sent, it is "
-                "redacted before long."
+                "Once confirmed, its text is shown on request only; once sent or given "
+                "up, it is redacted before long."
             ),
         }
 

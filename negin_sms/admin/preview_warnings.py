@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -98,6 +98,16 @@ def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     )
     told = ((over.by_number, numbers), (over.by_account, accounts))
     return [words % {"count": count} for count, words in told if count]
+
+
+def draft_warnings(first: Message) -> list[str]:
+    """Return a warning of when drafts are deleted, as sensitive ones are."""
+    ages = {account.alias: account.redact_after for account in conf.get_accounts()}
+    if not first.sensitive or first.account not in ages:
+        return []
+    end = first.created_at + timedelta(seconds=ages[first.account])
+    words = _("They are sensitive: what nobody confirms until %(moment)s is deleted.")
+    return [words % {"moment": moment_words(end)}]
 
 
 def length_warnings(texts: Iterable[str]) -> list[str]:

@@ -37,6 +37,7 @@ from .estimates import batch_estimate
 from .history import HistoryMixin
 from .preview_warnings import (
     cap_warnings,
+    draft_warnings,
     length_warnings,
     opt_out_warnings,
     quiet_warnings,
@@ -179,6 +180,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         return [
             *opt_out_warnings(drafts, first),
             *quiet_warnings(first),
+            *draft_warnings(first),
             *length_warnings(readable),
         ]
 

@@ -705,6 +705,27 @@ class TestActions:
         }
         assert statuses == {Status.QUEUED}
 
+    def test_of_many_it_is_told_which_have_times_of_their_own(self, admin_client):
+        later = timezone.now() + timedelta(days=2)
+        rows = [make(send_at=later) for _ in range(AT_ONCE)]
+        rows.append(make(status=Status.QUEUED, send_at=later, due_at=later))
+        words = told(confirm(admin_client, act(admin_client, "send_selected", rows)))
+        assert f"{AT_ONCE} messages have times of their own, and leave then." in words
+        assert "1 message has a time of its own, and leaves then." in words
+        assert outbox == []
+
+    @pytest.mark.parametrize("action", ["cancel", "resolve"])
+    @pytest.mark.parametrize("sensitive", [True, False])
+    def test_that_a_sensitive_text_goes_is_said_before(
+        self, admin_client, action, sensitive
+    ):
+        row = make(
+            status=Status.UNCERTAIN if action == "resolve" else Status.QUEUED,
+            sensitive=sensitive,
+        )
+        question = admin_client.get(f"{LIST}{row.pk}/{action}/")
+        assert ("loses its text within moments" in question.text) is sensitive
+
     def test_whole_filter_can_be_selected(self, admin_client):
         drafts = [make() for _ in range(60)]
         make(status=Status.CANCELLED)

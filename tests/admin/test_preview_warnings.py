@@ -10,7 +10,9 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.admin.preview_warnings import length_warnings, quiet_warnings
 from negin_sms.choices import Priority, Status
+from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from tests.admin.test_composing import draft, preview
 from tests.factories import MessageFactory
 
 COMPOSE = "/admin/negin_sms/message/compose/"
@@ -30,6 +32,17 @@ def low(due: int, expires: int, day: int = 2) -> Message:
         due_at=datetime(2026, 12, 1, due, tzinfo=TEHRAN),
         expires_at=datetime(2026, 12, day, expires, tzinfo=TEHRAN),
     )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sensitive", [True, False])
+def test_preview_says_when_sensitive_drafts_are_deleted(admin_client, sensitive):
+    group = draft(admin_client, **({"sensitive": "on"} if sensitive else {}))
+    page = preview(admin_client, group)
+    row = Message.objects.get()
+    end = moment_words(row.created_at + timedelta(days=1))
+    words = f"what nobody confirms until {end} is deleted"
+    assert (words in page.text) is sensitive
 
 
 def test_message_that_may_never_leave_is_warned_of(quiet):
