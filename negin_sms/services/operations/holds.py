@@ -64,7 +64,11 @@ def hold_queue(*, reason: str, account: str | None = None) -> HoldReport:
         raise NeginSmsError("Say why the queue is held: reason must not be empty.")
     using = write_alias()
     rows = _of_account(account, using)
+    changed = AccountState.objects.using(using).exclude(server_changed_at=None)
     with transaction.atomic(using=using):
+        # A change that held nothing, or whose messages are gone, is not why these are.
+        if aliases := list(changed.values_list("account", flat=True)):
+            _decide_server_change(aliases, using)
         held = transitions.hold(rows, clean(_("Held: %(why)s") % {"why": why}))
         sending = rows.filter(status=Status.SENDING).count()
     logger.warning("%d SMS were held by hand", held)
