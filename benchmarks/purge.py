@@ -40,6 +40,9 @@ def main() -> None:
     parser.add_argument("--redact", action="store_true")
     parser.add_argument("--at-most", type=float, default=3600.0, help="seconds")
     given = parser.parse_args()
+    for name in ("messages", "queued"):  # both are copied in chunks
+        if getattr(given, name) % CHUNK or not getattr(given, name):
+            parser.error(f"--{name}: a multiple of {CHUNK}")
     with serving(given.latency) as url, project(given.database, url):
         started = time.monotonic()
         fill(given.messages, given.queued)

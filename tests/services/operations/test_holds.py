@@ -124,6 +124,18 @@ class TestHolding:
         with django_assert_num_queries(5):  # with the savepoint
             hold()
 
+    @pytest.mark.parametrize("is_held", [True, False])
+    def test_change_of_server_is_not_why_others_are_held_later(self, is_held):
+        if is_held:
+            MessageFactory(status=Status.HELD)
+        AccountState.objects.create(
+            account="default", server_changed_at=timezone.now() - HOUR
+        )
+        MessageFactory(status=Status.QUEUED)
+        services.hold_queue(reason="ask Sara first")
+        since = AccountState.objects.get().server_changed_at
+        assert (since is not None) is is_held
+
     def test_one_account_at_a_time(self, settings):
         settings.NEGIN_SMS = {
             **settings.NEGIN_SMS,
@@ -267,18 +279,6 @@ class TestReleaseOfSingleOnes:
         assert AccountState.objects.get().server_changed_at is not None
         services.release(rows[1:])
         assert AccountState.objects.get().server_changed_at is None
-
-    @pytest.mark.parametrize("is_held", [True, False])
-    def test_change_of_server_is_not_why_others_are_held_later(self, is_held):
-        if is_held:
-            MessageFactory(status=Status.HELD)
-        AccountState.objects.create(
-            account="default", server_changed_at=timezone.now() - HOUR
-        )
-        MessageFactory(status=Status.QUEUED)
-        services.hold_queue(reason="ask Sara first")
-        since = AccountState.objects.get().server_changed_at
-        assert (since is not None) is is_held
 
     def test_dispatcher_is_woken(self, use_account, django_capture_on_commit_callbacks):
         use_account(WAKER="tests.services.submission.test_wakers.note_waking")
