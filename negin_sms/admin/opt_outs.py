@@ -30,7 +30,9 @@ from .paging import BoundedList
 from .private_search import PrivateSearch
 from .search_terms import number_condition
 
-_LISTED = 200
+_LISTED, _ASKED_ABOUT = 200, 10
+# What the question posts: the keys of those that it was about.
+_ASKED = "asked"
 
 
 class LastingFilter(admin.SimpleListFilter):
@@ -131,16 +133,23 @@ class OptOutAdminMixin(
     @admin.action(
         permissions=["change"], description=gettext_lazy("End these opt-outs")
     )
-    def end_selected(self, request: HttpRequest, queryset: QuerySet[OptOut]) -> None:
-        """End those that hold, and write it into their history."""
+    def end_selected(
+        self, request: HttpRequest, queryset: QuerySet[OptOut]
+    ) -> HttpResponse | None:
+        """Ask first; then end those that hold, and write it into their history."""
+        if _ASKED not in request.POST:
+            return self._end_page(request, list(queryset.filter(lasts())))
+        keys = request.POST[_ASKED].split(",")
+        asked = queryset.filter(pk__in=[key for key in keys if key.isdecimal()])
+        held = list(asked.filter(lasts()))
         by: Any = request.user.pk
-        held = list(queryset.filter(lasts()))
         ended = end(OptOut.objects.filter(pk__in=[row.pk for row in held]))
         LogEntry.objects.log_actions(by, held, CHANGE, _("It was ended."))
         words = ngettext(
             "%(count)s opt-out was ended.", "%(count)s opt-outs were ended.", ended
         )
         self.message_user(request, words % {"count": ended}, notices.SUCCESS)
+        return None
 
     @admin.display(description=gettext_lazy("mobile"))
     def masked_mobile(self, row: OptOut) -> SafeString:
@@ -198,6 +207,21 @@ class OptOutAdminMixin(
             "unlisted": len(refused[_LISTED:]),
         }
         return self.draw(request, "optout/enter.html", context)
+
+    def _end_page(
+        self, request: HttpRequest, held: list[OptOut]
+    ) -> HttpResponse | None:
+        if not held:
+            self.warn(request, _("None of these holds any more; nothing was ended."))
+            return None
+        context = {
+            "title": _("End these opt-outs"),
+            "held": held,
+            "asked": ",".join(str(row.pk) for row in held),
+            "listed": held[:_ASKED_ABOUT],
+            "unlisted": len(held[_ASKED_ABOUT:]),
+        }
+        return self.draw(request, "optout/end.html", context)
 
     def _tell(self, request: HttpRequest, report: OptOutImport) -> None:
         if not report.entered:

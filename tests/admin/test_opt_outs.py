@@ -131,22 +131,48 @@ class TestNumbers:
 
 
 class TestEnd:
-    def test_of_those_that_are_chosen(self):
-        rows = [
+    @pytest.fixture(autouse=True)
+    def chosen_and_other(self, db):
+        self.rows = [
             services.opt_out(mobile, line=LINE) for mobile in (MOBILE, OTHER_MOBILE)
         ]
-        client = log_in("view", "change")
-        data = {"action": "end_selected", "_selected_action": rows[0].pk}
-        page = client.post(LIST, data, follow=True)
+        self.client = log_in("view", "change")
+
+    def ask(self, *rows, **more):
+        data = {"action": "end_selected", "_selected_action": [r.pk for r in rows]}
+        return self.client.post(LIST, data | more, follow=True)
+
+    def answer(self, question):
+        fields = re.findall(r'type="hidden" name="(\w+)" value="(.*?)"', question.text)
+        return self.client.post(LIST, dict(fields), follow=True)
+
+    def test_asks_first(self):
+        question = self.ask(self.rows[0])
+        assert "1 opt-out ends" in question.text
+        assert MOBILE not in question.text
+        assert OptOut.objects.filter(until=None).count() == 2
+
+    def test_of_those_that_are_chosen(self):
+        page = self.answer(self.ask(self.rows[0]))
         assert "1 opt-out was ended" in page.text
-        assert OptOut.objects.get(until=None) == rows[1]
-        assert "It was ended" in client.get(f"{LIST}{rows[0].pk}/history/").text
+        assert OptOut.objects.get(until=None) == self.rows[1]
+        history = self.client.get(f"{LIST}{self.rows[0].pk}/history/").text
+        assert "It was ended" in history
+
+    def test_of_all_that_were_asked_about_and_of_nobody_who_came_meanwhile(self):
+        question = self.ask(self.rows[0], select_across="1")
+        later = services.opt_out("09000000001", line=LINE)
+        assert "2 opt-outs were ended" in self.answer(question).text
+        assert OptOut.objects.get(until=None) == later
+
+    def test_of_those_that_are_over_asks_nothing(self):
+        services.opt_in(MOBILE)
+        assert "nothing was ended" in self.ask(self.rows[0]).text
 
     def test_by_its_date(self):
-        row = services.opt_out(MOBILE, line=LINE)
-        client = log_in("view", "change")
+        row = self.rows[0]
         wish = {"reason": "came back", "until": timezone.localtime().isoformat()}
-        client.post(f"{LIST}{row.pk}/change/", wish)
+        self.client.post(f"{LIST}{row.pk}/change/", wish)
         row.refresh_from_db()
         assert row.until
         assert (row.reason, row.mobile, row.line) == ("came back", MOBILE, LINE)

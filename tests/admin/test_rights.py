@@ -326,7 +326,7 @@ def test_forged_bulk_deletion_takes_templates_from_those_with_the_right_only(
 @pytest.mark.parametrize("role", ROLES)
 def test_forged_end_of_opt_outs_needs_the_right(role):
     row = target("optout_changelist")
-    data = {"action": "end_selected", "_selected_action": row.pk}
+    data = {"action": "end_selected", "_selected_action": row.pk, "asked": row.pk}
     log_in(role).post(address("optout_changelist", row), data)
     may_end = "change_optout" in (ROLES[role] or ())
     assert OptOut.objects.filter(until__isnull=False).exists() is may_end

@@ -140,6 +140,7 @@ def test_opt_outs_are_entered_and_ended_in_the_theme(admin_client):
     assert "0939•••3300" in page(admin_client, base)
     assert "unfold" in page(admin_client, f"{base}{row.pk}/change/")
     data = {"action": "end_selected", "_selected_action": row.pk}
-    admin_client.post(base, data)
+    assert "unfold" in admin_client.post(base, data).text
+    admin_client.post(base, data | {"asked": row.pk})
     row.refresh_from_db()
     assert row.until
