@@ -38,7 +38,8 @@ class Command(SmsCommand):
             "--from-log",
             metavar="FILE",
             action=_Alone,
-            help="write what its lines «SMS result not saved: …» hold; twice is no harm",
+            help="goes alone, without numbers: write what its lines «SMS result not "
+            "saved: …» hold; twice is no harm",
         )
         add("--why", default="", help="how you know; not with --claim")
         add("--by", metavar="USERNAME", help="who decides; kept in the history")

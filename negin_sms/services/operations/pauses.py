@@ -62,7 +62,8 @@ def resume_account(alias: str, *, by: User | None = None) -> bool:
         poll_failures=0,
         poll_error="",
     )
-    logger.warning("SMS account %r was resumed (by %s)", alias, who or "-")
+    told = "was resumed" if was_paused else "was not paused; what waited is tried"
+    logger.warning("SMS account %r %s (by %s)", alias, told, who or "-")
     return was_paused
 
 

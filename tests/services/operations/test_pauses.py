@@ -38,6 +38,14 @@ def test_pause_by_hand_lasts_until_resumed():
     assert not services.resume_account("default")
 
 
+def test_log_does_not_tell_of_the_end_of_a_pause_that_was_none(caplog):
+    services.resume_account("default")
+    assert "was not paused" in caplog.text
+    services.pause_account("default", reason="maintenance")
+    services.resume_account("default")
+    assert "was resumed (by -)" in caplog.text
+
+
 def test_pause_by_hand_takes_a_jalali_end():
     services.pause_account("default", reason="maintenance", until="1470/01/01 12:00")
     until = AccountState.objects.get().paused_until

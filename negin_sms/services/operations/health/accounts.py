@@ -51,7 +51,10 @@ def _paused(case: Case, limit: float) -> Finding | None:
         "paused",
         Severity.WARNING if is_over else Severity.CRITICAL,
         _pause_in_words(stands),
-        _("When the cause is gone: manage.py resume_sms_account %(account)s")
+        _(
+            "When the cause is gone: “Resume…” on the account's page in the admin, or "
+            "manage.py resume_sms_account %(account)s"
+        )
         % {"account": case.account.alias},
         count=stands.queued,
         value=case.age(began),
