@@ -78,7 +78,6 @@ def poll_states(
     with over_by(poller.last_moment()):
         poller.persist(poller.count_due)
         if not dry_run:
-            poller.persist(lambda: refuse_others(poller.accounts, poller.using))
             poller.run(limit=limit, idle_for=interval if forever else None)
     return poller.outcome()
 
@@ -162,10 +161,15 @@ class _Poller:
                     None if limit is None else limit - self.report.asked,
                     since=self.since,
                     stop=self.stop,
-                    between=self.maintenance.run,
+                    between=self._between,
                 )
             finally:
                 self.report += turn.report
+
+    def _between(self) -> None:
+        """Keep off what has become another gateway's; do what is due on the side."""
+        refuse_others(self.accounts, self.using)
+        self.maintenance.run()
 
     def _show(self, turn: PollReport) -> None:
         """Tell the caller of the turn under way and of those before."""

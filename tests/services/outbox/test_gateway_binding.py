@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from negin_sms import conf, services
@@ -62,6 +64,25 @@ def test_states_are_not_asked_of_another_host(elsewhere):
     MessageFactory(accepted=True)
     with pytest.raises(InvalidConfiguration):
         services.poll_states()
+
+
+def test_poller_that_runs_keeps_off_when_another_adopts(live, monkeypatch):
+    """The other gateway has other messages under these ids, or none."""
+    monkeypatch.setattr(gateway_binding, "_MINUTE", 0.0)
+    MessageFactory(accepted=True)
+    stop = threading.Event()
+    looks = []
+
+    def adopted(*_told: object) -> None:
+        looks.append(1)
+        AccountState.objects.update(gateway="sms.example.com 0")
+        MessageFactory(accepted=True)
+        if len(looks) > 3:
+            stop.set()
+
+    with pytest.raises(InvalidConfiguration, match=r"sms\.example\.com"):
+        services.poll_states(forever=True, interval=0.01, progress=adopted, stop=stop)
+    assert len(looks) == 1
 
 
 def test_states_are_not_asked_by_hand_of_another_host(elsewhere):
