@@ -26,7 +26,10 @@ REGION = "IR"
 _MOBILE = re.compile(r"\+989\d{9}")
 # What nearly everybody writes, programs above all: read here for a hundredth of what
 # libphonenumber takes. A test holds both ways to the same answer.
-_PLAIN = re.compile(r"(?:\+98|0098|98|0)?(9[0-9]{9})")
+_PLAIN = re.compile(r"(?:\+98|0098|98|0)(9[0-9]{9})|(9[0-79][0-9]{8})")
+# 98 and eight digits: a line as the panel writes it (9830003300), and as an export of
+# ours does. With 0 or +98 in front the shape decides, as ever.
+_LINE = re.compile(r"98\d{8}")
 # No spelling of one number holds more digits: 0098, 0 and ten.
 _MOST_DIGITS = 15
 _LONGEST_INPUT = 64
@@ -58,7 +61,7 @@ def normalize_mobile(value: object) -> str:
     """
     text = value if type(value) is str else _written(value)
     plain = _PLAIN.fullmatch(text)
-    return f"+98{plain[1]}" if plain else _read_spelling(text)
+    return f"+98{plain[1] or plain[2]}" if plain else _read_spelling(text)
 
 
 def mask_mobile(mobile: str) -> str:
@@ -176,6 +179,8 @@ def _parse(text: str) -> str:
         raise _refusal(_EXTENSION)
     if not _SPELLING.fullmatch(text):
         raise _refusal(_NO_NUMBER)
+    if _LINE.fullmatch(latin_digits(re.sub(r"[^\d+＋]", "", text))):  # noqa: RUF001
+        raise _refusal(_NO_MOBILE)
     e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return str(e164)
 
@@ -198,7 +203,7 @@ def _complaint(number: str) -> object:
     # Of a short number libphonenumber keeps the 0 in front.
     national = number.removeprefix("+98").lstrip("0")
     if not national.startswith("9"):
-        return _("This is not a mobile number.")
+        return _NO_MOBILE
     return _("The number is too short.") if len(national) < 10 else _LONG
 
 
@@ -210,5 +215,6 @@ _EMPTY = _("The mobile number is empty.")
 _SEVERAL = _("This is more than one number; give one at a time.")
 _LONG = _("The number is too long, or two numbers pasted together.")
 _NO_NUMBER = _("This is not a phone number.")
+_NO_MOBILE = _("This is not a mobile number.")
 _EXTENSION = _("The number has an extension; SMS cannot reach it.")
 _FRACTION = _("There are digits after the decimal point; a phone number has none.")

@@ -217,7 +217,7 @@ def _column_remarks(
     if not rivals:
         return (taken,)
     others = _("These columns hold mobile numbers too, and were not used: %(names)s.")
-    named = listed(f"“{names[at] or at + 1}”" for at in rivals)
+    named = listed(_("“%(name)s”") % {"name": names[at] or at + 1} for at in rivals)
     return (taken, others % {"names": named})
 
 

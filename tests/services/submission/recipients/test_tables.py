@@ -102,6 +102,15 @@ class TestNumberColumn:
         sheet = read("parents;mobile;", "09000000001;09395213300;09000000002")
         assert "“parents”" in sheet.remarks[1]
 
+    def test_lines_of_an_export_of_ours_are_not_taken_for_numbers(self):
+        sheet = read("mobile;line", "0939-521-3300;9830003300")
+        assert (mobiles(sheet), len(sheet.remarks)) == (["0939-521-3300"], 1)
+
+    def test_nor_where_its_numbers_are_masked(self):
+        """A message to our own line, for each row, would be the end of that."""
+        sheet = read("mobile;line", "0939•••3300;9830003300", "0939•••3301;")
+        assert mobiles(sheet) == ["0939•••3300", "0939•••3301"]
+
     def test_numbers_in_a_column_without_a_name_are_a_problem_of_their_row(self):
         (row,) = read("a;mobile", "1;09395213300;09000000002").rows
         assert "more cells" in row.problem
