@@ -22,6 +22,8 @@ from negin_sms.gateway.memory import MemoryGateway, outbox
 from negin_sms.gateway.sandbox import Sandbox
 
 _MEMORY = f"{MemoryGateway.__module__}.{MemoryGateway.__name__}"
+# Several would race, and a test that reads the order would fail now and then.
+_IN_ORDER = {"WORKERS": 1}
 
 
 @contextlib.contextmanager
@@ -33,7 +35,7 @@ def in_memory() -> Iterator[None]:
     Whatever the settings say, and whatever they are overridden with. Exempt are
     accounts with a subclass of MemoryGateway, and those to which a test itself gives
     a gateway of its own, or a BASE_URL on this machine. The project's WAKER is not
-    called.
+    called, and one worker sends: in the order of the queue.
     """
     _project_accounts()
     begin_anew()
@@ -48,12 +50,13 @@ def in_memory() -> Iterator[None]:
 def sandboxed(alias: str = conf.DEFAULT_ALIAS) -> Iterator[Sandbox]:
     """Run a sandbox, and have an account talk to it over HTTP meanwhile.
 
-    States are final at once, unless the sandbox is told otherwise (``report``).
+    States are final at once, unless the sandbox is told otherwise (``report``). One
+    worker sends: in the order of the queue.
     """
     with Sandbox(pace=0.0, slow=0.2) as sandbox:
         accounts: dict[str, Any] = getattr(settings, conf.SETTING, None) or {}
         options = dict(accounts.get(alias, {}))
-        options |= {"BACKEND": conf.LIVE_BACKEND, "BASE_URL": sandbox.url}
+        options |= {"BACKEND": conf.LIVE_BACKEND, "BASE_URL": sandbox.url, **_IN_ORDER}
         for credential in ("USERNAME", "PASSWORD"):
             options[credential] = options.get(credential) or "sandbox"
         with override_settings(**{conf.SETTING: {**accounts, alias: options}}):
@@ -86,7 +89,7 @@ def _keep_in_memory(alias: str, options: conf.Options) -> conf.Options:
     own_url = is_loopback(url) and url != given.get("BASE_URL")
     if own_backend or own_url or _is_memory(backend):
         return options
-    return {**options, "BACKEND": _MEMORY}
+    return {**options, "BACKEND": _MEMORY, **_IN_ORDER}
 
 
 def _is_memory(backend: Any) -> bool:

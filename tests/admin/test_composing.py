@@ -228,15 +228,42 @@ class TestRefused:
         response = compose(admin_client, recipients=pasted, text="Dear {name}")
         assert not Message.objects.exists()
         # Commas would let Persian words and numbers change places before the eye.
-        assert field("recipients", response) == "mobile\tname\n09395213301\t\n"
-        assert field("kept", response) == "mobile\tname\n09395213300\tSara\n"
+        assert field("recipients", response) == "send to\tname\n09395213301\t\n"
+        assert field("kept", response) == "send to\tname\n09395213300\tSara\n"
         draft(
             admin_client,
-            recipients="mobile\tname\n09395213301\tAli\n",
+            recipients="send to\tname\n09395213301\tAli\n",
             kept=field("kept", response),
             text="Dear {name}",
         )
         assert Message.objects.count() == 2
+
+    def again(self, client, response, **more):
+        """Press a button of the page that came back, nothing corrected."""
+        boxes = {name: field(name, response) for name in ("recipients", "kept")}
+        return client_page(client, text="Dear {name}", **boxes, **more)
+
+    @pytest.mark.parametrize("button", [{}, {"_leave_out": "1"}])
+    def test_what_is_left_of_a_table_is_of_the_same_people(self, admin_client, button):
+        """Only the parents' numbers are right in what was refused."""
+        pasted = (
+            "name\tmobile\tparents\n"
+            "Sara\t09395213300\t09000000001\nAli\t0939521\t09000000002\n"
+        )
+        response = compose(admin_client, recipients=pasted, text="Dear {name}")
+        page = self.again(admin_client, response, **button)
+        kept = [row.mobile for row in Message.objects.all()]
+        assert kept == (["+989395213300"] if button else [])
+        assert ("1 line was refused" in words_of(page)) is not bool(button)
+
+    def test_may_be_left_out_beside_an_empty_column_that_is_named_better(
+        self, admin_client
+    ):
+        pasted = "name\tphone\tmobile\nSara\t09395213300\t\nAli\t02122345678\t\n"
+        response = compose(admin_client, recipients=pasted, text="Dear {name}")
+        assert "1 line was refused" in words_of(response)
+        self.again(admin_client, response, _leave_out="1")
+        assert [row.mobile for row in Message.objects.all()] == ["+989395213300"]
 
     def test_forged_kept_recipients_are_judged_again(self, admin_client):
         response = compose(admin_client, kept="0912FLOWERS")

@@ -148,7 +148,7 @@ def test_guide_to_own_people_opens_the_page_with_them(
         "/admin/auth/user/", {"action": "write_sms", "_selected_action": [sara.pk]}
     )
     recipients = page.context["form"]["recipients"].value()
-    assert recipients == "mobile\tname\n09395213300\tSara\n"
+    assert recipients == "send to\tname\n09395213300\tSara\n"
     # The admin of users is still Django's, which shows no hash as a field to fill in.
     change = admin_client.get(f"/admin/auth/user/{sara.pk}/change/")
     assert 'name="password"' not in change.text

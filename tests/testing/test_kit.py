@@ -21,7 +21,13 @@ from negin_sms.gateway.console import ConsoleGateway
 from negin_sms.gateway.memory import MemoryGateway
 from negin_sms.gateway.wire import SendReply, SendRequest
 from negin_sms.models import AccountState, Message
-from negin_sms.services import adopt_account, queue_sms, send_sms
+from negin_sms.services import (
+    adopt_account,
+    dispatch_queue,
+    queue_many,
+    queue_sms,
+    send_sms,
+)
 from negin_sms.testing import SmsTestMixin, gateways, in_memory, sandboxed
 
 pytestmark = pytest.mark.long
@@ -114,6 +120,18 @@ class TestSwitch:
 
 @pytest.mark.django_db
 class TestFixtures:
+    TEXTS = [str(number) for number in range(24)]
+
+    def test_outbox_is_in_the_order_of_the_queue(self, sms_outbox):
+        queue_many([{"mobile": MOBILE, "text": text} for text in self.TEXTS])
+        dispatch_queue()
+        assert [sent.text for sent in sms_outbox] == self.TEXTS
+
+    def test_sandbox_takes_in_the_order_of_the_queue(self, sms_sandbox):
+        queue_many([{"mobile": MOBILE, "text": text} for text in self.TEXTS])
+        dispatch_queue()
+        assert [sent.text for sent in sms_sandbox.taken] == self.TEXTS
+
     def test_outbox_holds_what_was_sent(self, sms_outbox):
         message = send_sms(MOBILE, "hello")
         assert [sent.text for sent in sms_outbox] == ["hello"]

@@ -23,6 +23,7 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.texts import fold_name
 
 from .tables import (
+    DECIDED,
     MOST_CELLS,
     MOST_COLUMNS,
     Record,
@@ -101,10 +102,10 @@ def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
 
 
 def _number_heading(columns: Sequence[str]) -> str:
-    """Return a word for the numbers that the reader knows, and no column is named."""
-    translated = pgettext("heading of a column of numbers", "mobile")
-    known = is_number_heading(translated) and fold_name(translated) not in columns
-    return translated if known else "mobile"
+    """Return what says to the reader that the numbers are below; no column is it."""
+    translated = pgettext("heading of a column of numbers", "send to")
+    words = [word for word in (translated, *DECIDED) if fold_name(word) in DECIDED]
+    return next((w for w in words if fold_name(w) not in columns), words[0])
 
 
 def _read_list(lines: Sequence[str], first: int) -> Sheet:

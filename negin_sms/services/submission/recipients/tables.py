@@ -24,10 +24,18 @@ MOST_RECIPIENTS = 10_000
 MOST_COLUMNS = 50
 MOST_CELLS = 200_000
 
-# The best names first; the last ones may be those of any number.
-_NUMBER_COLUMNS = (
+# What stands above the numbers where we wrote the table ourselves. Which column is to
+# be written to was decided when it was read; what is left of it may look otherwise.
+DECIDED = ("send to", "ارسال به")
+# These can be of nothing else, and decide even where their numbers are wrong.
+_MOBILE_COLUMNS = (
     *("mobile", "mobile number", "mobile phone", "cell", "cellphone", "cell phone"),
     *("موبایل", "شماره موبایل", "تلفن همراه", "شماره همراه", "شماره تلفن همراه"),
+)
+# The best names first; the last ones may be those of any number.
+_NUMBER_COLUMNS = (
+    *DECIDED,
+    *_MOBILE_COLUMNS,
     *("همراه", "phone", "phone number", "tel", "telephone", "شماره تلفن", "تلفن"),
     *("شماره تماس", "تماس", "شماره", "number"),
 )
@@ -188,8 +196,12 @@ def _number_column(
     """Return the column that holds the numbers, and the others that hold some.
 
     Of those that hold any the one with the best name, or else with the most numbers;
-    where none does, the best name says which to complain about.
+    where none does, the best name says which to complain about. A column of mobile
+    numbers that are all wrong is complained about too: the next one may hold those of
+    other people.
     """
+    if names[0] in DECIDED:
+        return 0, []
     held = [
         sum(at < len(cells) and is_mobile(cells[at]) for cells in sample)
         for at in range(len(names))
@@ -198,10 +210,21 @@ def _number_column(
     holding = sorted(
         (at for at, count in enumerate(held) if count), key=lambda at: -held[at]
     )
-    best = [at for at in known if held[at]] or holding or known
+    mobiles = [at for at in known if names[at] in _MOBILE_COLUMNS]
+    best = (
+        [at for at in mobiles if held[at]]
+        or [at for at in mobiles if _is_used(at, sample)]
+        or [at for at in known if held[at]]
+        or holding
+        or known
+    )
     if not best:
         raise _no_numbers()
     return best[0], [at for at in holding if at != best[0]]
+
+
+def _is_used(at: int, sample: Sequence[Sequence[str]]) -> bool:
+    return any(cells[at : at + 1] not in ([], [""]) for cells in sample)
 
 
 def _no_numbers() -> InvalidMessage:
@@ -212,6 +235,8 @@ def _no_numbers() -> InvalidMessage:
 def _column_remarks(
     names: Sequence[str], number_at: int, rivals: Sequence[int]
 ) -> tuple[str, ...]:
+    if names[number_at] in DECIDED:
+        return ()  # nothing was guessed
     name = names[number_at] or _("without a name")
     taken = _("The numbers are those of the column “%(name)s”.") % {"name": name}
     if not rivals:

@@ -179,13 +179,16 @@ def test_table_is_read_again_whatever_its_columns_are_named(name):
     assert read_sheet(write_sheet([row], [name])).rows == (row,)
 
 
-@pytest.mark.parametrize("columns", [("نام",), ("موبایل", "نام"), ("name",)])
+@pytest.mark.parametrize(
+    "columns", [("نام",), ("موبایل", "نام"), ("name",), ("send to", "name")]
+)
 @pytest.mark.parametrize("language", ["en", "fa"])
-def test_numbers_stand_under_a_word_of_the_language(language, columns):
-    row = Row(2, "09395213300", dict.fromkeys(columns, "ب"))
+def test_numbers_stand_under_words_that_decide(language, columns):
+    row = Row(2, "0939", dict.fromkeys(columns, "09000000001"))
     with override(language):
         written = write_sheet([row], columns)
-    wanted = "موبایل" if language == "fa" and "موبایل" not in columns else "mobile"
+    persian = language == "fa" or "send to" in columns
+    wanted = "ارسال به" if persian else "send to"
     assert written.split("\t")[0] == wanted
     sheet = read_sheet(written)
     assert (sheet.rows, sheet.columns, sheet.number_column) == (
@@ -193,3 +196,4 @@ def test_numbers_stand_under_a_word_of_the_language(language, columns):
         columns,
         wanted,
     )
+    assert sheet.remarks == ()

@@ -102,6 +102,19 @@ class TestNumberColumn:
         sheet = read("parents;mobile;", "09000000001;09395213300;09000000002")
         assert "“parents”" in sheet.remarks[1]
 
+    def test_mobiles_that_are_all_wrong_are_complained_of(self):
+        """Else a mistake in all of them would write to their parents."""
+        sheet = read("mobile;parents", "9.39E+09;09000000001", ";09000000002")
+        assert mobiles(sheet) == ["9.39E+09", ""]
+
+    def test_mobile_column_that_holds_nothing_decides_nothing(self):
+        sheet = read("phone;mobile", "09395213300;", "09395213301;")
+        assert mobiles(sheet) == ["09395213300", "09395213301"]
+
+    def test_numbers_of_messages_in_a_masked_export_are_no_mobiles(self):
+        sheet = read("gateway id;mobile", "9395213300;0939•••3300")
+        assert mobiles(sheet) == ["0939•••3300"]
+
     def test_lines_of_an_export_of_ours_are_not_taken_for_numbers(self):
         sheet = read("mobile;line", "0939-521-3300;9830003300")
         assert (mobiles(sheet), len(sheet.remarks)) == (["0939-521-3300"], 1)
