@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from negin_sms.choices import State, Status
+from negin_sms.digits import spoken
 from negin_sms.models import Message
 from negin_sms.services.statistics.batch_progress import (
     MOST_COUNTED,
@@ -128,7 +129,7 @@ class BatchMixin(EditingMixin):
         return [
             (
                 _WORDS[each.standing],
-                each.reason or _("Without a reason"),
+                spoken(each.reason or _("Without a reason")),
                 each.count,
                 self._list_url(group, **_filter_of(each.standing)),
             )

@@ -101,7 +101,8 @@ def gateway_answer(message: Message) -> SafeString:
         words = code_meaning(message.code) or _("accepted")
         lines.append((format_html("{} {}", ltr(spoken(message.code)), words),))
     if message.detail:
-        lines.append((format_html('<bdi dir="auto">{}</bdi>', message.detail),))
+        detail = spoken(message.detail)
+        lines.append((format_html('<bdi dir="auto">{}</bdi>', detail),))
     return format_html_join("", "<div>{}</div>", lines)
 
 
@@ -115,9 +116,9 @@ def reasons_to_wait(message: Message) -> SafeString:
         return format_html("{}", _("Nothing: it leaves with the next run."))
     until = _("%(reason)s (until %(moment)s)")
     lines = [
-        until % {"reason": each.reason, "moment": spoken(both_words(each.until))}
+        spoken(until % {"reason": each.reason, "moment": both_words(each.until)})
         if each.until
-        else each.reason
+        else spoken(each.reason)
         for each in verdicts
     ]
     return format_html_join(

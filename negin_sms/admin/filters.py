@@ -123,7 +123,7 @@ class SentFilter(admin.SimpleListFilter):
     the form.
     """
 
-    title = _("sent")
+    title = _("finished at")
     parameter_name = "sent"
     template = "admin/negin_sms/days_filter.html"
     _typed = ("sent_from", "sent_to")

@@ -46,14 +46,14 @@ def outcome(
             detail=f"{_cause(error)}, {elapsed:.1f} s, {account.host}",
         )
     if _find(error, TooLate):
-        reason = _("There was no time left to send it.")
+        reason = _("There was no time left for the request.")
         return NotSent(reason, effect=Effect.IGNORED)
     if _find(error, NotNoted):
         return not_noted()
     detail = _cause(error, account.host)
     if _find(error, ssl.SSLCertVerificationError):
         reason = _(
-            "The gateway's certificate was not accepted; nothing was sent. Check "
+            "The gateway's certificate was not accepted; no request was sent. Check "
             "BASE_URL and this server's clock, or give the authority in CA_FILE."
         )
         return NotSent(reason, detail=detail, effect=Effect.TRIPS)
@@ -62,9 +62,9 @@ def outcome(
         account.is_encrypted and in_handshake and is_direct
     ):
         # Whoever answers there may not be the gateway at all.
-        reason = _("The gateway made no secure connection; nothing was sent.")
+        reason = _("The gateway made no secure connection; no request was sent.")
         return NotSent(reason, detail=detail, effect=Effect.TRIPS)
-    reason = _("The gateway cannot be reached; nothing was sent. Check BASE_URL.")
+    reason = _("The gateway cannot be reached; no request was sent. Check BASE_URL.")
     return NotSent(reason, detail=detail)
 
 

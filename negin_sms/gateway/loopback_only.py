@@ -24,8 +24,8 @@ def refusal_of(account: Account) -> NotSent | None:
     if not is_on() or account.is_loopback:
         return None
     reason = _(
-        "This is a test run, so only gateways on this machine are reached; nothing "
-        "was sent. Use SmsTestMixin or the pytest fixtures of negin_sms.testing, or "
+        "This is a test run, so only gateways on this machine are reached; no "
+        "request was sent. Use SmsTestMixin or the pytest fixtures of negin_sms.testing, or "
         "name the memory gateway in your test settings."
     )
     return NotSent(reason, detail=account.host, effect=Effect.IGNORED)

@@ -72,7 +72,7 @@ class MemoryGateway:
         """Keep one message in the outbox and accept it, unless told otherwise."""
         form = wire.encode_send(request)
         if time.monotonic() > start_by:
-            reason = _("There was no time left to send it.")
+            reason = _("There was no time left for the request.")
             raise NotSent(reason, effect=Effect.IGNORED)
         order = outbox.next_order(request.mobile)
         code = order.code if order else 0

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from negin_sms import services
 from negin_sms.choices import Status
-from negin_sms.models import AccountState
+from negin_sms.models import AccountState, Message
 from negin_sms.services import opt_out, queue_sms
 from tests.admin.test_messages import make, make_accepted
 from tests.admin.test_rights import PAGES, POST_ONLY, address, target
@@ -63,6 +64,22 @@ def test_until_when_a_message_waits_is_spoken(admin_client):
     row = queue_sms("09395213300", "later", send_at="2099-12-01 10:00")
     html = admin_client.get(f"/admin/negin_sms/message/{row.pk}/change/").text
     assert "(تا ۱۱ آذر ۱۴۷۸، ساعت ۱۰:۰۰ (\u20662099-12-01\u2069))" in html
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.CANCELLED])
+def test_how_many_a_cap_allows_is_spoken(admin_client, use_account, status):
+    use_account(MOBILE_CAPS={"minute": 1})
+    services.send_sms("09395213300", "first")
+    held_back = queue_sms("09395213300", "second", group="g")
+    if status == Status.QUEUED:
+        services.dispatch_queue()
+    else:
+        services.cancel(held_back)
+        Message.objects.filter(pk=held_back.pk).update(detail="حداکثر 1 پیامک")
+    html = admin_client.get(f"/admin/negin_sms/message/{held_back.pk}/change/").text
+    assert "حداکثر ۱ پیامک" in html
+    batch = admin_client.get("/admin/negin_sms/message/batch/?batch=g").text
+    assert ("حداکثر ۱ پیامک" in batch) is (status == Status.CANCELLED)
 
 
 def test_what_a_preview_warns_of_is_spoken(admin_client):

@@ -105,8 +105,8 @@ def release(
 ) -> ActionReport:
     """Let these held messages leave, each at its send_at, or now; skip the others.
 
-    Those that have expired are skipped too. Raise InvalidMessage("seen") where what is
-    held of them is not what ``seen`` was the digest of.
+    Those that have expired are skipped too. For ``seen``, a digest of what is held of
+    them, see ``queue_messages``.
     """
     using = write_alias()
     keys = [message.pk for message in several(messages)]

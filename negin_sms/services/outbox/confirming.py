@@ -31,9 +31,9 @@ def queue_messages(
 ) -> ActionReport:
     """Put these drafts in the queue; others are skipped.
 
-    So are those of accounts that the settings do not have any more. Raise
-    InvalidMessage("seen") where the messages are not those any more that ``seen`` was
-    the digest of.
+    So are those of accounts that the settings do not have any more. ``seen`` is for
+    the admin's pages, a digest of what they showed: where the messages are not those
+    any more, InvalidMessage("seen") is raised.
     """
     using = write_alias()
     keys = [message.pk for message in several(messages)]
@@ -62,8 +62,8 @@ def confirm_batch(
 
     The second of two confirmations finds none. ``ignore_caps`` lets them leave over
     their numbers' and their account's caps: ask who may decide that. Raise
-    InvalidMessage for an account that is not configured any more, and with "seen" as
-    the field where the drafts are not those that ``Batch.seen`` was the digest of.
+    InvalidMessage for an account that is not configured any more; for ``seen`` see
+    ``queue_messages``.
     """
     using = write_alias()
     drafts = batches.drafts_of(group)
