@@ -54,6 +54,17 @@ def quiet_warnings(
     return [words % {"moment": moment_words(until)} for until, words in told if until]
 
 
+def past_warnings(first: Message) -> list[str]:
+    """Return a warning where the time that drafts were given is over."""
+    if first.send_at is None or first.send_at > timezone.now():
+        return []
+    words = _(
+        "The time that they were given is over (%(moment)s): they leave as soon as this "
+        "is confirmed."
+    )
+    return [words % {"moment": moment_words(first.send_at)}]
+
+
 def opt_out_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     """Return a warning of those whom a single message does not reach."""
     known = {account.alias: account for account in conf.get_accounts()}

@@ -40,6 +40,7 @@ from .preview_warnings import (
     draft_warnings,
     length_warnings,
     opt_out_warnings,
+    past_warnings,
     quiet_warnings,
 )
 
@@ -179,6 +180,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         first, drafts = batch.samples[0], batches.drafts_of(batch.group)
         return [
             *opt_out_warnings(drafts, first),
+            *past_warnings(first),
             *quiet_warnings(first),
             *draft_warnings(first),
             *length_warnings(readable),

@@ -45,6 +45,15 @@ def test_preview_says_when_sensitive_drafts_are_deleted(admin_client, sensitive)
     assert (words in page.text) is sensitive
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("hours", [-1, 1, None])
+def test_preview_warns_of_a_time_that_is_over(admin_client, hours):
+    moment = hours and timezone.localtime() + timedelta(hours=hours)
+    typed = moment.strftime("%Y-%m-%d %H:%M") if moment else ""
+    page = preview(admin_client, draft(admin_client, send_at=typed))
+    assert ("time that they were given is over" in page.text) is (hours == -1)
+
+
 def test_message_that_may_never_leave_is_warned_of(quiet):
     (words,) = quiet_warnings(low(23, 7))
     assert words.startswith(
