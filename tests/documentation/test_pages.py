@@ -176,6 +176,13 @@ def test_guide_to_bulk_brings_back_what_was_cancelled(tmp_path, monkeypatch):
     assert dispatch_queue().accepted == 2
 
 
+@pytest.mark.parametrize("line", ["09395213301", "09395213301,"])
+def test_guide_to_bulk_greets_nobody_as_none(tmp_path, line):
+    (tmp_path / "people.csv").write_text(f"mobile,name\n{line}\n")
+    with pytest.raises(SystemExit, match="Line 2: there is no name"):
+        list(bulk()["people_of"](tmp_path / "people.csv"))
+
+
 @pytest.mark.django_db(transaction=True)
 def test_guide_to_sending_says_why_a_message_waits(settings, capsys):
     always = {"QUIET_HOURS": ("00:00", "23:59:59")}
