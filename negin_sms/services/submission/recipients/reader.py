@@ -40,6 +40,7 @@ from .tables import (
 
 _DELIMITERS = "\t;,،|"
 _SEPARATORS = re.compile(r"[\t;؛,،|&]")
+_BREAKS = re.compile(rf"{_SEPARATORS.pattern}|[\r\n]+")
 _TITLES = 10  # lines above a heading, at the most
 # A heading may hold a year or a unit; five digits are the beginning of a number.
 _DIGITS_OF_A_HEADING = 4
@@ -87,7 +88,8 @@ def read_records(records: Sequence[Record]) -> Sheet:
 def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
     """Return rows in a shape that ``read_sheet`` reads and people can edit."""
     if not columns:
-        return "".join(f"{row.mobile}\n" for row in rows)
+        # What was refused as one would be read as several where these are commas.
+        return "".join(f"{_BREAKS.sub(' + ', row.mobile)}\n" for row in rows)
     out = io.StringIO()
     heading = [_number_heading(columns), *columns]
     # Tabs, unless the reader took it for others: between them each cell has its own

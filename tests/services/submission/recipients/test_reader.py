@@ -4,10 +4,11 @@ import contextlib
 
 import pytest
 from django.utils.translation import override
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
+from negin_sms.phones import normalize_mobile
 from negin_sms.services.submission.recipients.reader import read_sheet, write_sheet
 from negin_sms.services.submission.recipients.tables import MOST_RECIPIENTS, Row, Sheet
 
@@ -161,6 +162,24 @@ def test_what_is_written_is_read_again(pairs):
     assert read_sheet(write_sheet(rows, ["name"])).rows == tuple(rows)
     plain = [Row(at, m) for at, (m, _n) in enumerate(pairs, 1)]
     assert read_sheet(write_sheet(plain)).rows == tuple(plain)
+
+
+def reached(mobile: str) -> set[str]:
+    with contextlib.suppress(InvalidMessage):
+        return {normalize_mobile(mobile)}
+    return set()
+
+
+@given(
+    st.text() | st.from_regex(r"\A09\d{9}[,;\n\t|&/ ]{1,3}09\d{9}\Z"),
+    st.sampled_from([(), ("name", "parents")]),
+)
+@example("09395213300, 09000000001", ())
+def test_what_was_refused_reaches_nobody_else_when_it_is_read_again(mobile, columns):
+    row = Row(1, mobile, dict.fromkeys(columns, "09000000002"))
+    with contextlib.suppress(InvalidMessage):
+        again = read_sheet(write_sheet([row], columns)).rows
+        assert set().union(*(reached(each.mobile) for each in again)) <= reached(mobile)
 
 
 @given(st.text())
