@@ -193,6 +193,12 @@ def _configured() -> Mapping[str, Any]:
             f"{lacks}: {SETTING} = "
             f'{{"{DEFAULT_ALIAS}": {{"USERNAME": "…", "PASSWORD": "…", "LINE": "…"}}}}'
         )
+    for key in accounts if isinstance(accounts, Mapping) else ():
+        if key in _READERS and accounts.keys() - _READERS:
+            raise InvalidConfiguration(
+                f'{SETTING}["{key}"] is an option of an account. Write it into the '
+                f'account: {SETTING} = {{"{DEFAULT_ALIAS}": {{…, "{key}": …}}}}'
+            )
     if not isinstance(accounts, Mapping) or not all(
         isinstance(options, Mapping) for options in accounts.values()
     ):

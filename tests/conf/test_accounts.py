@@ -218,6 +218,18 @@ def test_missing_setting_is_told_with_the_line_to_write(settings):
     )
 
 
+@pytest.mark.parametrize("option", [{"STATE_DIR": "/x"}, {"PRICES": {"*": {}}}])
+def test_option_beside_the_accounts_is_told_where_it_belongs(settings, option):
+    settings.NEGIN_SMS = {"default": LOGIN, **option}
+    with pytest.raises(InvalidConfiguration) as caught:
+        conf.get_account()
+    (key,) = option
+    assert str(caught.value) == (
+        f'NEGIN_SMS["{key}"] is an option of an account. Write it into the account: '
+        f'NEGIN_SMS = {{"default": {{…, "{key}": …}}}}'
+    )
+
+
 @pytest.mark.parametrize("shape", ["text", [LOGIN], LOGIN, {"default": None}])
 def test_setting_of_another_shape_is_refused(settings, shape):
     settings.NEGIN_SMS = shape
