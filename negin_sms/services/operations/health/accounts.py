@@ -156,7 +156,8 @@ def _dispatcher_late(case: Case, limit: float) -> Finding | None:
     missing = _dispatcher(case).is_missing(case, case.limit("no_dispatcher"))
     if missing or not case.needs_dispatcher or case.stands.paused_at:
         return None
-    found = _late(case, "dispatcher_late", _dispatcher(case), limit)
+    advice = _("Raise WORKERS, or RATE where it is set; see its log for errors.")
+    found = _late(case, "dispatcher_late", _dispatcher(case), limit, advice)
     return None if found and _waits_for_its_cap(case) else found
 
 
@@ -168,10 +169,15 @@ def _waits_for_its_cap(case: Case) -> bool:
 
 def _reports_late(case: Case, limit: float) -> Finding | None:
     missing = _poller(case).is_missing(case, case.limit("no_poller"))
-    return None if missing else _late(case, "reports_late", _poller(case), limit)
+    advice = _("Raise WORKERS; see its log for errors.")
+    return (
+        None if missing else _late(case, "reports_late", _poller(case), limit, advice)
+    )
 
 
-def _late(case: Case, code: str, worker: _Worker, limit: float) -> Finding | None:
+def _late(
+    case: Case, code: str, worker: _Worker, limit: float, advice: str
+) -> Finding | None:
     lag = case.age(worker.since)
     if not worker.count or lag < limit:
         return None
@@ -179,7 +185,7 @@ def _late(case: Case, code: str, worker: _Worker, limit: float) -> Finding | Non
         code,
         Severity.WARNING,
         _("%(command)s does not keep up.") % {"command": worker.command},
-        _("Raise WORKERS, or RATE where it is set; see its log for errors."),
+        advice,
         count=worker.count,
         value=lag,
         since=worker.since,

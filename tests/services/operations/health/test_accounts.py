@@ -127,6 +127,8 @@ class TestWhatKeepsMessagesBack:
         assert codes() == [code]
         assert find(code).severity == "warning"
         assert 1200 <= find(code).value < 1800
+        # RATE is how fast messages leave, whoever asks for states.
+        assert ("RATE" in find(code).advice) is (code == "dispatcher_late")
 
     def test_low_priority_is_late_from_the_end_of_the_quiet_hours(self, use_account):
         now = timezone.localtime()
