@@ -18,7 +18,6 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.operations.resending import why_not_resent
-from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.seen import digest
 
 from .action_words import scheduled_warnings
@@ -135,7 +134,7 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
         "waiting": len(waiting),
         "schedules": alone.send_at if alone else None,
         "warnings": [
-            *_opt_out_warnings(chosen),
+            *_opt_out_warnings([each for each in chosen if SEND.fits(each)]),
             *(quiet_warnings(alone) if alone else []),
         ],
         "is_scheduled": is_scheduled_already,
@@ -144,7 +143,7 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
 
 
 def _resent_warnings(chosen: Sequence[Message]) -> list[str]:
-    """Return why some are skipped, and which of the others have a time to come."""
+    """Return why some are skipped, and what will become of the others."""
     fit = [message for message in chosen if RESEND.fits(message)]
     resent = Message.objects.resends_of([message.pk for message in fit])
     done = set(resent.values_list("resend_of", flat=True))
@@ -160,17 +159,17 @@ def _resent_warnings(chosen: Sequence[Message]) -> list[str]:
         for reason, count in reasons.items()
         if count
     ]
-    return words + scheduled_warnings([each for each in fit if each.pk not in done])
+    again = [each for each in fit if each.pk not in done]
+    return words + _opt_out_warnings(again) + scheduled_warnings(again)
 
 
-def _opt_out_warnings(chosen: Sequence[Message]) -> list[str]:
+def _opt_out_warnings(fit: Sequence[Message]) -> list[str]:
     """Return the warnings of those whom what is to be sent does not reach."""
-    first_of = {each.account: each for each in chosen if SEND.fits(each)}
-    waiting = _rows(chosen).filter(status__in=WAITING)
+    first_of = {each.account: each for each in fit}
     return [
         words
         for alias, first in first_of.items()
-        for words in opt_out_warnings(waiting.filter(account=alias), first)
+        for words in opt_out_warnings(_rows(fit).filter(account=alias), first)
     ]
 
 

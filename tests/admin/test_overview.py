@@ -95,6 +95,18 @@ class TestResend:
         for chosen in ([old], [old, other]):
             assert told in act(admin_client, "resend_selected", chosen).text
 
+    def test_who_has_opted_out_meanwhile_is_said(self, admin_client):
+        """As before it is cancelled, and all that was told is that it will leave."""
+        row, other = make(status=Status.REJECTED), make(status=Status.REJECTED)
+        services.opt_out(row.mobile)
+        words = "1 recipient has opted out"
+        assert words in page(admin_client, url(row, "resend"))
+        services.resend(other, by=None)  # skipped, whoever it is for
+        assert words in act(admin_client, "resend_selected", [row, other]).text
+        way = {"scenario": "service_line", "line": "", "template": 1}
+        reached = make(status=Status.REJECTED, **way)
+        assert "has opted out" not in page(admin_client, url(reached, "resend"))
+
     def test_each_reason_to_skip_is_the_one_that_counts(self, admin_client):
         redacted = make(status=Status.CANCELLED, redacted_at=timezone.now())
         chosen = [redacted, make_accepted(state=1), make(status=Status.QUEUED)]
