@@ -2,8 +2,8 @@
 
 The page is rendered as everywhere, then the digits of its words are exchanged: not in
 tags, code, fields or what is set apart by its direction (phone numbers, ids, texts),
-nor in a word with Latin letters or isolates (``left_to_right``), a masked number or a
-Gregorian date: people copy it.
+nor in a word with Latin letters or isolates (``left_to_right``), a masked number, an id,
+an address or a Gregorian date: people copy it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OWN_DIRECTION = re.compile(r'\bdir="(?:ltr|auto)"')
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 _LABEL = re.compile(r'(?<=\bvalue=")[^"]*')
 _WORD = re.compile(r"\S*\d\S*")
-_COPIED = re.compile("[A-Za-z_@•\u2066\u2069]|\\d-\\d")
+_COPIED = re.compile("[A-Za-z_@•\u2066\u2069]|\\d-\\d|\\d{9}|\\d\\.\\d+\\.\\d")
 _SIGNS = (
     (re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))"), "\u066c"),
     (re.compile(r"(?<=\d)\.(?=\d+%?$)"), "\u066b"),
