@@ -446,7 +446,7 @@ def test_guide_to_shared_databases_shows_the_refusal_and_the_way_out(settings, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_guide_to_moving_queues_and_sends(capsys):
+def test_guide_to_moving_queues_and_sends(capsys, use_account):
     by_hand, later, now, *_others = blocks(read("howto/moving"))
     assert "requests.post" in by_hand  # what one moves away from; it would send
     names: dict[str, Any] = {}
@@ -458,6 +458,10 @@ def test_guide_to_moving_queues_and_sends(capsys):
     services.opt_out("09395213302", reason="asked by phone")
     assert names["send_now"]("09395213302", "hello") is None
     assert capsys.readouterr().out.startswith("cancelled, ")
+    use_account(MOBILE_CAPS={"day": 1})
+    for kept in ("", "still queued", "over its number's cap, and cancelled"):
+        names["send_now"]("09000000001", "hello")
+        assert capsys.readouterr().out.startswith(kept)
 
 
 @pytest.mark.django_db(transaction=True)
