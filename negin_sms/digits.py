@@ -2,8 +2,8 @@
 
 The page is rendered as everywhere, then the digits of its words are exchanged: not in
 tags, code, fields or what is set apart by its direction (phone numbers, ids, texts),
-nor in a word with Latin letters or isolates (``left_to_right``), a masked number, an id,
-an address or a Gregorian date: people copy it.
+nor in a word with Latin letters or isolates (``left_to_right``), a masked number, an
+id, an address or a Gregorian date: people copy it.
 """
 
 from __future__ import annotations

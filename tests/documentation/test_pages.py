@@ -500,6 +500,8 @@ def test_guide_to_moving_puts_a_backend_beneath_django_post_office():
     for _time in range(2):
         assert sender.send_messages([named]) == 2
     assert Message.objects.count() == 2
+    copy = EmailMessage("", "copy", to=to[:1], cc=to[1:])
+    assert sender.send_messages([copy]) == 2
     for _time in range(2):
         sender.send_messages([EmailMessage("", "hello", to=to[:1])])
     assert Message.objects.filter(source="post-office", text="hello").count() == 4

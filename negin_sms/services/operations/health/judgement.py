@@ -263,7 +263,7 @@ def _long_lease(case: Case, limit: float) -> Finding | None:
         "long_lease",
         Severity.WARNING,
         _("A claim ends later than LEASE allows."),
-        _("A clock was wrong. If its worker is gone, look in the panel or wait."),
+        _("A clock was wrong, or --lease is longer. If its worker is gone, wait."),
         count=1,
         value=beyond,
         until=ends,
