@@ -34,7 +34,7 @@ def scheduled_words(done: Sequence[Message]) -> str:
 def scheduled_count_words(count: int, first: datetime) -> str:
     """Say when so many scheduled messages leave."""
     words = ngettext(
-        "%(count)s message is scheduled and leaves at its time, the first on %(moment)s.",
+        "%(count)s message is scheduled and leaves on %(moment)s.",
         "%(count)s messages are scheduled and leave at their times, the first on "
         "%(moment)s.",
         count,

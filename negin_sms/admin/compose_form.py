@@ -134,7 +134,9 @@ class ComposeForm(ComposeFields):
         return cls(
             initial={
                 **{field: getattr(first, field) for field in same},
-                **{"priority": first.priority, "sensitive": first.sensitive},
+                # One text that nobody may see hides them all.
+                **{"sensitive": any(draft.sensitive for draft in drafts)},
+                **{"priority": first.priority},
                 **{"text": reopened.text, "footer": reopened.has_footer},
                 **{"recipients": reopened.recipients},
                 **{"group": name, "expires_in": lifetime},

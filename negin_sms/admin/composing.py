@@ -24,6 +24,7 @@ from negin_sms.services.submission.seen import digest
 
 from .compose_form import ComposeForm
 from .pages import speak
+from .preview_warnings import unlike_warnings
 from .previews import PreviewMixin
 
 _LISTED = 200
@@ -91,7 +92,8 @@ class ComposingMixin(PreviewMixin):
             self.tell_that_nothing_is_left(request)
             return self.to_list(group)
         reopened = reopen(drafts, _footer_of(drafts[0].account))
-        for remark in reopened.remarks:
+        alike = _("Here all of them have what the first one has.")
+        for remark in (*reopened.remarks, *unlike_warnings(rows, alike)):
             self.message_user(request, remark, notices.INFO)
         return self._compose_page(request, ComposeForm.of(drafts, seen, reopened))
 

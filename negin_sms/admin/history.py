@@ -35,6 +35,8 @@ class HistoryMixin(PagesMixin):
 
     def _entries(self, request: HttpRequest, message: Message) -> dict[str, Any]:
         of_batch = Q(object_id=None, object_repr=message.group[:LONGEST_NAME])
+        if message.resend_of_id is not None:  # it was not there from the beginning
+            of_batch &= Q(action_time__gte=message.created_at)
         of_model = ContentType.objects.get_for_model(self.model)
         entries = LogEntry.objects.filter(content_type=of_model)
         entries = entries.filter(Q(object_id=str(message.pk)) | of_batch)

@@ -107,5 +107,12 @@ class LineFilter(_NewestFilter):
         return [(line, ltr(line)) for line in lines] if len(lines) > 1 else []
 
     def condition(self, value: str) -> Q:
-        """Return the condition for a line."""
-        return Q(line=value) | Q(line2=value)
+        """Return the condition for a line; one that nobody named is the account's."""
+        named, accounts = Q(line=value) | Q(line2=value), conf.get_accounts()
+        first = [each.alias for each in accounts if each.line == value]
+        second = [each.alias for each in accounts if each.line2 == value]
+        return (
+            named
+            | Q(line="", default_line=True, account__in=first)
+            | Q(line2="", default_line2=True, account__in=second)
+        )

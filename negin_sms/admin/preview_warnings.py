@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from negin_sms import conf
+from negin_sms.characters import listed
 from negin_sms.choices import Priority, Scenario
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
@@ -19,6 +20,7 @@ from negin_sms.quiet_hours import never_leaves, quiet_until
 from negin_sms.segments import costly_characters
 from negin_sms.services.outbox.gate.caps import count_over
 from negin_sms.services.outbox.gate.opt_outs import opted_out
+from negin_sms.services.submission.batches import differing
 
 _MOST_NAMED = 12
 
@@ -52,6 +54,18 @@ def quiet_warnings(
     )
     told = ((waits_until, waits), (end, expires))
     return [words % {"moment": moment_words(until)} for until, words in told if until]
+
+
+def unlike_warnings(drafts: MessageQuerySet, consequence: str) -> list[str]:
+    """Return a warning where a batch's messages are not alike, with what follows."""
+    labels = {field.name: str(field.verbose_name) for field in Message._meta.fields}
+    fields = [labels[name] for name in differing(drafts)]
+    if not fields:
+        return []
+    words = _(
+        "Some of them were changed on pages of their own, and differ: %(fields)s."
+    )
+    return [f"{words % {'fields': listed(fields)}} {consequence}"]
 
 
 def past_warnings(first: Message) -> list[str]:

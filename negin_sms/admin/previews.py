@@ -18,7 +18,6 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -42,6 +41,7 @@ from .preview_warnings import (
     opt_out_warnings,
     past_warnings,
     quiet_warnings,
+    unlike_warnings,
 )
 
 _IGNORE_CAPS = "ignore_caps"  # in the form, and in the permission
@@ -162,7 +162,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             "batch": batch,
             "first": first,
             "estimate": batch_estimate(batch),
-            "is_later": first.send_at is not None and first.send_at > timezone.now(),
+            "leaves_at": batches.leaves_at(batch.group),
             "facts": self._facts(first),
             "samples": [self._sample(request, each) for each in batch.samples],
             "unshown": batch.recipients - len(batch.samples),
@@ -180,6 +180,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         first, drafts = batch.samples[0], batches.drafts_of(batch.group)
         return [
             *opt_out_warnings(drafts, first),
+            *unlike_warnings(drafts, _("Shown is the first; each leaves as it is.")),
             *past_warnings(first),
             *quiet_warnings(first),
             *draft_warnings(first),

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from django.db.models import Q, QuerySet
 
@@ -34,6 +34,7 @@ _SEEN_DIGITS = 4  # at a masked number's end, which is all that some may see
 _LAST_DIGITS = re.compile(r"\d{4,7}")
 _MASKED = re.compile(r"0(\d{3})[^\w\s]{1,6}(\d{4})")
 _FEWEST_LETTERS = 2
+_MOST_WORDS = 10  # the last one is the rest of the term
 _HALF_SPACE = "\u200c"
 
 
@@ -123,10 +124,18 @@ def _without_index(term: str, words: Sequence[str], *, numbers: bool) -> list[Q]
         if numbers or len(written) == _SEEN_DIGITS:
             found.append(Q(mobile__endswith=written))
     elif numbers and len(term) >= _FEWEST_LETTERS and not digits:
-        spellings = dict.fromkeys(way for each in words for way in _spellings(each))
-        texts = (Q(text__icontains=each) for each in spellings)
-        found.append(Q(sensitive=False) & reduce(or_, texts))
+        texts = reduce(or_, map(_holds_all, words))
+        found.append(Q(sensitive=False) & texts)
     return found
+
+
+def _holds_all(words: str) -> Q:
+    """Return the condition for a text that holds these words, wherever they stand."""
+    each_of = (
+        reduce(or_, (Q(text__icontains=way) for way in _spellings(word)))
+        for word in words.split(maxsplit=_MOST_WORDS - 1)
+    )
+    return reduce(and_, each_of)
 
 
 def _spellings(term: str) -> set[str]:

@@ -7,7 +7,10 @@ import re
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
+from negin_sms import services
+from negin_sms.choices import Status
 from negin_sms.models import Message
 from tests.admin.test_composing import confirm, draft
 from tests.admin.test_messages import make
@@ -41,6 +44,15 @@ def test_history_of_another_batch_is_not_among_it(admin_client):
     draft(admin_client)
     assert entries(admin_client, make(group="another")) == []
     assert entries(admin_client, make(group="")) == []
+
+
+def test_message_that_was_sent_again_has_none_of_before_it_was_there(admin_client):
+    confirm(admin_client, draft(admin_client))
+    Message.objects.update(status=Status.REJECTED, finished_at=timezone.now())
+    old = Message.objects.get()
+    services.resend(old, by=None)
+    assert len(entries(admin_client, old)) == 2
+    assert entries(admin_client, Message.objects.latest("pk")) == []
 
 
 def test_history_is_as_long_as_it_is(admin_client, admin_user):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from negin_sms import services
 from negin_sms.admin import search_terms
 from negin_sms.choices import Status
 from negin_sms.models import Message
@@ -30,6 +31,15 @@ def test_line_is_the_first_or_the_second(admin_client):
     first = make(line="9830003301")
     second = make(scenario="second_line", line2="9830003301")
     assert found(admin_client, line="9830003301") == [second, first]
+
+
+def test_line_that_nobody_named_is_that_of_the_account(admin_client, use_account):
+    use_account(LINE="9830003300", LINE2="9830003301")
+    own = services.queue_sms("09395213300", "x")
+    both = services.queue_sms("09395213300", "x", scenario="second_line")
+    services.queue_sms("09395213300", "x", scenario="service_line", template=1)
+    assert found(admin_client, line="9830003300") == [both, own]
+    assert found(admin_client, line="9830003301") == [both]
 
 
 def test_only_line_is_no_choice(admin_client, settings):

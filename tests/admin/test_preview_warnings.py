@@ -54,6 +54,29 @@ def test_preview_warns_of_a_time_that_is_over(admin_client, hours):
     assert ("time that they were given is over" in page.text) is (hours == -1)
 
 
+@pytest.mark.django_db
+def test_one_that_was_changed_by_itself_is_said_on_preview_and_edit(admin_client):
+    """Shown is the first; to edit the batch gives all of them what that one has."""
+    later = timezone.localtime() + timedelta(days=2)
+    wish = {
+        "recipients": "09395213300\n09395213301\n",
+        "send_at": later.strftime("%Y-%m-%d %H:%M"),
+    }
+    group = draft(admin_client, **wish)
+    words = "differ: "
+    edit = f"{COMPOSE}?edit={group}"
+    assert words not in preview(admin_client, group).text
+    assert words not in admin_client.get(edit).text
+    changed = Message.objects.latest("pk")
+    services.edit(changed, by=None, send_at=later + timedelta(days=3))
+    told = "differ: send at, expires at."
+    assert f"{told} Shown is the first" in preview(admin_client, group).text
+    assert "Schedule 2 messages" in preview(admin_client, group).text
+    services.reschedule(changed, None, by=None)
+    assert "Send 2 messages" in preview(admin_client, group).text
+    assert f"{told} Here all of them have what" in admin_client.get(edit).text
+
+
 def test_message_that_may_never_leave_is_warned_of(quiet):
     (words,) = quiet_warnings(low(23, 7))
     assert words.startswith(

@@ -41,6 +41,12 @@ def test_who_may_see_all_finds_by_all(admin_client, wanted, term):
     assert found(admin_client, term) == [wanted]
 
 
+@pytest.mark.parametrize("term", ["یکشنبه نوبت", "نوبت یکشنبه", "شما  نوبت"])
+def test_words_are_found_wherever_they_stand(admin_client, wanted, term):
+    assert found(admin_client, term) == [wanted]
+    assert found(admin_client, f"{term} شنبه‌بازار") == []
+
+
 @pytest.mark.parametrize("term", OPEN)
 def test_others_find_by_what_they_see(wanted, term):
     assert found(log_in("view"), term) == [wanted]

@@ -177,6 +177,8 @@ def _failures(batch: MessageQuerySet) -> tuple[Failure, ...]:
     for status, state, code, detail, count in reasons.annotate(count=Count("pk")):
         if status == Status.ACCEPTED:
             counted[_NOT_DELIVERED[state], state_label(state)] += count
+        elif status == Status.CANCELLED:  # whatever an earlier try was answered
+            counted[status, detail or code_meaning(code)] += count
         else:
             counted[status, code_meaning(code) or detail] += count
     return tuple(

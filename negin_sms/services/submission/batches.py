@@ -29,6 +29,10 @@ _CHUNK = 500
 _SAMPLES = 5
 _LISTED = 100
 _LOST = ("???", DAMAGED)
+_ALIKE = (
+    *("account", "scenario", "line", "line2", "template"),
+    *("send_at", "expires_at", "priority", "sensitive"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +94,16 @@ def drafts_of(group: str) -> MessageQuerySet:
     # NUL, which may come in an address, PostgreSQL makes an error.
     is_one = group and "\0" not in group
     return rows.filter(status=Status.DRAFT, group=group) if is_one else rows.none()
+
+
+def differing(drafts: MessageQuerySet) -> tuple[str, ...]:
+    """Return the fields, but for number and text, that drafts of a batch differ in.
+
+    They are written alike; each may be changed on a page of its own.
+    """
+    kinds = drafts.order_by().values_list(*_ALIKE).distinct()[:_LISTED]
+    columns = zip(_ALIKE, zip(*kinds, strict=True), strict=False)
+    return tuple(name for name, values in columns if len(set(values)) > 1)
 
 
 def leaves_at(group: str) -> datetime | None:

@@ -65,6 +65,12 @@ def test_failures_come_by_reason_the_most_frequent_first():
     }
 
 
+def test_cancelled_one_says_why_and_not_what_an_earlier_try_was_answered():
+    MessageFactory(group="g", status="cancelled", code=14, detail="Cancelled by ali.")
+    (failure,) = batch_progress(batch()).failures
+    assert failure.reason == "Cancelled by ali."
+
+
 def test_failed_are_those_that_nobody_has_to_look_up_and_that_were_not_sent_again():
     for status in ("cancelled", "uncertain", "queued"):
         MessageFactory(group="g", status=status)
