@@ -150,11 +150,10 @@ class DraftForm(forms.ModelForm):
 
     def _lifetime(self) -> timedelta | None:
         """Return how long a draft that was made elsewhere is to live."""
-        row = self.instance
+        row: Message = self.instance
         if row.pk is None or row.account != self.cleaned_data["account"]:
             return None
-        lifetime: timedelta = row.expires_at - row.begins_at
-        return lifetime
+        return row.lifetime
 
 
 class WishForm(forms.ModelForm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from typing import Any
 
 from django.db import models
@@ -243,6 +244,15 @@ class Message(models.Model):
     def masked_mobile(self) -> str:
         """Return the number as people may see it without a right to it."""
         return mask_mobile(self.mobile)
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """Return how long the message may wait from when it was asked to leave.
+
+        None, which is the account's, where a row that others wrote has none.
+        """
+        lifetime: timedelta = self.expires_at - self.begins_at
+        return lifetime if lifetime > timedelta(0) else None
 
     @property
     def is_held(self) -> bool:

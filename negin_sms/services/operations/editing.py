@@ -159,18 +159,9 @@ def _options(row: Message, given: Mapping[str, Any], now: datetime) -> dict[str,
     options = {name: getattr(row, name) for name in _KEPT}
     options["send_at"] = row.send_at if is_later else None
     if not given.keys() & {*_LIFETIME}:
-        options["expires_in"] = _lifetime(row)
+        options["expires_in"] = row.lifetime
     way = {name: value for name, value in given.items() if name in _WAY}
     return options | dict(given) | way_of(row, way)
-
-
-def _lifetime(row: Message) -> timedelta | None:
-    """Return how long a message may wait from when it was asked to leave.
-
-    None, which is the account's, where a row that others wrote has none.
-    """
-    lifetime = row.expires_at - row.begins_at
-    return lifetime if lifetime > timedelta(0) else None
 
 
 def _write(

@@ -75,9 +75,10 @@ def resend(
     uncertain, which may arrive twice: that is the caller's decision. The new row
     points at the old one (``resend_of``); there is one at the most, however often this
     is called. It has the old one's idempotency key where that was never sent, leaves at
-    its ``send_at`` where that is still to come, and goes its way, unless another
-    ``scenario``, ``line`` or ``template`` is given. What was redacted, or cannot go
-    that way, is skipped. Raise InvalidMessage for a scenario that is none.
+    its ``send_at`` where that is still to come, may wait as long as it could from then
+    on, and goes its way, unless another ``scenario``, ``line`` or ``template`` is
+    given. What was redacted, or cannot go that way, is skipped. Raise InvalidMessage
+    for a scenario that is none.
     """
     using = write_alias()
     scenario = scenario and read_choice("scenario", scenario, Scenario)
@@ -143,6 +144,7 @@ def _copy(
         old.text,
         now=now,
         send_at=old.send_at if is_later else None,
+        expires_in=old.lifetime,
         created_by=by,
         **{name: getattr(old, name) for name in _COPIED},
         **way_of(old, given),

@@ -12,7 +12,7 @@ from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from tests.factories import MessageFactory
+from tests.factories import MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -31,6 +31,24 @@ def test_resend_makes_one_linked_row_however_often():
     assert new.idempotency_key is None
     old.refresh_from_db()
     assert old.status == Status.UNCERTAIN
+
+
+@pytest.mark.parametrize("later", [timedelta(days=2), None])
+def test_resend_may_wait_as_long_as_the_old_one_could(later):
+    moment = later and timezone.now() + later
+    old = services.queue_sms(MOBILE, "x", send_at=moment, expires_in=3600)
+    services.cancel(old)
+    services.resend(old, by=None)
+    new = Message.objects.get(resend_of=old)
+    assert new.lifetime == timedelta(hours=1)
+    assert moment is None or new.expires_at == old.expires_at
+
+
+def test_row_of_others_that_has_no_time_to_wait_has_that_of_the_account():
+    moment = timezone.now()
+    old = MessageFactory(status="rejected", begins_at=moment, expires_at=moment)
+    services.resend(old, by=None)
+    assert Message.objects.get(resend_of=old).lifetime == timedelta(days=1)
 
 
 @pytest.mark.parametrize("status", [Status.ACCEPTED, Status.QUEUED, Status.SENDING])
