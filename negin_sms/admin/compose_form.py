@@ -107,7 +107,9 @@ class ComposeForm(ComposeFields):
             )
         except InvalidMessage as error:
             field = error.field if error.field in self.fields else None
-            self.add_error(field, str(error.reason))
+            # The code tells which it is where the page has no such field.
+            problem = forms.ValidationError(str(error.reason), code=error.field)
+            self.add_error(field, problem)
             return None
 
     @sensitive_variables()

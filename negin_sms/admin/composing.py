@@ -11,8 +11,9 @@ from typing import Any
 from django.contrib import messages as notices
 from django.contrib.admin.helpers import AdminForm
 from django.contrib.admin.models import ADDITION
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -64,6 +65,8 @@ class ComposingMixin(PreviewMixin):
             leave_out = _LEAVE_OUT in request.POST
             drafted = form.draft(by=request.user, leave_out=leave_out)
         if drafted is None:
+            if form.has_error(NON_FIELD_ERRORS, "seen"):
+                self._lead_back(request, form.cleaned_data["replaces"])
             form.mention_file()
             return self._compose_page(request, form)
         if not drafted.group:
@@ -112,6 +115,17 @@ class ComposingMixin(PreviewMixin):
             "unlisted": len(refused[_LISTED:]),
         }
         return self.draw(request, "message/compose.html", context)
+
+    def _lead_back(self, request: HttpRequest, group: str) -> None:
+        """Say where a batch can be edited anew that has changed since this page."""
+        words = _(
+            "This page cannot replace them any more. Press “Edit” on the preview again, "
+            "and copy from here what you need:"
+        )
+        link = format_html(
+            '{} <a href="{}">{}</a>', words, self.preview_url(group), _("Preview")
+        )
+        self.warn(request, link)
 
     def _tell_drafted(self, request: HttpRequest, drafted: Drafted) -> None:
         for remark in drafted.remarks:

@@ -238,7 +238,11 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def to_preview(self, group: str) -> HttpResponse:
         """Lead to the preview of a batch."""
-        return HttpResponseRedirect(_with_group(self.page_url("preview"), group))
+        return HttpResponseRedirect(self.preview_url(group))
+
+    def preview_url(self, group: str) -> str:
+        """Return the address of a batch's preview."""
+        return _with_group(self.page_url("preview"), group)
 
     def to_list(self, group: str) -> HttpResponse:
         """Lead to the messages of a batch."""

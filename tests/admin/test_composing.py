@@ -545,6 +545,17 @@ class TestEdit:
         assert '<option value="777" selected>777 seconds</option>' in html
         draft(admin_client, replaces=group, expires_in="777")
 
+    def test_what_changed_meanwhile_is_not_replaced_and_the_way_on_is_said(
+        self, admin_client
+    ):
+        group = draft(admin_client)
+        seen = look_at(group).seen
+        Message.objects.update(text="A colleague's")
+        page = compose(admin_client, replaces=group, replaced=seen, text="Mine")
+        assert "changed these messages meanwhile" in words_of(page)
+        assert f'href="{PREVIEW}?{urlencode({"group": group})}"' in page.text
+        assert Message.objects.get().text == "A colleague's"
+
     def test_batch_that_is_gone_leads_to_its_messages(self, admin_client):
         group = draft(admin_client)
         confirm(admin_client, group)

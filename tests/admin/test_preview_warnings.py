@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from negin_sms import services
@@ -68,13 +69,22 @@ def test_one_that_was_changed_by_itself_is_said_on_preview_and_edit(admin_client
     assert words not in preview(admin_client, group).text
     assert words not in admin_client.get(edit).text
     changed = Message.objects.latest("pk")
+    services.edit(changed, by=None, text="Another text")
+    Message.objects.filter(pk=changed.pk).update(  # as the form of a draft begins anew
+        begins_at=F("begins_at") + timedelta(minutes=1),
+        expires_at=F("expires_at") + timedelta(minutes=1),
+    )
+    assert words not in preview(admin_client, group).text
     services.edit(changed, by=None, send_at=later + timedelta(days=3))
-    told = "differ: send at, expires at."
+    told = "differ: send at."
     assert f"{told} Shown is the first" in preview(admin_client, group).text
     assert "Schedule 2 messages" in preview(admin_client, group).text
+    services.edit(changed, by=None, expires_in=60)
+    assert "differ: send at, expires at." in preview(admin_client, group).text
     services.reschedule(changed, None, by=None)
     assert "Send 2 messages" in preview(admin_client, group).text
-    assert f"{told} Here all of them have what" in admin_client.get(edit).text
+    told = "differ: send at, expires at. Here all of them have what"
+    assert told in admin_client.get(edit).text
 
 
 def test_message_that_may_never_leave_is_warned_of(quiet):

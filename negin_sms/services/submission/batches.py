@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Count, Min, Value
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -31,7 +31,7 @@ _LISTED = 100
 _LOST = ("???", DAMAGED)
 _ALIKE = (
     *("account", "scenario", "line", "line2", "template"),
-    *("send_at", "expires_at", "priority", "sensitive"),
+    *("send_at", "priority", "sensitive"),
 )
 
 
@@ -101,8 +101,12 @@ def differing(drafts: MessageQuerySet) -> tuple[str, ...]:
 
     They are written alike; each may be changed on a page of its own.
     """
-    kinds = drafts.order_by().values_list(*_ALIKE).distinct()[:_LISTED]
-    columns = zip(_ALIKE, zip(*kinds, strict=True), strict=False)
+    lifetime = ExpressionWrapper(
+        F("expires_at") - F("begins_at"), output_field=DurationField()
+    )
+    kinds = drafts.order_by().values_list(*_ALIKE, lifetime).distinct()[:_LISTED]
+    names = (*_ALIKE, "expires_at")
+    columns = zip(names, zip(*kinds, strict=True), strict=False)
     return tuple(name for name, values in columns if len(set(values)) > 1)
 
 
