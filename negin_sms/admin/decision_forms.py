@@ -15,7 +15,10 @@ from negin_sms.characters import latin_digits
 from negin_sms.choices import Scenario, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
-from negin_sms.services.operations.decisions import refuse_unfit_decision
+from negin_sms.services.operations.decisions import (
+    refuse_id_of_another,
+    refuse_unfit_decision,
+)
 from negin_sms.services.operations.resending import refuse_unfit_way
 
 from .way_fields import LTR, line_field, template_field
@@ -107,6 +110,8 @@ class ResolveForm(DecisionForm):
             try:
                 gateway_id = decision.get("gateway_id", "")
                 refuse_unfit_decision(decision["status"], decision["why"], gateway_id)
+                if gateway_id:
+                    refuse_id_of_another(self.chosen[0], gateway_id)
             except InvalidMessage as error:
                 self.add_error(error.field, str(error.reason))
         return decision

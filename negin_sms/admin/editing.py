@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages as notices
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import Promise
@@ -18,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from negin_sms.characters import listed
+from negin_sms.choices import Status
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
@@ -29,9 +31,11 @@ from negin_sms.services.submission.seen import digest
 
 from .action_views import ActionViewsMixin
 from .actions import SEEN
-from .forms import EditForm, RescheduleForm
+from .forms import GONE, EditForm, RescheduleForm
 from .preview_warnings import quiet_warnings
 
+# The buttons below a draft's form; an action of its page is posted there too.
+_SAVES = {"_save", "_continue", "_addanother", "_send"}
 _SURE = "sure"  # posted by the page that shows a time in both calendars
 
 
@@ -78,6 +82,19 @@ class EditingMixin(ActionViewsMixin):
             for each in _CHANGES
         ]
         return [*own, *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Say of a draft that left while its page was open that it did."""
+        row: Message | None = self.get_object(request, unquote(object_id))
+        is_late = row is not None and row.status != Status.DRAFT
+        if row and is_late and request.POST.keys() & _SAVES:
+            if not self.has_view_or_change_permission(request, row):
+                raise PermissionDenied
+            self.warn(request, GONE)
+            return self.redirect(request, self.page_url("change", row.pk))
+        return super().change_view(request, object_id, *args, **kwargs)
 
     def has_edit_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may edit what they see, number and text included."""

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.contrib.admin import widgets
 from django.core.exceptions import ValidationError
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
@@ -20,7 +21,9 @@ from negin_sms.phones import normalize_mobile
 from negin_sms.querysets import database_now
 from negin_sms.services.database import write_alias
 from negin_sms.services.submission.compose import compose
+from negin_sms.services.submission.seen import digest, refuse_changed
 
+from .actions import SEEN
 from .date_fields import MomentField
 from .way_fields import LTR, NUMERIC
 
@@ -29,6 +32,9 @@ _WORKED_OUT = (
     *("parts", "due_at", "begins_at", "expires_at"),
     *("default_line", "default_line2"),
 )
+
+
+GONE = _("This is not a draft any more; your changes were not saved.")
 
 
 def lock_draft(pk: int) -> bool:
@@ -80,6 +86,14 @@ class DraftForm(forms.ModelForm):
         if isinstance(account, forms.ChoiceField):
             account.choices = [(alias, alias) for alias in self._aliases()]
 
+    @property
+    def seen(self) -> str:
+        """Return the digest of what the page showed, for it to post."""
+        if self.is_bound:
+            return str(self.data.get(SEEN, ""))
+        rows = Message.objects.using(write_alias())
+        return digest(rows.filter(pk=self.instance.pk))
+
     def clean_mobile(self) -> str:
         """Return the number in its stored form."""
         try:
@@ -95,12 +109,21 @@ class DraftForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         """Work out the message as the services do."""
         if self.instance.pk and not lock_draft(self.instance.pk):
-            raise ValidationError(
-                _("This is not a draft any more; your changes were not saved.")
-            )
+            raise ValidationError(GONE)
+        if self.instance.pk and self.seen:
+            self._refuse_changed()
         if not self.errors:
             self._take_over()
         return super().clean()
+
+    def _refuse_changed(self) -> None:
+        rows = Message.objects.using(write_alias())
+        try:
+            refuse_changed(rows.filter(pk=self.instance.pk), self.seen)
+        except InvalidMessage as error:
+            words = _("Open the page again; your changes were not saved.")
+            again = format_html('{} <a href="?">{}</a>', error.reason, words)
+            raise ValidationError(again) from None
 
     def _post_clean(self) -> None:
         # The constraints would complain a second time of what was refused here.

@@ -261,6 +261,31 @@ class TestDraftPage:
         form = site.get_model_admin(Message).form(WISH, instance=draft)
         assert "not a draft any more" in form.non_field_errors()[0]
 
+    def test_what_a_colleague_changed_is_not_put_back(self, admin_client):
+        draft = make(text="Come at 9.")
+        html = page(admin_client, change_url(draft))
+        seen = {"seen": find(r'name="seen" value="([^"]+)"', html)}
+        Message.objects.update(text="Come at 10.")
+        wish = WISH | seen | {"text": "Come at 9.", "priority": "20"}
+        for _press in range(2):
+            response = admin_client.post(change_url(draft), wish)
+            assert "Open the page again; your changes were not saved" in response.text
+        assert Message.objects.get().text == "Come at 10."
+        html = page(admin_client, change_url(draft))
+        seen = {"seen": find(r'name="seen" value="([^"]+)"', html)}
+        assert admin_client.post(change_url(draft), wish | seen).status_code == 302
+
+    def test_draft_that_left_while_its_page_was_open_is_said_to_have(
+        self, admin_client
+    ):
+        draft = make(status=Status.QUEUED)
+        wish = WISH | {"text": "late", "_save": "Save"}
+        response = admin_client.post(change_url(draft), wish, follow=True)
+        assert "not a draft any more; your changes were not saved" in told(response)
+        assert Message.objects.get().text == "Hello"
+        stranger = log_in("add")
+        assert stranger.post(change_url(draft), wish).status_code == 403
+
     def test_only_drafts_can_be_deleted(self, admin_client):
         draft, queued = make(), make(status=Status.QUEUED)
         for message in (draft, queued):

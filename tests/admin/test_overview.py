@@ -254,6 +254,13 @@ class TestResolve:
         assert "It is in the panel." in history(message)
         assert LogEntry.objects.get().user_id == admin_user.pk
 
+    def test_id_of_another_message_is_asked_for_again(self, admin_client):
+        other = make(status=Status.ACCEPTED, gateway_id="50017")
+        message = make_uncertain()
+        decision = DECISION | {"gateway_id": "50017"}
+        response = admin_client.post(url(message, "resolve"), decision)
+        assert f"Message {other.pk} has this gateway id" in response.text
+
     @pytest.mark.parametrize(
         ("decision", "words"),
         [

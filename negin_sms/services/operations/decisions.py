@@ -61,8 +61,9 @@ def resolve(
     Of many, those that are not uncertain any more are skipped with the reason. One is
     returned, and NeginSmsError raised when there is nothing to decide. ``why`` is kept
     on the row. Of one only: with ``gateway_id`` (from the panel) an accepted message is
-    asked about like the others, without it is settled; ``claim`` (from a line of the
-    log) proves that this is the sending's own result, which is written late.
+    asked about like the others, without it is settled; InvalidMessage is raised for an
+    id that another message has. ``claim`` (from a line of the log) proves that this is
+    the sending's own result, which is written late.
     """
     if isinstance(messages, Message):
         return _resolve_one(
@@ -99,6 +100,8 @@ def _resolve_one(
     refuse_unfit_decision(status, why, gateway_id)
     who = user_key(by)
     using = write_alias()
+    if gateway_id and not claim:  # what the gateway itself said twice is flagged
+        refuse_id_of_another(message, gateway_id)
     found = _to_poll(message.account, gateway_id) if gateway_id else {}
     settled: list[int] = []
     with transaction.atomic(using=using):
@@ -152,6 +155,18 @@ def _undecided(pk: int, claim: str, using: str) -> MessageQuerySet:
         return rows.none()
     undecided = (Status.UNCERTAIN, Status.SENDING)
     return rows.filter(pk=pk, claim=claim, status__in=undecided)
+
+
+def refuse_id_of_another(message: Message, gateway_id: str) -> None:
+    """Raise InvalidMessage("gateway_id") for one that another message has already.
+
+    Neither could be asked about any more: a wrong line of the panel was read.
+    """
+    rows = Message.objects.using(write_alias()).exclude(pk=message.pk)
+    other = rows.filter(account=message.account, gateway_id=gateway_id).first()
+    if other is not None:
+        reason = _("Message %(pk)s has this gateway id. Look in the panel again.")
+        raise InvalidMessage("gateway_id", reason % {"pk": other.pk})
 
 
 def refuse_unfit_decision(status: str, why: str, gateway_id: str) -> None:

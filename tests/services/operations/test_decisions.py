@@ -25,6 +25,17 @@ class TestResolve:
         assert row.detail == "seen in the panel"
         assert row.poll_at is not None
 
+    def test_id_of_another_message_is_refused(self):
+        """Else neither is asked about any more, for the sake of a slip."""
+        other = MessageFactory(accepted=True, gateway_id="7001")
+        row = MessageFactory(uncertain=True)
+        with pytest.raises(InvalidMessage, match=f"Message {other.pk} has this") as e:
+            services.resolve(row, "accepted", by=None, why="x", gateway_id="7001")
+        row.refresh_from_db()
+        other.refresh_from_db()
+        assert e.value.field == "gateway_id"
+        assert (row.status, other.flag) == (Status.UNCERTAIN, "")
+
     def test_accepted_without_id_and_rejected_are_not(self):
         for status in ("accepted", "rejected"):
             row = MessageFactory(uncertain=True)
