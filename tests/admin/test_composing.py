@@ -221,6 +221,8 @@ class TestRefused:
     def test_leaving_all_out_writes_nothing(self, admin_client):
         response = compose(admin_client, recipients="0939", _leave_out="1")
         assert response.status_code == 200
+        assert "No recipient is fine." in words_of(response)
+        assert "_leave_out" not in response.text
         assert not Message.objects.exists()
 
     def test_missing_value_comes_back_as_a_table(self, admin_client):
