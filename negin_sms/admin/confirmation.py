@@ -126,19 +126,29 @@ def _unfit(action: MessageAction, chosen: Sequence[Message]) -> int:
 
 def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
     """Return what the question of sending shows and posts besides."""
-    waiting = [message for message in chosen if is_scheduled(message)]
+    fit = [message for message in chosen if SEND.fits(message)]
+    waiting = [message for message in fit if is_scheduled(message)]
     alone = waiting[0] if len(chosen) == 1 and waiting else None
-    is_scheduled_already = alone is not None and alone.status == Status.QUEUED
-    title = _("It is scheduled") if is_scheduled_already else _("Schedule it?")
+    all_wait = bool(waiting) and waiting == fit
+    is_scheduled_already = all_wait and all(
+        message.status == Status.QUEUED for message in waiting
+    )
+    many = len(waiting)
+    title = (
+        ngettext("It is scheduled", "They are scheduled", many)
+        if is_scheduled_already
+        else ngettext("Schedule it?", "Schedule them?", many)
+    )
     return {
-        "waiting": len(waiting),
-        "schedules": alone.send_at if alone else None,
+        "waiting": many,
+        "schedules": all_wait,
+        "leaves_at": alone.send_at if alone else None,
         "warnings": [
-            *_opt_out_warnings([each for each in chosen if SEND.fits(each)]),
+            *_opt_out_warnings(fit),
             *(quiet_warnings(alone) if alone else []),
         ],
         "is_scheduled": is_scheduled_already,
-        **({"title": title} if alone else {}),
+        **({"title": title} if all_wait else {}),
     }
 
 

@@ -657,6 +657,27 @@ class TestScheduling:
         confirm(admin_client, question)
         assert outbox == []
 
+    @pytest.mark.parametrize(
+        ("status", "count", "title", "button"),
+        [
+            (Status.DRAFT, 2, "Schedule them?", "Schedule"),
+            (Status.QUEUED, 2, "They are scheduled", ""),
+            (Status.QUEUED, AT_ONCE + 1, "They are scheduled", ""),
+        ],
+    )
+    def test_several_that_all_have_a_time_are_asked_about_as_one_is(
+        self, admin_client, status, count, title, button
+    ):
+        times = {"send_at": self.LATER, "due_at": self.LATER}
+        rows = [make(status=status, **times) for _ in range(count)]
+        html = act(admin_client, "send_selected", rows).text
+        assert f"<h1>{title}</h1>" in html
+        assert re.findall(r'class="default" value="([^"]*)"', html) == (
+            [button] if button else []
+        )
+        assert "too many to send" not in html
+        assert ('name="now"' in html) is (count <= AT_ONCE)
+
     def test_of_several_only_those_without_a_time_leave(self, admin_client):
         rows = [make(), make(send_at=self.LATER)]
         question = act(admin_client, "send_selected", rows)
