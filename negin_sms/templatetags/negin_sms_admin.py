@@ -53,9 +53,11 @@ def negin_sms_overview(context: Context) -> dict[str, Any]:
     """
     may_see_messages = _may_see(context, Message)
     may_see_accounts = _may_see(context, AccountState)
+    findings = health() if may_see_messages else ()
     return {
         "request": context.get("request"),
-        "findings": health() if may_see_messages else (),
+        "findings": findings,
+        "is_calm": not findings and not unconfirmed(),
         "overview": overview() if may_see_accounts else None,
         "may_see_messages": may_see_messages,
         "may_see_accounts": may_see_accounts,

@@ -512,6 +512,12 @@ class TestIndex:
         assert "negin-sms-alarm" not in html
         assert "negin-sms-warning" not in html
 
+    def test_is_not_calm_where_a_batch_waits_for_somebody(self, admin_client):
+        make(status=Status.DRAFT, group="g")
+        html = page(admin_client, INDEX)
+        assert "1 batch of drafts waits" in html
+        assert "Nothing needs a person" not in html
+
     def test_shows_each_what_they_may_see(self):
         make_uncertain()
         html = page(log_in("view"), INDEX)
