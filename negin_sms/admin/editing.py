@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy
 
 from negin_sms.characters import listed
 from negin_sms.choices import Status
+from negin_sms.error_reports import private_view
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.models import Message
 from negin_sms.querysets import database_now
@@ -83,6 +84,7 @@ class EditingMixin(ActionViewsMixin):
         ]
         return [*own, *super().get_urls()]
 
+    @private_view
     def change_view(
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
