@@ -87,6 +87,8 @@ def _keep_in_memory(alias: str, options: conf.Options) -> conf.Options:
     # What the project develops with, the console or a sandbox, is not for a test.
     own_backend = backend not in (conf.LIVE_BACKEND, given.get("BACKEND"))
     own_url = is_loopback(url) and url != given.get("BASE_URL")
+    if backend == _MEMORY:
+        return {**options, **_IN_ORDER}
     if own_backend or own_url or _is_memory(backend):
         return options
     return {**options, "BACKEND": _MEMORY, **_IN_ORDER}
