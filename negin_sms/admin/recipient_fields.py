@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib.admin import widgets
 from django.core.validators import MaxLengthValidator
@@ -18,6 +20,9 @@ from negin_sms.services.submission.recipients.tables import (
 )
 from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT, read_upload
 
+from .workbook_files import can_write_workbooks
+
+_TABLES = ".csv,.txt,text/csv,text/plain"
 NUMBERS = {"dir": "ltr", "rows": 8, "spellcheck": "false", "autocomplete": "off"}
 _LIMITS = {
     "recipients": MOST_RECIPIENTS,
@@ -52,7 +57,7 @@ class RecipientFields(forms.Form):
     file = forms.FileField(
         label=_("Or a file"),
         required=False,
-        widget=forms.FileInput(attrs={"accept": ".xlsx,.csv,.txt,text/csv,text/plain"}),
+        widget=forms.FileInput(attrs={"accept": f".xlsx,{_TABLES}"}),
         help_text=format_lazy(
             _(
                 "A workbook (.xlsx) or CSV, one line of which names the columns. At "
@@ -61,6 +66,19 @@ class RecipientFields(forms.Form):
             **_LIMITS,
         ),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not can_write_workbooks():  # nor read them
+            file = self.fields["file"]
+            file.widget.attrs["accept"] = _TABLES
+            file.help_text = format_lazy(
+                _(
+                    "A CSV file, one line of which names the columns. At most "
+                    "{recipients} rows, {columns} columns and {kilobytes} kB."
+                ),
+                **_LIMITS,
+            )
 
     def clean_recipients(self) -> Sheet:
         """Return what was pasted, read."""

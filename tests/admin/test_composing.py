@@ -19,6 +19,7 @@ from django.test import Client
 from django.utils import timezone
 
 from negin_sms import services
+from negin_sms.admin import recipient_fields
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
@@ -193,6 +194,18 @@ class TestCompose:
 
 def client_page(client: Client, **wish):
     return client.post(COMPOSE, WISH | wish, follow=True)
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("page", [COMPOSE, "/admin/negin_sms/optout/add/"])
+def test_workbook_is_offered_where_it_can_be_read(
+    admin_client, monkeypatch, page, there
+):
+    monkeypatch.setattr(recipient_fields, "can_write_workbooks", lambda: there)
+    html = admin_client.get(page).text
+    assert ("A workbook (.xlsx) or CSV" in html) is there
+    assert ('accept=".xlsx' in html) is there
+    assert ("A CSV file, one line" in html) is not there
 
 
 class TestRefused:
