@@ -23,6 +23,7 @@ from negin_sms.services.submission.drafting import Drafted
 from negin_sms.services.submission.reopening import reopen
 from negin_sms.services.submission.seen import digest
 
+from .actions import SEEN
 from .compose_form import ComposeForm
 from .pages import speak
 from .preview_warnings import unlike_warnings
@@ -65,7 +66,7 @@ class ComposingMixin(PreviewMixin):
             leave_out = _LEAVE_OUT in request.POST
             drafted = form.draft(by=request.user, leave_out=leave_out)
         if drafted is None:
-            if form.has_error(NON_FIELD_ERRORS, "seen"):
+            if form.has_error(NON_FIELD_ERRORS, SEEN):
                 self._lead_back(request, form.cleaned_data["replaces"])
             form.mention_file()
             return self._compose_page(request, form)

@@ -35,8 +35,9 @@ from .actions import SEEN
 from .forms import GONE, EditForm, RescheduleForm
 from .preview_warnings import quiet_warnings
 
+SAVE_AND_SEND = "_send"
 # The buttons below a draft's form; an action of its page is posted there too.
-_SAVES = {"_save", "_continue", "_addanother", "_send"}
+_SAVES = {"_save", "_continue", "_addanother", SAVE_AND_SEND}
 _SURE = "sure"  # posted by the page that shows a time in both calendars
 
 
@@ -90,8 +91,8 @@ class EditingMixin(ActionViewsMixin):
     ) -> HttpResponse:
         """Say of a draft that left while its page was open that it did."""
         row: Message | None = self.get_object(request, unquote(object_id))
-        is_late = row is not None and row.status != Status.DRAFT
-        if row and is_late and request.POST.keys() & _SAVES:
+        saves = request.POST.keys() & _SAVES
+        if row and saves and row.status != Status.DRAFT:
             if not self.has_view_or_change_permission(request, row):
                 raise PermissionDenied
             self.warn(request, GONE)

@@ -20,6 +20,7 @@ from negin_sms.services import health
 from .actions import ACTIONS, SEND
 from .composing import ComposingMixin
 from .displays import ReportDisplays, offer
+from .editing import SAVE_AND_SEND
 from .exports import ExportMixin
 from .filters import AccountFilter, GroupFilter, SentFilter, StateFilter
 from .forms import DraftForm, lock_draft
@@ -32,7 +33,6 @@ from .review import ReviewMixin
 
 Fieldsets = list[Any]
 
-_SAVE_AND_SEND = "_send"
 _DRAFT_FACTS = ("parts", "source", "author", "shown_created_at")
 _DRAFT_FIELDSETS: Fieldsets = [
     (None, {"fields": ["account", "mobile", "text", "sensitive"]}),
@@ -265,7 +265,7 @@ class MessageAdminMixin(
     def _ask_to_send(self, request: HttpRequest, obj: Message) -> HttpResponse | None:
         # Saving is still part of this request's transaction, so the sending has to
         # be another request.
-        asked = _SAVE_AND_SEND in request.POST
+        asked = SAVE_AND_SEND in request.POST
         if not asked or not self._may_save_and_send(request, obj):
             return None
         words = _("Saved as a draft; it was not sent yet.")
