@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from negin_sms.gateway.codes import SUCCESS
 from negin_sms.models import Message
 
-from .displays import HIDDEN_TEXT
+from .displays import HIDDEN_TEXT, lines_of
 from .privacy import PrivacyMixin
 from .spreadsheets import Rows, csv_response, safe_mobile
 from .workbook_files import MOST_ROWS, XLSX, can_write_workbooks, xlsx_response
@@ -63,8 +63,8 @@ _COLUMNS: dict[str, Cell] = {
     "finished_at": _moment("finished_at"),
     "account": _own("account"),
     "scenario": Message.get_scenario_display,
-    "line": _own("line"),
-    "line2": _own("line2"),
+    "line": lambda message: lines_of(message)[0],
+    "line2": lambda message: lines_of(message)[1],
     "used_line": _own("used_line"),
     "template": _own("template"),
     "status": Message.get_status_display,

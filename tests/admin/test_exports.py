@@ -134,6 +134,12 @@ def test_every_cell_is_quoted(trusted):
     assert '","' in lines[1]
 
 
+def test_a_line_that_nobody_named_is_the_account_s(trusted):
+    MessageFactory(line="", default_line=True, status="cancelled")
+    MessageFactory(line="", scenario="service_line")
+    assert [row["line"] for row in export(trusted)] == ["", "9830003300"]
+
+
 def test_numbers_read_back_as_recipients(trusted):
     MessageFactory(text="Hello")
     data = b"".join(trusted.post(EXPORT).streaming_content)

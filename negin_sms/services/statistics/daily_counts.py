@@ -23,6 +23,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import Case, Count, F, Func, IntegerField, Q, Sum, Value, When
 from django.utils import timezone
 
+from negin_sms import conf
 from negin_sms.choices import State, Status
 from negin_sms.models import CountedDay, DailyCount, Message
 from negin_sms.querysets import DbNow, database_now
@@ -215,6 +216,7 @@ def _grouped_rows(day: date, using: str) -> Any:
         return ()
     return (
         rows.annotate(
+            own_line=_own_line(),
             shown_group=Case(When(group__in=groups, then=F("group"))),
             outcome=_OUTCOME,
             fell_back=_FELL_BACK,
@@ -222,10 +224,22 @@ def _grouped_rows(day: date, using: str) -> Any:
             time=_TIME,
         )
         .values_list(
-            *("account", "line", "scenario", "template", "shown_group"),
+            *("account", "own_line", "scenario", "template", "shown_group"),
             *("outcome", "fell_back", "reason", "time"),
         )
         .annotate(messages=Count("pk"), spent=Sum("parts"))
+    )
+
+
+def _own_line() -> Case:
+    """Return the line of messages; the account's, of what ended before it was taken."""
+    unnamed = Q(line="", default_line=True)
+    return Case(
+        *(
+            When(unnamed, account=each.alias, then=Value(each.line))
+            for each in conf.get_accounts()
+        ),
+        default=F("line"),
     )
 
 

@@ -107,6 +107,13 @@ class TestCountDay:
         assert count("template", "3", account="other").total == 1
         assert count("scenario", "service_fallback", account="other").total == 1
 
+    def test_what_ended_before_it_was_taken_counts_under_its_account_s_line(self):
+        ended = {"status": Status.CANCELLED, "finished_at": LONG_AGO}
+        MessageFactory(line="", default_line=True, **ended)
+        MessageFactory(line="", default_line=True, account="gone", **ended)
+        lines = {key[::2] for key in count_day(DAY, using="default") if "line" in key}
+        assert lines == {("default", "9830003300"), ("gone", "")}
+
     def test_parts_and_fallback_are_those_of_sent_messages(self):
         sent(parts=3, line="98", used_line="99")
         sent(parts=2, line="98", used_line="98")
