@@ -168,7 +168,8 @@ class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
             return self._done(request, state, _("The account sends again."))
         if wanted == _PAUSE and not state.is_paused:
             if form.is_valid() and form.pause(state.account, by=by):
-                return self._done(request, state, _paused_words(form))
+                reason = form.cleaned_data["reason"]
+                return self._done(request, state, _paused_words(form), reason)
             return None
         words = (
             _("The account is paused already; nothing was changed.")
@@ -179,10 +180,10 @@ class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
         return self._to_account(state)
 
     def _done(
-        self, request: HttpRequest, state: AccountState, words: str
+        self, request: HttpRequest, state: AccountState, words: str, reason: str = ""
     ) -> HttpResponse:
         self.message_user(request, words, notices.SUCCESS)
-        self.log_change(request, state, words)
+        self.log_change(request, state, f"{words} {reason}".strip())
         return self._to_account(state)
 
     def _to_account(self, state: AccountState) -> HttpResponse:

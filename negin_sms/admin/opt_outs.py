@@ -164,7 +164,7 @@ class OptOutAdminMixin(
     @admin.display(description=gettext_lazy("line"), ordering="line")
     def shown_line(self, row: OptOut) -> str:
         """Return the line as it is dialled, or what stands for all of them."""
-        return ltr(row.line) if row.line else str(self.get_empty_value_display())
+        return ltr(row.line) if row.line else _("Every line")
 
     @admin.display(description=gettext_lazy("entered by"))
     def enterer(self, row: OptOut) -> str:

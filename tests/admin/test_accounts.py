@@ -40,7 +40,11 @@ def test_pausing_and_resuming_leave_reason_person_and_history(client, state):
     staff.post(page(state), {"wanted": "resume"})
     state.refresh_from_db()
     assert not state.is_paused
-    assert LogEntry.objects.count() == 2
+    words = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
+    assert list(words) == [
+        "The account is paused. maintenance",
+        "The account sends again.",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,4 @@ def test_every_choice_of_the_filters_has_words(admin_client):
     html = admin_client.get(LIST).text
     words = re.findall(r'<a href="\?line[^"]*">(.*?)</a>', html)
     assert [re.sub("<[^>]*>", "", each) for each in words] == ["Every line", LINE]
+    assert '<td class="field-shown_line">Every line</td>' in html
