@@ -80,7 +80,10 @@ class OptOutAdminMixin(
     ]
     list_filter = [LastingFilter, AccountFilter, ("line", LineFilter)]
     search_fields = ["mobile"]
-    number_search_help_text = gettext_lazy("A number in any spelling.")
+    search_help_text = gettext_lazy("The last four digits of a number.")
+    number_search_help_text = gettext_lazy(
+        "A number in any spelling, or its last four to seven digits."
+    )
     ordering = ["-since", "-pk"]
     readonly_fields = [
         *("masked_mobile", "full_mobile", "shown_line", "account"),
@@ -175,11 +178,13 @@ class OptOutAdminMixin(
     def condition_for(
         self, request: HttpRequest, queryset: QuerySet[OptOut], term: str
     ) -> Q | None:
-        """Search by number, for those with the right to see it."""
-        if not self._reads_numbers(request):
-            self.warn(request, _("To search by number takes the right to see numbers."))
-            return None
-        return number_condition(term)
+        """Search by number, as far as the user may see it."""
+        numbers = self._reads_numbers(request)
+        condition = number_condition(term, numbers=numbers)
+        if condition is None and not numbers:
+            words = _("To search by whole numbers takes the right to see them.")
+            self.warn(request, words)
+        return condition
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Say what can be searched for."""

@@ -94,10 +94,16 @@ def _is_common(condition: Q) -> bool:
     return Message.objects.filter(condition)[NEWEST:].exists()
 
 
-def number_condition(term: str) -> Q | None:
-    """Return the condition for a phone number alone, or None where there is none."""
+def number_condition(term: str, *, numbers: bool) -> Q | None:
+    """Return the condition for a phone number alone, or None where it can match none.
+
+    As ``search_condition``, for tables that are small enough to be read.
+    """
+    found = _seen_digits(visible(term).strip(), numbers=numbers)
     digits = search_digits(term)
-    return _number(digits) if digits else None
+    if numbers and digits:
+        found.append(_number(digits))
+    return reduce(or_, found) if found else None
 
 
 def _number(digits: str) -> Q:
@@ -111,22 +117,27 @@ def _without_index(term: str, words: Sequence[str], *, numbers: bool) -> list[Q]
 
     ``words`` are the term as names and texts may have it.
     """
+    found, digits = _seen_digits(term, numbers=numbers), search_digits(term)
+    is_number = bool(digits or found)
+    if len(digits) < _DIGITS_OF_A_NUMBER:
+        # Its token follows.
+        found += [Q(group__startswith=f"{each} ") for each in words]
+    if numbers and len(term) >= _FEWEST_LETTERS and not is_number:
+        texts = reduce(or_, map(_holds_all, words))
+        found.append(Q(sensitive=False) & texts)
+    return found
+
+
+def _seen_digits(term: str, *, numbers: bool) -> list[Q]:
+    """Return the condition for the digits that a masked number shows, or for its end."""
     written = latin_digits(term)
     if masked := _MASKED.fullmatch(written):
         begin, end = masked.groups()
         return [Q(mobile__startswith=f"+98{begin}", mobile__endswith=end)]
-    digits = search_digits(term)
-    found = []
-    if len(digits) < _DIGITS_OF_A_NUMBER:
-        # Its token follows.
-        found += [Q(group__startswith=f"{each} ") for each in words]
-    if _LAST_DIGITS.fullmatch(written):
-        if numbers or len(written) == _SEEN_DIGITS:
-            found.append(Q(mobile__endswith=written))
-    elif numbers and len(term) >= _FEWEST_LETTERS and not digits:
-        texts = reduce(or_, map(_holds_all, words))
-        found.append(Q(sensitive=False) & texts)
-    return found
+    known = numbers or len(written) == _SEEN_DIGITS
+    if known and _LAST_DIGITS.fullmatch(written):
+        return [Q(mobile__endswith=written)]
+    return []
 
 
 def _holds_all(words: str) -> Q:

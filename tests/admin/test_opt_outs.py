@@ -120,7 +120,20 @@ class TestNumbers:
         client = log_in("view")
         page = client.post(LIST, {"q": MOBILE}, follow=True)
         assert shown(page) == []
-        assert "takes the right to see numbers" in page.text
+        assert "takes the right to see them" in page.text
+
+    @pytest.mark.parametrize("sensitive", [False, True])
+    @pytest.mark.parametrize("term", ["3300", "۳۳۰۰", "0939•••3300"])
+    def test_is_found_by_the_digits_that_all_may_see(self, term, sensitive):
+        services.opt_out(OTHER_MOBILE)
+        client = log_in("view", sensitive=sensitive)
+        assert shown(client.post(LIST, {"q": term}, follow=True)) == [self.row]
+
+    @pytest.mark.parametrize("sensitive", [False, True])
+    def test_is_found_by_more_of_its_end_with_the_right_only(self, sensitive):
+        client = log_in("view", sensitive=sensitive)
+        page = client.post(LIST, {"q": "213300"}, follow=True)
+        assert shown(page) == [self.row] * sensitive
 
     def test_filter_tells_what_holds(self):
         client = log_in("view")
