@@ -77,6 +77,14 @@ class TestSend:
             run("send_sms", "09395213300", "x", skip_checks=True)
 
 
+@pytest.mark.django_db
+def test_send_with_a_key_that_waits_says_who_queued_it():
+    services.queue_sms("09395213300", "x", idempotency_key="k")
+    words = r"Message \d+: Queued\. An earlier call with this key queued it\. The mess"
+    with pytest.raises(CommandError, match=words):
+        run("send_sms", "09395213300", "x", "--idempotency-key=k")
+
+
 @pytest.mark.django_db(transaction=True)
 def test_send_to_a_gateway_that_is_away_keeps_the_row(use_account):
     use_account("http://127.0.0.1:9/api")

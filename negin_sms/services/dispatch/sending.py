@@ -247,6 +247,7 @@ def _told_before(row: Message) -> NeginSmsError | None:
     if row.status == Status.UNCERTAIN:
         return OutcomeUnknown(said, code=row.code)
     if row.status in (Status.QUEUED, Status.HELD):
+        said = row.detail or _("An earlier call with this key queued it.")
         return NotSent(said, effect=Effect.IGNORED)
     return None
 
