@@ -273,14 +273,18 @@ def test_probe_that_takes_its_time_ends_the_pause(slow, monkeypatch):
 
 
 class Scripted(memory.MemoryGateway):
-    """Takes as long as the text says; the probe fails. Notes who was sent."""
+    """Answers "slow" once the probe is out, and fails the probe once that is back."""
 
     begun: list[str] = []
+    probe_is_out, slow_is_back = threading.Event(), threading.Event()
 
     def send(self, request, *, start_by=0.0):
         self.begun.append(request.text)
-        time.sleep({"slow": 0.5, "probe": 1.0}.get(request.text, 0))
+        if request.text == "slow":
+            self.probe_is_out.wait(10)
         if request.text == "probe":
+            self.probe_is_out.set()
+            self.slow_is_back.wait(10)
             raise OutcomeUnknown("as before")
         return super().send(request)
 
@@ -293,7 +297,9 @@ def test_success_of_an_old_request_is_not_the_probes(use_account):
         MessageFactory(text=text)
 
     def progress(_ended: int) -> None:
-        if len(memory.outbox) == 1:  # another dispatcher has paused the account
+        if len(memory.outbox) == 2:
+            Scripted.slow_is_back.set()
+        else:  # another dispatcher has paused the account
             begin_with_a_probe()
             for text in ("probe", "late"):
                 MessageFactory(text=text)
