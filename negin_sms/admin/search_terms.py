@@ -68,7 +68,8 @@ def _exact(term: str, *, numbers: bool) -> list[Q]:
     """Return the conditions for a message's number and for a whole phone number."""
     digits, written = search_digits(term), _written(term)
     found = []
-    if digits and len(written) <= _MOST_DIGITS_OF_A_KEY:
+    begins_as_a_key = digits and not written.startswith("0")
+    if begins_as_a_key and len(written) <= _MOST_DIGITS_OF_A_KEY:
         found.append(Q(pk=int(written)))
     if numbers and len(digits) >= _DIGITS_OF_A_NUMBER:
         found.append(_number(digits))

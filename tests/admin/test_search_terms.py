@@ -59,6 +59,12 @@ def test_others_find_nothing_by_what_they_do_not_see(wanted, term):
     assert "by those who may see them" in client.get(LIST).text
 
 
+def test_digits_behind_zeros_are_no_message_s_number(admin_client, wanted):
+    make(pk=42)
+    assert found(admin_client, "0042") == []
+    assert len(found(admin_client, "42")) == 1
+
+
 @pytest.mark.parametrize("term", ["0009", "0093", "۰۰۹۳"])
 def test_end_that_begins_with_zeros_is_no_beginning(admin_client, wanted, term):
     last = make(pk=81_235, mobile="+98935521" + latin_digits(term))

@@ -195,7 +195,9 @@ class TestOutsideATransaction:
 
     def test_key_of_a_row_that_waits_is_answered_in_whole_sentences(self, live):
         services.queue_sms(MOBILE, "x", idempotency_key="k")
-        with pytest.raises(NotSent, match=r"queued it\. The message stays in the queue"):
+        with pytest.raises(
+            NotSent, match=r"queued it\. The message stays in the queue"
+        ):
             services.send_sms(MOBILE, "x", idempotency_key="k")
         assert not live.taken
 
