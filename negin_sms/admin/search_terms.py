@@ -130,7 +130,7 @@ def _without_index(term: str, words: Sequence[str], *, numbers: bool) -> list[Q]
 
 
 def _seen_digits(term: str, *, numbers: bool) -> list[Q]:
-    """Return the condition for the digits that a masked number shows, or for its end."""
+    """Return the condition for the digits of a masked number, or for its end."""
     written = latin_digits(term)
     if masked := _MASKED.fullmatch(written):
         begin, end = masked.groups()
