@@ -264,9 +264,9 @@ class MessageAdminMixin(
 
     def _ask_to_send(self, request: HttpRequest, obj: Message) -> HttpResponse | None:
         # Saving is still part of this request's transaction, so the sending has to
-        # be another request.
+        # be another request. Who has added a draft need not be able to change it.
         asked = SAVE_AND_SEND in request.POST
-        if not asked or not self._may_save_and_send(request, obj):
+        if not asked or not self.has_send_permission(request, obj):
             return None
         words = _("Saved as a draft; it was not sent yet.")
         self.message_user(request, str(words), notices.INFO)

@@ -231,8 +231,8 @@ class PreviewMixin(HistoryMixin, BatchMixin):
     def tell_that_nothing_is_left(self, request: HttpRequest) -> None:
         """Say why there is nothing to see or to do."""
         words = _(
-            "No draft is left here: it was confirmed, discarded or edited meanwhile. "
-            "What was edited is under “Unconfirmed batches”."
+            "No draft is left here: it was confirmed, cancelled, discarded or edited "
+            "meanwhile. What was edited is under “Unconfirmed batches”."
         )
         self.message_user(request, words, notices.INFO)
 

@@ -632,6 +632,12 @@ class TestScheduling:
         assert row.due_at == row.send_at
         assert "1 message is scheduled" in words
 
+    def test_save_and_send_asks_who_may_not_change_drafts(self):
+        html = log_in("add", "view", "send").post(
+            ADD, WISH | {"_send": "1"}, follow=True
+        )
+        assert "Send now?" in html.content.decode()
+
     def test_sending_it_now_instead_takes_its_own_button(self, admin_client):
         draft = make(send_at=self.LATER)
         question = admin_client.get(f"{LIST}{draft.pk}/send/")

@@ -163,7 +163,7 @@ def _uncertain(case: Case, limit: float) -> Finding | None:
         "%(count)s messages are uncertain: they may have been sent.",
         count,
     )
-    advice = _("Look in the panel, then resolve them (manage.py resolve_sms_message).")
+    advice = _("Look in the panel, then resolve (manage.py resolve_sms_message).")
     since = case.stands.uncertain_since
     found = case.counted("uncertain", text, advice, count=count, since=since)
     return found if count >= max(1, limit) else None
@@ -177,7 +177,7 @@ def _held(case: Case, limit: float) -> Finding | None:
         count,
     )
     advice = _(
-        "Look at them, then cancel or release (or all: manage.py hold_sms_queue --release)."
+        "Look first, then cancel or release (or all: manage.py hold_sms_queue --release)."
     )
     found = case.counted("held", text, advice, count=count)
     return found if count >= max(1, limit) else None
@@ -211,7 +211,7 @@ def _rejected(case: Case, limit: float) -> Finding | None:
         "%(count)s messages of the last hour were rejected.",
         count,
     )
-    advice = _("See “Answer” on their pages; correct the cause, then send again.")
+    advice = _("See “Answer” on each page; correct the cause, then send again.")
     of = count + case.stands.accepted
     return _share(case, "rejected", text, advice, count, of, limit)
 
@@ -223,7 +223,7 @@ def _expired(case: Case, limit: float) -> Finding | None:
         "%(count)s messages expired within the last hour before they could be sent.",
         count,
     )
-    advice = _("See what kept them: a pause, RATE, quiet hours, or a short EXPIRES_IN.")
+    advice = _("Find the cause: a pause, RATE, quiet hours, or a short EXPIRES_IN.")
     of = count + case.stands.accepted + case.stands.rejected
     return _share(case, "expired", text, advice, count, of, limit)
 
@@ -278,8 +278,8 @@ def _drafts_forgotten(case: Case, limit: float) -> Finding | None:
         count,
     )
     advice = _(
-        "Confirm or discard them under “Unconfirmed batches”; send or cancel single "
-        "ones: filter the list by status."
+        "Confirm or discard what is under “Unconfirmed batches”; filter the list by "
+        "status to send or cancel single drafts."
     )
     found = case.counted("drafts_forgotten", text, advice, count=count, value=limit)
     return found if count else None
