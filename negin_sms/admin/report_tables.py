@@ -236,8 +236,8 @@ def _numbers(counts: Counts) -> list[object]:
     rate, median = counts.delivery_rate, counts.median_seconds
     return [
         *(getattr(counts, name) for name in _COLUMNS),
-        "" if rate is None else f"{100 * rate:.1f}",
-        "" if median is None else f"{median:.0f}",
+        None if rate is None else round(100 * rate, 1),
+        None if median is None else round(median),
     ]
 
 

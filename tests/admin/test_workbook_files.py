@@ -135,10 +135,13 @@ def test_without_openpyxl_there_is_no_button_and_csv_comes(trusted, monkeypatch)
 
 
 def test_report_is_one_too_by_the_same_right(trusted):
-    MessageFactory(accepted=True, state=1)
-    header, day, *_rest = cells(content(trusted.get(REPORT, BOOK)))
+    message = MessageFactory(accepted=True, state=1)
+    Message.objects.update(state_at=message.finished_at)
+    header, *rows = cells(content(trusted.get(REPORT, BOOK)))
+    day = next(row for row in rows if row[2].value)
     assert header[0].value == "By"
-    assert all(cell.data_type == "n" for cell in day[2:5])
+    assert all(cell.data_type == "n" for cell in day[2:])
+    assert (day[-2].value, day[-1].value) == (100, 2)
     assert log_in_again("view").get(REPORT, BOOK).status_code == 403
 
 
