@@ -13,7 +13,7 @@ from negin_sms.characters import left_to_right
 from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.models import Message
-from negin_sms.services.operations.resending import may_have_arrived, may_resend
+from negin_sms.services.operations.resending import may_have_arrived
 
 
 def accepted_words(done: Sequence[Message]) -> str:
@@ -122,9 +122,9 @@ def scheduled_warnings(messages: Sequence[Message]) -> list[str]:
 
 def resend_advice(chosen: Sequence[Message]) -> str:
     """Warn of what may arrive twice; what is certain to be unsent is simply sent."""
-    fit = [each for each in chosen if may_resend(each) and may_have_arrived(each)]
-    reported = sum(each.status == Status.ACCEPTED for each in fit)
-    doubtful = len(fit) - reported
+    sent = [each for each in chosen if may_have_arrived(each)]
+    reported = sum(each.status == Status.ACCEPTED for each in sent)
+    doubtful = len(sent) - reported
     advice = []
     if doubtful:
         words = ngettext(

@@ -83,7 +83,8 @@ class MessageAction:
     fits: Callable[[Message], bool]
     run: Callable[[Order], Outcome]
     asks_first: bool = True  # on a message's own page; on the list all do
-    advice: Callable[[Sequence[Message]], str] = _no_advice  # before the button
+    # Before the button, of those that it fits.
+    advice: Callable[[Sequence[Message]], str] = _no_advice
     form: type[DecisionForm] | None = None  # what has to be decided besides
 
 

@@ -51,6 +51,7 @@ class ConfirmationMixin(PrivacyMixin):
     ) -> HttpResponse:
         """Ask before an action; ``form`` is one that was filled in wrongly."""
         alone = chosen[0] if len(chosen) == 1 else None
+        fit = _fit(action, chosen)
         if form is None and action.form:
             form = action.form(chosen=chosen)
         context = {
@@ -65,12 +66,12 @@ class ConfirmationMixin(PrivacyMixin):
             "statuses": Counter(m.get_status_display() for m in chosen).items(),
             "listed": chosen[:_LISTED],
             "unlisted": len(chosen) - len(chosen[:_LISTED]),
-            "unfit": 0 if action is RESEND else _unfit(action, chosen),
-            "advice": action.advice(chosen),
+            "unfit": 0 if action is RESEND else len(chosen) - len(fit),
+            "advice": action.advice(fit),
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
-            **(_scheduling(chosen) if action is SEND else {}),
-            **({"warnings": _resent_warnings(chosen)} if action is RESEND else {}),
+            **(_scheduling(chosen, fit) if action is SEND else {}),
+            **({"warnings": _resent_warnings(chosen, fit)} if action is RESEND else {}),
         }
         return self.draw(request, "message/confirmation.html", context)
 
@@ -120,13 +121,18 @@ class ConfirmationMixin(PrivacyMixin):
         return [(labels[name], value) for name, value in shown if value]
 
 
-def _unfit(action: MessageAction, chosen: Sequence[Message]) -> int:
-    return sum(not action.fits(message) for message in chosen)
+def _fit(action: MessageAction, chosen: Sequence[Message]) -> list[Message]:
+    """Return those that it will be done to, as they stand."""
+    fit = [message for message in chosen if action.fits(message)]
+    if action is not RESEND:
+        return fit
+    resends = Message.objects.resends_of([message.pk for message in fit])
+    done = set(resends.values_list("resend_of", flat=True))
+    return [message for message in fit if message.pk not in done]
 
 
-def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
+def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, object]:
     """Return what the question of sending shows and posts besides."""
-    fit = [message for message in chosen if SEND.fits(message)]
     waiting = [message for message in fit if is_scheduled(message)]
     alone = waiting[0] if len(chosen) == 1 and waiting else None
     all_wait = bool(waiting) and waiting == fit
@@ -152,13 +158,11 @@ def _scheduling(chosen: Sequence[Message]) -> dict[str, object]:
     }
 
 
-def _resent_warnings(chosen: Sequence[Message]) -> list[str]:
+def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
     """Return why some are skipped, and what will become of the others."""
-    fit = [message for message in chosen if RESEND.fits(message)]
-    resent = Message.objects.resends_of([message.pk for message in fit])
-    done = set(resent.values_list("resend_of", flat=True))
     reasons = Counter(why for message in chosen if (why := why_not_resent(message)))
-    reasons[_("It was sent again already.")] = len(done)
+    done = len(chosen) - len(fit) - reasons.total()
+    reasons[_("It was sent again already.")] = done
     words = [
         ngettext(
             "%(count)s message will be skipped: %(reason)s",
@@ -169,8 +173,7 @@ def _resent_warnings(chosen: Sequence[Message]) -> list[str]:
         for reason, count in reasons.items()
         if count
     ]
-    again = [each for each in fit if each.pk not in done]
-    return words + _opt_out_warnings(again) + scheduled_warnings(again)
+    return words + _opt_out_warnings(fit) + scheduled_warnings(fit)
 
 
 def _opt_out_warnings(fit: Sequence[Message]) -> list[str]:

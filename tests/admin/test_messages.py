@@ -372,6 +372,19 @@ class TestSentPage:
             assert "It was sent again already." in response.text
         assert Message.objects.filter(resend_of=old).count() == 1
 
+    def test_what_is_skipped_is_not_warned_of(self, admin_client):
+        done, other = make(status=Status.UNCERTAIN), make(status=Status.UNCERTAIN)
+        services.resend([done], by=None)
+        words = "1 message may have been sent already"
+        assert words in act(admin_client, "resend_selected", [done, other]).text
+        assert words not in act(admin_client, "resend_selected", [done]).text
+        redacted = "loses its text"
+        chosen = [make(), make_accepted(sensitive=True)]
+        assert redacted not in act(admin_client, "cancel_selected", chosen).text
+        chosen[0].sensitive = True
+        chosen[0].save(update_fields=["sensitive"])
+        assert redacted in act(admin_client, "cancel_selected", chosen).text
+
 
 class TestList:
     def test_masks_numbers_and_shows_badges(self, admin_client):
