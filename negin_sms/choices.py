@@ -65,7 +65,7 @@ def state_label(code: int | None) -> str:
         return ""
     if code in State.values:
         return str(State(code).label)
-    return str(_("Unknown state %(code)s") % {"code": code})
+    return str(_("Unknown code %(code)s") % {"code": code})
 
 
 class Priority(models.IntegerChoices):

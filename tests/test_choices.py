@@ -55,8 +55,8 @@ def test_priorities_ascend_from_urgent():
         (2, "Not delivered"),
         (8, "At the operator"),
         (16, "Refused by the operator"),
-        (9, "Unknown state 9"),
-        (-7, "Unknown state -7"),
+        (9, "Unknown code 9"),
+        (-7, "Unknown code -7"),
         (None, ""),
     ],
 )

@@ -167,7 +167,7 @@ class DraftForm(forms.ModelForm):
             priority=cleaned["priority"],
             send_at=cleaned["send_at"],
             sensitive=cleaned["sensitive"],
-            group=cleaned["group"],
+            group=cleaned.get("group", self.instance.group),
             expires_in=self._lifetime(),
         )
 
@@ -196,7 +196,10 @@ class WishForm(forms.ModelForm):
 
 
 class EditForm(WishForm, DraftForm):
-    """All but when it leaves, and through which account."""
+    """All but when it leaves, through which account, and with which batch.
+
+    What was done to a batch is part of the history of each of its messages.
+    """
 
     account = None  # type: ignore[assignment]
     send_at = None  # type: ignore[assignment]
@@ -204,7 +207,7 @@ class EditForm(WishForm, DraftForm):
     class Meta(DraftForm.Meta):
         fields = [
             *("mobile", "text", "scenario", "line", "line2", "template"),
-            *("priority", "sensitive", "group"),
+            *("priority", "sensitive"),
         ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.admin.models import LogEntry
@@ -16,6 +17,8 @@ from negin_sms.models import Message
 
 from .pages import LONGEST_NAME, PagesMixin
 
+# Between the database's clock, by which a message was made, and this machine's.
+_CLOCKS_DIFFER = timedelta(minutes=1)
 _A_PAGE = 100  # as many as Django's own page of a history has
 
 
@@ -34,9 +37,12 @@ class HistoryMixin(PagesMixin):
         )
 
     def _entries(self, request: HttpRequest, message: Message) -> dict[str, Any]:
-        of_batch = Q(object_id=None, object_repr=message.group[:LONGEST_NAME])
-        if message.resend_of_id is not None:  # it was not there from the beginning
-            of_batch &= Q(action_time__gte=message.created_at)
+        # What was done before it was there was done to others. Of one that came with
+        # the batch, the writing stands there a moment later.
+        began_it = message.resend_of_id is None
+        since = message.created_at - began_it * _CLOCKS_DIFFER
+        name = message.group[:LONGEST_NAME]
+        of_batch = Q(object_id=None, object_repr=name, action_time__gte=since)
         of_model = ContentType.objects.get_for_model(self.model)
         entries = LogEntry.objects.filter(content_type=of_model)
         entries = entries.filter(Q(object_id=str(message.pk)) | of_batch)

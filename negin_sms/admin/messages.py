@@ -37,8 +37,8 @@ _DRAFT_FACTS = ("parts", "source", "author", "shown_created_at")
 _DRAFT_FIELDSETS: Fieldsets = [
     (None, {"fields": ["account", "mobile", "text", "sensitive"]}),
     (_("Sending"), {"fields": ["scenario", ("line", "line2"), "template"]}),
-    (_("Time and order"), {"fields": ["send_at", "priority", "group"]}),
 ]
+_TIME, _TIME_FIELDS = _("Time and order"), ["send_at", "priority"]
 _SENT_FIELDS: list[Any] = [
     ("parts", "is_sensitive"),
     ("scenario", "account", "wished_lines"),
@@ -174,11 +174,11 @@ class MessageAdminMixin(
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Fieldsets:
         """Return the form of a draft, or what is shown of the others."""
         if obj is None:
-            return _DRAFT_FIELDSETS
+            return [*_DRAFT_FIELDSETS, (_TIME, {"fields": [*_TIME_FIELDS, "group"]})]
         if self.has_change_permission(request, obj):
             links = ["action_links"] if self.shows_action_links else []
-            origin = (_("Origin"), {"fields": [_DRAFT_FACTS, *links]})
-            return [*_DRAFT_FIELDSETS, origin]
+            origin = (_("Origin"), {"fields": ["group_link", _DRAFT_FACTS, *links]})
+            return [*_DRAFT_FIELDSETS, (_TIME, {"fields": _TIME_FIELDS}), origin]
         number = self.may_read_number(request, obj)
         text = self.may_read_text(request, obj)
         seen = [
@@ -194,7 +194,7 @@ class MessageAdminMixin(
         if obj is None:
             return []
         if self.has_change_permission(request, obj):
-            return [*_DRAFT_FACTS, "action_links"]
+            return ["group_link", *_DRAFT_FACTS, "action_links"]
         return flatten_fieldsets(self.get_fieldsets(request, obj))
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:

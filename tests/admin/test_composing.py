@@ -471,7 +471,7 @@ class TestOnce:
     def test_confirmed_page_writes_nothing_more(self, admin_client):
         confirm(admin_client, draft(admin_client, token="0123456789abcdef"))
         response = compose(admin_client, token="0123456789abcdef")
-        assert "was confirmed or discarded meanwhile" in words_of(response)
+        assert "was confirmed, edited or discarded meanwhile" in words_of(response)
         assert Message.objects.get().status == Status.QUEUED
 
     def test_confirmed_later_ones_are_told_with_their_time(self, admin_client):
@@ -486,7 +486,7 @@ class TestOnce:
         draft(admin_client, **two)
         services.queue_messages(Message.objects.filter(mobile__endswith="3301"))
         response = compose(admin_client, **two, text="Better")
-        assert "was confirmed or discarded meanwhile" in words_of(response)
+        assert "was confirmed, edited or discarded meanwhile" in words_of(response)
         assert Message.objects.filter(text="Hello").count() == 2
 
     def test_token_is_its_user_s(self, admin_client):
@@ -499,9 +499,7 @@ class TestOnce:
         writer = log_in("view", "add", "change")
         compose(writer, token="0123456789abcdef")
         own = Message.objects.exclude(group=theirs)
-        fields = {name: WISH[name] for name in ("text", "scenario", "priority")}
-        fields |= {"account": "default", "mobile": MOBILE, "group": theirs}
-        writer.post(f"{LIST}{own.get().pk}/change/", fields)
+        services.edit(own.get(), by=None, group=theirs)
         assert Message.objects.filter(group=theirs).count() == 2
         compose(writer, token="0123456789abcdef", text="Better")
         assert Message.objects.get(group=theirs).sensitive

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import CHANGE, LogEntry
@@ -12,6 +13,7 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.models import Message
+from negin_sms.services.submission.seen import digest
 from tests.admin.test_composing import confirm, draft
 from tests.admin.test_messages import make
 
@@ -44,6 +46,27 @@ def test_history_of_another_batch_is_not_among_it(admin_client):
     draft(admin_client)
     assert entries(admin_client, make(group="another")) == []
     assert entries(admin_client, make(group="")) == []
+
+
+@pytest.mark.parametrize("page", ["change", "edit"])
+def test_message_stays_in_the_batch_whose_history_is_its_own(admin_client, page):
+    group = draft(admin_client)
+    (message,) = Message.objects.all()
+    if page == "edit":
+        services.queue_messages([message])
+    wish = {"account": "default", "mobile": message.mobile, "text": "Another"}
+    seen = digest(Message.objects.all())
+    wish |= {"scenario": "single", "priority": "20", "group": "other", "seen": seen}
+    admin_client.post(f"{LIST}{message.pk}/{page}/", wish)
+    message.refresh_from_db()
+    assert (message.text, message.group) == ("Another", group)
+    assert group in admin_client.get(f"{LIST}{message.pk}/change/").text
+
+
+def test_message_that_is_put_to_a_batch_has_none_of_before_it_was_there(admin_client):
+    group = draft(admin_client)
+    LogEntry.objects.update(action_time=timezone.now() - timedelta(minutes=2))
+    assert entries(admin_client, make(group=group)) == []
 
 
 def test_message_that_was_sent_again_has_none_of_before_it_was_there(admin_client):

@@ -352,7 +352,7 @@ class TestSentPage:
         )
         html = page(admin_client, change_url(message))
         assert "negin-sms-state-delivered" in html
-        assert "Unknown state 77" in html
+        assert "Unknown code 77" in html
         assert 'type="checkbox"' not in html
 
     def test_resends_are_linked_both_ways(self, admin_client):

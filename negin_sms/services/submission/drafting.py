@@ -225,8 +225,9 @@ class _Writing:
             refuse_changed(drafts, self.seen)
         if not delete_drafts(drafts) or left.exists():
             reason = _(
-                "What was written on this page before was confirmed or discarded "
-                "meanwhile. Begin anew, if there is something else to send."
+                "What was written on this page before was confirmed, edited or "
+                "discarded meanwhile; what was edited is under “Unconfirmed batches”. "
+                "Begin anew, if there is something else to send."
             )
             raise InvalidMessage("", reason)
 

@@ -105,7 +105,7 @@ def test_unknown_state_is_kept_flagged_and_warned_about_once(gateway, caplog):
         for row in rows:
             poll(gateway, row, 24)
     assert (row.state, row.flag) == (24, Flag.UNKNOWN_CODE)
-    assert row.state_words == "Unknown state 24"
+    assert row.state_words == "Unknown code 24"
     assert caplog.text.count("unknown state code 24") == 1
 
 

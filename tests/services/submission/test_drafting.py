@@ -186,7 +186,7 @@ class TestOnce:
 
     def test_page_whose_batch_was_confirmed_writes_nothing_more(self):
         confirm_batch(draft("09395213300", once="page").group)
-        with pytest.raises(InvalidMessage, match="confirmed or discarded"):
+        with pytest.raises(InvalidMessage, match="confirmed, edited or discarded"):
             draft("09395213301", once="page")
         assert Message.objects.get().status == Status.QUEUED
 
@@ -205,7 +205,7 @@ class TestOnce:
     def test_batch_that_was_confirmed_meanwhile_is_not_replaced(self):
         old = draft("09395213300").group
         confirm_batch(old)
-        with pytest.raises(InvalidMessage, match="confirmed or discarded"):
+        with pytest.raises(InvalidMessage, match="confirmed, edited or discarded"):
             draft("09395213302", replaces=old)
         assert Message.objects.get().group == old
 
