@@ -33,7 +33,7 @@ _MOST_DIGITS_OF_A_KEY = 18
 _SEEN_DIGITS = 4  # at a masked number's end, which is all that some may see
 _LAST_DIGITS = re.compile(r"\d{4,7}")
 _MASKED = re.compile(r"0(\d{3})[^\w\s]{1,6}(\d{4})")
-_FEWEST_LETTERS = 2
+_FEWEST_LETTERS, _FEWEST_DIGITS = 2, 4
 _MOST_WORDS = 10  # the last one is the rest of the term
 _HALF_SPACE = "\u200c"
 
@@ -78,8 +78,10 @@ def _exact(term: str, *, numbers: bool) -> list[Q]:
 
 def _beginnings(term: str, *, numbers: bool) -> list[Q]:
     """Return the conditions for how a gateway id and a phone number begin."""
-    digits = search_digits(term)
-    found = [_starts_with("gateway_id", _written(term))] if digits else []
+    digits, written = search_digits(term), _written(term)
+    if len(written) < _FEWEST_DIGITS and not written.startswith("0"):
+        return []  # a message's own number would be one among very many
+    found = [_starts_with("gateway_id", written)] if digits else []
     if numbers and 0 < len(digits) < _DIGITS_OF_A_NUMBER:
         found.append(_number(digits))
     return found

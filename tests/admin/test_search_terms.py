@@ -31,7 +31,7 @@ def found(client, term: str, **rest: str) -> list[Message]:
 
 
 # What the mask shows, or nobody hides.
-OPEN = ["81234", "۸۱۲۳۴", "50017", "500", "3300", "۳۳۰۰", "0939•••3300", "0939***3300"]
+OPEN = ["81234", "۸۱۲۳۴", "50017", "5001", "3300", "۳۳۰۰", "0939•••3300", "0939***3300"]
 OPEN += ["nowruz-2", "\u200fnowruz-2 "]
 HIDDEN = ["09395213300", "+98 939 521", "5213300", "13300", "یکشنبه", "نوبت شما"]
 
@@ -57,6 +57,12 @@ def test_others_find_nothing_by_what_they_do_not_see(wanted, term):
     client = log_in("view")
     assert found(client, term) == []
     assert "by those who may see them" in client.get(LIST).text
+
+
+def test_few_digits_are_a_message_s_own_number(admin_client, wanted):
+    own = make(pk=500)
+    assert found(admin_client, "500") == found(log_in("view"), "500") == [own]
+    assert found(admin_client, "093") == [wanted, own]
 
 
 def test_digits_behind_zeros_are_no_message_s_number(admin_client, wanted):
