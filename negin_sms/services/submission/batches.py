@@ -28,7 +28,9 @@ from .seen import digest
 _CHUNK = 500
 _SAMPLES = 5
 _LISTED = 100
-_LOST = ("???", DAMAGED)
+# What stands for lost letters, for what an export of ours hides, and what a spreadsheet
+# shows where it found or could calculate nothing.
+_LOST = (*("???", DAMAGED, "•••"), *("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!"))
 _ALIKE = (
     *("account", "scenario", "line", "line2", "template"),
     *("send_at", "priority", "sensitive"),
@@ -41,7 +43,7 @@ class Batch:
 
     ``unicode_parts`` are those of texts that need Unicode. ``seen`` is what a
     confirmation is good for (``seen.digest``); ``doubtful`` is how many texts hold what
-    a lost letter leaves, ``???`` or U+FFFD.
+    stands for something lost, such as ``???`` or ``#N/A``.
     """
 
     group: str
