@@ -107,6 +107,11 @@ class OptOutAdminMixin(
             *("until", "shown_since", "enterer"),
         ]
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Allow for those who may look, too: the list is where it leads to."""
+        may = super().has_add_permission(request)
+        return may and self.has_view_or_change_permission(request)
+
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Refuse: they are ended, and purged when they are over."""
         return False
@@ -118,7 +123,7 @@ class OptOutAdminMixin(
     @private_view
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Ask on GET; on POST enter what is a number, and show what is none."""
-        if not self._may_enter(request):
+        if not self.has_add_permission(request):
             raise PermissionDenied
         if request.method != "POST":
             return self._enter_page(request, EnterForm())
@@ -195,10 +200,6 @@ class OptOutAdminMixin(
 
     def _reads_numbers(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.view_sensitive_message")
-
-    def _may_enter(self, request: HttpRequest) -> bool:
-        may = self.has_add_permission(request)
-        return may and self.has_view_or_change_permission(request)
 
     def _enter_page(
         self, request: HttpRequest, form: EnterForm, report: OptOutImport | None = None

@@ -45,6 +45,11 @@ class TestEnter:
         buttons = re.findall(r'class="addlink">(.+?)<', log_in(*rights).get(LIST).text)
         assert ("Enter opt-outs" in buttons) is may
 
+    def test_no_link_leads_those_there_who_may_not_look(self):
+        client = log_in("add")
+        assert ENTER not in client.get("/admin/").text
+        assert client.get(ENTER).status_code == 403
+
     def test_by_hand(self, admin_client, admin_user):
         wish = {"recipients": "0939 521 3300", "line": LINE, "reason": "wrote to us"}
         page = admin_client.post(ENTER, wish, follow=True)
