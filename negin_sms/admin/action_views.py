@@ -112,7 +112,8 @@ class ActionViewsMixin(ConfirmationMixin):
         """Ask on GET, carry out on POST, for one message."""
         self._refuse_unpermitted(request, action)
         message = self.get_visible(request, object_id)
-        self._refuse_unpermitted(request, action, message)
+        if not self._is_permitted(request, action, message):
+            return self.refuse(request, [message])
         if request.method != "POST":
             if action is RESEND and _was_resent(message):
                 # Asked in vain: nothing would be sent.
@@ -128,8 +129,8 @@ class ActionViewsMixin(ConfirmationMixin):
         """Carry out on POST, for the messages of the hidden field."""
         self._refuse_unpermitted(request, action)
         chosen = self._posted(request, action)
-        for message in chosen:
-            self._refuse_unpermitted(request, action, message)
+        if not all(self._is_permitted(request, action, each) for each in chosen):
+            return self.refuse(request, chosen)
         answer = self._carry_out(request, action, chosen) if chosen else None
         return answer or HttpResponseRedirect(self.way_back(request, None))
 
@@ -195,10 +196,8 @@ class ActionViewsMixin(ConfirmationMixin):
     ) -> bool:
         return bool(getattr(self, f"has_{action.name}_permission")(request, obj))
 
-    def _refuse_unpermitted(
-        self, request: HttpRequest, action: MessageAction, obj: Message | None = None
-    ) -> None:
-        if not self._is_permitted(request, action, obj):
+    def _refuse_unpermitted(self, request: HttpRequest, action: MessageAction) -> None:
+        if not self._is_permitted(request, action):
             raise PermissionDenied
 
     def _posted(self, request: HttpRequest, action: MessageAction) -> list[Message]:

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -21,7 +22,7 @@ from negin_sms.services.operations.resending import why_not_resent
 from negin_sms.services.submission.seen import digest
 
 from .action_words import scheduled_warnings
-from .actions import AT_ONCE, RELEASE, RESEND, SEND, MessageAction, is_scheduled
+from .actions import AT_ONCE, RELEASE, RESEND, SEEN, SEND, MessageAction, is_scheduled
 from .displays import (
     gateway_answer,
     hidden_text,
@@ -83,6 +84,21 @@ class ConfirmationMixin(PrivacyMixin):
             return self.batch_url(group)
         back = ("change", alone.pk) if alone else ("changelist",)
         return self.with_filters(request, self.page_url(*back))
+
+    def refuse(self, request: HttpRequest, asked: Sequence[Message]) -> HttpResponse:
+        """Lead back those who had the right when their page was drawn.
+
+        What they saw was held or became sensitive meanwhile, or their draft left.
+        Raise PermissionDenied for all others.
+        """
+        seen = request.POST.get(SEEN, "")
+        own = all(message.created_by_id == request.user.pk for message in asked)
+        if not seen or not (own or seen != digest(_rows(asked))):
+            raise PermissionDenied
+        words = _("It was sent, held or changed meanwhile: nothing was done.")
+        self.warn(request, words)
+        alone = asked[0] if len(asked) == 1 else None
+        return HttpResponseRedirect(self.way_back(request, alone))
 
     def _action_url(
         self, request: HttpRequest, action: MessageAction, alone: Message | None

@@ -90,14 +90,25 @@ class EditingMixin(ActionViewsMixin):
         self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """Say of a draft that left while its page was open that it did."""
+        gone = self._gone(request, object_id) if request.POST.keys() & _SAVES else None
+        return gone or super().change_view(request, object_id, *args, **kwargs)
+
+    @private_view
+    def delete_view(
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Say so, too, where it was to be deleted."""
+        gone = self._gone(request, object_id) if request.method == "POST" else None
+        return gone or super().delete_view(request, object_id, *args, **kwargs)
+
+    def _gone(self, request: HttpRequest, object_id: str) -> HttpResponse | None:
         row: Message | None = self.get_object(request, unquote(object_id))
-        saves = request.POST.keys() & _SAVES
-        if row and saves and row.status != Status.DRAFT:
-            if not self.has_view_or_change_permission(request, row):
-                raise PermissionDenied
-            self.warn(request, GONE)
-            return self.redirect(request, self.page_url("change", row.pk))
-        return super().change_view(request, object_id, *args, **kwargs)
+        if row is None or row.status == Status.DRAFT:
+            return None
+        if not self.has_view_or_change_permission(request, row):
+            raise PermissionDenied
+        self.warn(request, GONE)
+        return self.redirect(request, self.page_url("change", row.pk))
 
     def has_edit_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Return whether the user may edit what they see, number and text included."""
@@ -141,7 +152,7 @@ class EditingMixin(ActionViewsMixin):
         seen = digest(Message.objects.using(write_alias()).filter(pk=object_id))
         message = self.get_visible(request, object_id)
         if not may(request, message):
-            raise PermissionDenied
+            return self.refuse(request, [message])
         if request.method != "POST":
             return self._form_page(request, change, message, None, seen)
         form = change.form(request.POST, instance=message)

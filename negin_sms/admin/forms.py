@@ -34,7 +34,7 @@ _WORKED_OUT = (
 )
 
 
-GONE = _("This is not a draft any more; your changes were not saved.")
+GONE = _("This is not a draft any more; nothing was changed.")
 
 
 def lock_draft(pk: int) -> bool:

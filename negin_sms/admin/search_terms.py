@@ -65,9 +65,9 @@ def _half_spaced(term: str) -> list[str]:
 
 
 def _exact(term: str, *, numbers: bool) -> list[Q]:
-    """Return the conditions for a message's number and for a whole phone number."""
+    """Return the conditions for what the term is as a whole: an id, a phone number."""
     digits, written = search_digits(term), _written(term)
-    found = []
+    found = [Q(gateway_id=written)] if digits else []
     begins_as_a_key = digits and not written.startswith("0")
     if begins_as_a_key and len(written) <= _MOST_DIGITS_OF_A_KEY:
         found.append(Q(pk=int(written)))

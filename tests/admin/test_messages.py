@@ -281,7 +281,7 @@ class TestDraftPage:
         draft = make(status=Status.QUEUED)
         wish = WISH | {"text": "late", "_save": "Save"}
         response = admin_client.post(change_url(draft), wish, follow=True)
-        assert "not a draft any more; your changes were not saved" in told(response)
+        assert "not a draft any more; nothing was changed" in told(response)
         assert Message.objects.get().text == "Hello"
         stranger = log_in("add")
         assert stranger.post(change_url(draft), wish).status_code == 403
@@ -411,7 +411,7 @@ class TestList:
             "+98 939",
             "۹۳۹۵",
             "50017",
-            "500",
+            "5001",
         ],
     )
     def test_finds_a_number_in_any_spelling_and_a_gateway_id(self, admin_client, term):
@@ -426,7 +426,7 @@ class TestList:
         response = admin_client.get(LIST, {"q": term})
         assert not response.context["cl"].queryset.exists()
 
-    @pytest.mark.parametrize("term", ["99", "999", "0999", "9999999999"])
+    @pytest.mark.parametrize("term", ["9999", "0999", "9999999999"])
     def test_nines_have_an_end_too(self, admin_client, term):
         wanted = make(mobile="+989999999999")
         make(status=Status.ACCEPTED, mobile="+989899999999", gateway_id="98")

@@ -87,9 +87,10 @@ class TestWithoutTheRight:
         assert not response.context["cl"].queryset.exists()
         assert "Whole numbers and texts" in response.text
 
-    def test_gateway_id_is_searched(self):
+    @pytest.mark.parametrize("term", ["5001", "50017"])
+    def test_gateway_id_is_searched(self, term):
         message = make(status=Status.ACCEPTED, gateway_id="50017")
-        response = log_in("view").get(LIST, {"q": "500"})
+        response = log_in("view").get(LIST, {"q": term})
         assert list(response.context["cl"].queryset) == [message]
 
     @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ fails the test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -379,3 +380,47 @@ def test_forged_box_to_ignore_the_caps_needs_a_right_of_its_own(role):
     may_ignore = role == "superuser"
     status = Status.QUEUED if may_ignore else Status.DRAFT
     assert (row.ignores_caps, row.status) == (may_ignore, status)
+
+
+@pytest.mark.parametrize("sensitive", [False, True])
+def test_author_is_told_what_became_of_a_draft_while_its_page_was_open(
+    monkeypatch, sensitive
+):
+    monkeypatch.setitem(ROLES, "operator", {"view_message", "edit_message"})
+    client = log_in("operator")
+    me = get_user_model().objects.get(username="operator")
+    row = make(created_by=me, sensitive=sensitive)
+    url = address("message_edit", row)
+    page = client.get(url).text
+    seen = re.findall(r'name="seen" value="([^"]+)"', page)
+    Message.objects.update(status=Status.ACCEPTED, gateway_id="5001")
+    words = WISH | {"text": "Another", "seen": seen}
+    answer = client.post(url, words, follow=True)
+    assert "nothing was done" in answer.text
+    assert answer.redirect_chain[-1][0].startswith(address("message_change", row))
+    assert Message.objects.get().text != "Another"
+
+
+@pytest.mark.parametrize("page", ["message_send", "message_send_selected"])
+def test_who_sends_what_was_held_meanwhile_is_told(monkeypatch, page):
+    rights = ROLES["operator"] or set()
+    monkeypatch.setitem(ROLES, "operator", rights - {"release_message"})
+    row, client = make(status=Status.QUEUED), log_in("operator")
+    seen = digest(Message.objects.all())
+    Message.objects.update(status=Status.HELD)
+    data = {"ids": row.pk, "seen": seen}
+    answer = client.post(address(page, row), data, follow=True)
+    assert "nothing was done" in answer.text
+    assert not outbox
+
+
+def test_who_deletes_what_left_meanwhile_is_told(monkeypatch):
+    rights = {"view_message", "delete_message"}
+    monkeypatch.setitem(ROLES, "operator", rights)
+    row, client = make(), log_in("operator")
+    url = address("message_delete", row)
+    assert client.get(url).status_code == 200
+    Message.objects.update(status=Status.QUEUED)
+    answer = client.post(url, {"post": "yes"}, follow=True)
+    assert "not a draft any more" in answer.text
+    assert Message.objects.count() == 1

@@ -60,8 +60,9 @@ def test_others_find_nothing_by_what_they_do_not_see(wanted, term):
 
 
 def test_few_digits_are_a_message_s_own_number(admin_client, wanted):
-    own = make(pk=500)
+    own = make(pk=500, status=Status.ACCEPTED, gateway_id="501")
     assert found(admin_client, "500") == found(log_in("view"), "500") == [own]
+    assert found(admin_client, "501") == [own]
     assert found(admin_client, "093") == [wanted, own]
 
 
