@@ -28,6 +28,7 @@ from .pages import PagesMixin, speak_persian
 
 # What a button wants. It says so, as the page may be older than what it shows.
 _WANTED, _PAUSE, _RESUME = "wanted", "pause", "resume"
+_SEEN = "seen"  # the pause that the page showed
 _SHOWN = (
     "account",
     "shown_paused_at",
@@ -150,6 +151,7 @@ class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
             "media": self.media + form.media,
             "title": _("Resume sending?") if state.is_paused else _("Pause sending?"),
             "state": state,
+            "seen": _seen(state),
             "form": form,
         }
         return self.draw(request, "accountstate/pause.html", context)
@@ -164,6 +166,9 @@ class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
         wanted = request.POST.get(_WANTED)
         by: Any = request.user
         if wanted == _RESUME and state.is_paused:
+            if request.POST.get(_SEEN) != _seen(state):
+                self.warn(request, _("Somebody paused it anew meanwhile; look again."))
+                return None
             resume_account(state.account, by=by)
             return self._done(request, state, _("The account sends again."))
         if wanted == _PAUSE and not state.is_paused:
@@ -188,6 +193,12 @@ class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
 
     def _to_account(self, state: AccountState) -> HttpResponse:
         return HttpResponseRedirect(self.page_url("change", state.pk))
+
+
+def _seen(state: AccountState) -> str:
+    """Return what the page says of a pause, for the button to post."""
+    began_at = state.paused_at.isoformat() if state.paused_at else ""
+    return f"{began_at} {state.reason}"
 
 
 def _paused_words(form: PauseForm) -> str:

@@ -170,7 +170,7 @@ class EditingMixin(ActionViewsMixin):
         form: EditForm | RescheduleForm,
     ) -> HttpResponse | None:
         """Do it, or ask again; return None where the form has errors now."""
-        before = {name: getattr(message, name) for name in form.fields}
+        before = {name: getattr(message, name) for name in (*form.fields, "due_at")}
         try:
             if change.asks_twice and _SURE not in request.POST:
                 return self._sure_page(request, change, message, form)
@@ -188,6 +188,8 @@ class EditingMixin(ActionViewsMixin):
             self.warn(request, error)
         else:
             names = [n for n, value in before.items() if value != getattr(message, n)]
+            if names[1:]:  # it moves along with what somebody wrote
+                names = [name for name in names if name in form.fields]
             self._tell_changed(request, change, message, names)
         return self.redirect(request, self.page_url("change", message.pk))
 

@@ -106,7 +106,10 @@ def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     account, now = known.get(first.account), timezone.now()
     if account is None or first.ignores_caps:
         return []
-    over = count_over(drafts, account, max(first.send_at or now, now))
+    stopped = opted_out(drafts, account).values("pk")  # before it meets the caps
+    over = count_over(
+        drafts.exclude(pk__in=stopped), account, max(first.send_at or now, now)
+    )
     numbers = ngettext(
         "%(count)s message is over the cap of its number (MOBILE_CAPS): it waits for the "
         "next period, or is cancelled where that is full too.",

@@ -7,6 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 
+from negin_sms import services
 from negin_sms.models import AccountState
 
 pytestmark = pytest.mark.django_db
@@ -28,6 +29,11 @@ def page(state) -> str:
     return reverse("admin:negin_sms_accountstate_pause", args=[state.pk])
 
 
+def seen(staff, state) -> dict[str, str]:
+    """Return what the page that asks shows of a pause, for the button to post."""
+    return {"seen": staff.get(page(state)).context["seen"]}
+
+
 def test_pausing_and_resuming_leave_reason_person_and_history(client, state):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
     assert "Pause…" in staff.get(page(state).replace("pause", "change")).text
@@ -37,7 +43,7 @@ def test_pausing_and_resuming_leave_reason_person_and_history(client, state):
     assert (state.is_paused, state.reason) == (True, "maintenance")
     assert state.paused_by.username == "staff"
     assert "Paused: maintenance" in staff.get(page(state)).text
-    staff.post(page(state), {"wanted": "resume"})
+    staff.post(page(state), {"wanted": "resume"} | seen(staff, state))
     state.refresh_from_db()
     assert not state.is_paused
     words = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
@@ -55,11 +61,25 @@ def test_pressing_twice_does_it_once_and_says_so(client, state, wanted, words):
     wish = {"wanted": wanted, "reason": "maintenance"}
     if wanted == "resume":
         staff.post(page(state), wish | {"wanted": "pause"})
+        wish |= seen(staff, state)
     staff.post(page(state), wish)
     again = staff.post(page(state), wish, follow=True)
     assert words in again.text
     state.refresh_from_db()
     assert state.is_paused == (wanted == "pause")
+
+
+def test_another_pause_than_the_page_showed_is_shown_before_it_ends(client, state):
+    staff = client_of(client, "view_accountstate", "pause_accountstate")
+    services.pause_account("default", reason="lunch")
+    shown = seen(staff, state)
+    services.resume_account("default")
+    services.pause_account("default", reason="fraud")
+    again = staff.post(page(state), {"wanted": "resume"} | shown)
+    assert "paused it anew" in again.text
+    assert "fraud" in again.text
+    state.refresh_from_db()
+    assert state.is_paused
 
 
 @pytest.mark.parametrize("wanted", ["", "toggle"])

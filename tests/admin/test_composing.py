@@ -804,6 +804,8 @@ class TestCaps:
         group = draft(admin_client, recipients=TABLE)
         words = words_of(preview(admin_client, group))
         assert "1 message is over the cap of its number" in words
+        services.opt_out(MOBILE)
+        assert "over the cap" not in words_of(preview(admin_client, group))
         assert "1 message is over the account's cap" in words
         assert "Send in spite of the caps" in words
 

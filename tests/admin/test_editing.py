@@ -170,6 +170,15 @@ class TestReschedule:
         assert row.due_at == later
         assert LogEntry.objects.get().change_message.startswith("Reschedule: ")
 
+    def test_what_was_put_off_leaves_at_once_and_that_is_told(self, admin_client):
+        row = queued()
+        Message.objects.update(due_at=timezone.now() + DAY)
+        post(admin_client, row, "reschedule", send_at="", sure="1", **seen(row))
+        row.refresh_from_db()
+        assert row.due_at <= timezone.now()
+        entry = LogEntry.objects.get()
+        assert entry.change_message == "Reschedule: Changed: due at."
+
     def test_calendar_is_there_in_persian(self, admin_client):
         row = queued(send_at=timezone.now() + DAY)
         with translation.override("fa"):

@@ -46,6 +46,7 @@ UNCHANGED: Final = Unchanged.UNCHANGED
 
 _WAY = ("scenario", "line", "line2", "template")
 _LIFETIME = ("expires_in", "expires_at")
+_JUDGED = {"priority", *_WAY, "default_line", "default_line2"}
 _KEPT = ("account", "mobile", "text", "priority", "sensitive", "source", "group")
 # The columns that a keyword writes, where these are not one of its own name.
 _COLUMNS: dict[str, tuple[str, ...]] = {
@@ -83,8 +84,10 @@ def edit(
     ``scenario`` takes none of the old lines; None for a line is the account's own, None
     for ``send_at`` is now. With another ``send_at`` the message's lifetime moves along,
     unless ``expires_in`` or ``expires_at`` is given too. A place that caps had reserved
-    for it is given up where its time or its number changes. Its idempotency key stands
-    for the new wish from now on. ``by`` is logged; for ``seen`` see ``queue_messages``.
+    for it is given up where its time or its number changes. With another number it does
+    not wait for what kept it before, nor with another priority or way, unless that was
+    a cap. Its idempotency key stands for the new wish from now on. ``by`` is logged;
+    for ``seen`` see ``queue_messages``.
 
     Raise InvalidMessage, as ``queue_sms`` does, and NeginSmsError where the message has
     left, or is over, already; nothing was changed then.
@@ -150,7 +153,16 @@ def changes_of(row: Message, given: Mapping[str, Any], now: datetime) -> dict[st
     if is_same_time and not given.keys() & {*_LIFETIME}:
         # Said again, nothing begins anew.
         changes = {k: v for k, v in changes.items() if k not in _COLUMNS["send_at"]}
+    begins_at = max(row.begins_at, now)
+    if row.due_at > begins_at and _is_judged_anew(row, changes, now):
+        changes.setdefault("due_at", begins_at)
     return changes
+
+
+def _is_judged_anew(row: Message, changes: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether what put a message off may be no matter any more."""
+    has_place = row.counted_for is not None and row.counted_for > now
+    return "mobile" in changes or bool(changes.keys() & _JUDGED and not has_place)
 
 
 def _options(row: Message, given: Mapping[str, Any], now: datetime) -> dict[str, Any]:

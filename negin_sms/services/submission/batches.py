@@ -30,7 +30,10 @@ _SAMPLES = 5
 _LISTED = 100
 # What stands for lost letters, for what an export of ours hides, and what a spreadsheet
 # shows where it found or could calculate nothing.
-_LOST = (*("???", DAMAGED, "•••"), *("#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!"))
+_LOST = (
+    *("???", DAMAGED, "•••", "####", "#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!"),
+    *("#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#CONNECT!"),
+)
 _ALIKE = (
     *("account", "scenario", "line", "line2", "template"),
     *("send_at", "priority", "sensitive"),

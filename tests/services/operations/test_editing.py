@@ -265,6 +265,17 @@ def test_key_stands_for_the_edited_wish():
         services.queue_sms(MOBILE, "At four", idempotency_key="visit-7")
 
 
+def test_what_the_gate_put_off_meets_the_rules_anew_with_another_priority():
+    later = timezone.now() + 5 * DAY
+    row = MessageFactory(priority=Priority.LOW)
+    Message.objects.update(due_at=later, detail="It waits for the end of the night.")
+    services.edit(row, by=None, text="another")
+    assert (row.due_at, row.detail != "") == (later, True)
+    services.edit(row, by=None, priority=Priority.NORMAL)
+    assert services.why_waiting(row) == ()
+    assert services.dispatch_queue().accepted == 1
+
+
 class TestPlaces:
     """What is over its number's cap has a place in the next period."""
 
@@ -290,6 +301,11 @@ class TestPlaces:
             change = {"send_at": timezone.now() + 5 * DAY}
         services.edit(waiting, by=None, **change)
         assert (self.places(), waiting.counted_for) == ([1, 0], None)
+
+    def test_another_number_does_not_wait_for_the_cap_of_the_old_one(self, waiting):
+        services.edit(waiting, by=None, mobile=OTHER_MOBILE)
+        assert (services.why_waiting(waiting), waiting.detail) == ((), "")
+        assert services.dispatch_queue().accepted == 1
 
     def test_place_is_taken_anew_when_it_is_asked_for_now(self, waiting):
         services.reschedule(waiting, None, by=None)

@@ -64,7 +64,9 @@ class TestLookAt:
         with django_assert_num_queries(3):
             look_at(group)
 
-    @pytest.mark.parametrize("name", ["????", "Ali ???", "S\ufffdra", "#N/A", "•••"])
+    @pytest.mark.parametrize(
+        "name", ["????", "Ali ???", "S\ufffdra", "#N/A", "#NUM!", "•••"]
+    )
     def test_names_that_lost_their_letters_are_counted(self, name):
         pasted = f"mobile,name\n09395213300,Sara\n09395213301,{name}"
         MessageFactory(text="????", status=Status.DRAFT)

@@ -193,7 +193,8 @@ def forget_old(using: str) -> int:
 
 def _periods(message: Message, at: datetime) -> Iterator[tuple[Period, int]]:
     account = conf.get_account(message.account)
-    for seconds, most in account.mobile_caps:
+    # Who asks for the account alone has no number.
+    for seconds, most in account.mobile_caps if message.mobile else ():
         yield _period(account.alias, seconds, at, message.mobile), most
     yield from _account_periods(account, at)
 

@@ -1,8 +1,9 @@
 """Numbers and dates of a workbook's cells in the words that the sheet shows.
 
 Only the formats that lists of people have: zeros in front, thousands, decimals,
-percents, dates and times, also those of the Persian calendar. Whatever else there is
-is written plainly: all digits of a number, the date as 2026-11-26.
+percents, what stands before and behind the digits, dates and times in digits, also
+those of the Persian calendar. Whatever else there is is written plainly: all digits of
+a number, the date as 2026-11-26.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ _THOUSANDS = re.compile(r"#,##0(?P<decimals>\.0+)?")
 _PERSIAN_CALENDAR = re.compile(
     r"\[\$-(?:[A-Za-z-]+,16|[0-9A-Fa-f]{0,2}16[0-9A-Fa-f]{4})\]"
 )
+# What a number stands in: quoted, escaped, a currency, or a sign that needs neither.
+_LITERAL = r'"[^"]*"|\\.|\[\$[^\]]*\]|[ $()+\-/:]'
+_AROUND = re.compile(
+    rf"(?P<before>(?:{_LITERAL})*)(?P<digits>[#0][#0,.]*%?)(?P<behind>(?:{_LITERAL})*)"
+)
+_NO_WIDTH = re.compile(r"\[(?!\$)[^\]]*\]|_.|\*.")
 _NOT_SHOWN = re.compile(r"\[[^\]]*\]|\\(?=.)|_.|\*.|\"")
 _TOKENS = re.compile(r"yyyy|yy|mm?|dd?|hh?|ss?|.")
 # Three letters are a name, of a month or a day.
@@ -37,13 +44,39 @@ def cell_words(cell: Any) -> str:
         return str(value).upper()
     shown = (cell.number_format or "")[:_LONGEST_FORMAT].split(";")[0]
     if isinstance(value, int | float):
-        return _number_words(value, _NOT_SHOWN.sub("", shown))
+        return _number_words(value, _NO_WIDTH.sub("", shown))
     if isinstance(value, timedelta):
-        return str(value)
+        return _hours_words(value, shown.lower())
     return _moment_words(value, shown)
 
 
 def _number_words(value: float, shown: str) -> str:
+    around = _AROUND.fullmatch(shown)
+    digits = around and _digits(abs(value), around["digits"])
+    if not around or digits is None:
+        # As the sheet keeps it: 15 digits, and whole numbers without a point.
+        return str(int(value)) if value == int(value) else f"{value:.15g}"
+    sign = "-" * (value < 0)
+    return sign + _literally(around["before"]) + digits + _literally(around["behind"])
+
+
+def _literally(shown: str) -> str:
+    """Return what is shown as it is; of a currency such as [$ریال-429], its sign."""
+    return "".join(
+        each[2:-1].split("-")[0]
+        if each.startswith("[$")
+        else each.strip('"').lstrip("\\")
+        for each in re.findall(_LITERAL, shown)
+    )
+
+
+def _hours_words(value: timedelta, shown: str) -> str:
+    minutes, seconds = divmod(round(value.total_seconds()), 60)
+    words = f"{minutes // 60}:{minutes % 60:02}"
+    return f"{words}:{seconds:02}" if seconds or "s" in shown else words
+
+
+def _digits(value: float, shown: str) -> str | None:
     if plain := _PLAIN.fullmatch(shown):
         decimals = max(len(plain["decimals"] or "") - 1, 0)
         width = len(plain["zeros"]) + len(plain["decimals"] or "")
@@ -51,8 +84,7 @@ def _number_words(value: float, shown: str) -> str:
         return f"{value * 100 if percent else value:0{width}.{decimals}f}{percent}"
     if grouped := _THOUSANDS.fullmatch(shown):
         return f"{value:,.{max(len(grouped['decimals'] or '') - 1, 0)}f}"
-    # As the sheet keeps it: 15 digits, and whole numbers without a point.
-    return str(int(value)) if value == int(value) else f"{value:.15g}"
+    return None
 
 
 def _moment_words(value: date | time, shown: str) -> str:

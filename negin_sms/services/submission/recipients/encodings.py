@@ -18,6 +18,8 @@ from negin_sms.exceptions import InvalidMessage
 from .tables import DAMAGED
 
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# A number in each line, and what separates it, have a zero for each character.
+_ZEROS_OF_UTF16 = 20
 _PERSIAN_WINDOWS = "cp1256"
 _PERSIAN_SHARE = 0.8  # of the characters beyond ASCII, in a text that is Persian
 _PERSIAN = frozenset(
@@ -37,9 +39,10 @@ def decode(data: bytes) -> Decoded:
     """Return the text of a file; raise InvalidMessage("file") where it is none."""
     if data.startswith(_UTF16):
         return Decoded(_as_utf16(data, "utf-16"))
-    if b"\0" in data:
+    if _ZEROS_OF_UTF16 * data.count(0) >= len(data):
         words = _("The file does not say its encoding; it was read as UTF-16.")
         return Decoded(_as_utf16(data, _likelier_utf16(data)), (words,))
+    data = data.replace(b"\0", b"\xff")  # a stray one is damage as any other
     text = data.decode("utf-8-sig", "replace")
     if DAMAGED not in text or text.encode() == data.removeprefix(codecs.BOM_UTF8):
         return Decoded(text)

@@ -19,7 +19,7 @@ from negin_sms.exceptions import CapExceeded, NotSent, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
 from negin_sms.services import breaker
-from negin_sms.services.outbox.gate import caps
+from negin_sms.services.outbox.gate import caps, obstacles
 from negin_sms.signals import pre_send
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
@@ -366,6 +366,14 @@ def test_account_over_its_cap_claims_nothing(use_account):
     with pytest.raises(CapExceeded, match="The account sends at most 2") as caught:
         services.send_sms(OTHER_MOBILE, "x")
     assert caught.value.scope == "account"
+
+
+def test_account_that_is_over_its_cap_says_so_by_its_own_cap(use_account):
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 2}, ACCOUNT_CAPS={"day": 3})
+    for number in range(3):
+        services.send_sms(f"0939521330{number}", "x")
+    (verdict,) = obstacles(conf.get_account(), "default")
+    assert verdict.reason == "The account sends at most 3 messages in a day."
 
 
 def test_longest_period_that_is_full_says_when(use_account):
