@@ -289,6 +289,8 @@ class ReportDisplays(ReportMoments):
     def code_badge(self, report: DeliveryState) -> SafeString:
         """Return the reported state, and its code."""
         state = badge("state", _state_word(report.code), state_label(report.code))
+        if report.code not in State.values:  # its label has the code
+            return state
         return format_html("{} {}", state, ltr(spoken(report.code)))
 
 

@@ -90,7 +90,12 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         latest = [
             (batch, self.batch_url(batch.group)) for batch in latest_batches(rows)
         ]
-        context = {"title": _("Batches"), "waiting": waiting, "latest": latest}
+        context = {
+            "title": _("Batches"),
+            "waiting": waiting,
+            "is_capped": len(waiting) >= batches.LISTED,
+            "latest": latest,
+        }
         return self.draw(request, "message/batches.html", context)
 
     def preview_view(self, request: HttpRequest) -> HttpResponse:

@@ -14,7 +14,7 @@ from negin_sms.dates import both_words, day_words, moment_words
 from negin_sms.digits import in_persian_digits, spoken
 from negin_sms.models import AccountState, Message
 from negin_sms.services import health, overview
-from negin_sms.services.submission.batches import unconfirmed
+from negin_sms.services.submission.batches import LISTED, unconfirmed
 
 register = template.Library()
 register.filter("day", day_words)
@@ -67,7 +67,8 @@ def negin_sms_overview(context: Context) -> dict[str, Any]:
 @register.inclusion_tag("admin/negin_sms/unconfirmed.html", takes_context=True)
 def negin_sms_unconfirmed(context: Context) -> dict[str, Any]:
     """Say how many batches of drafts wait for somebody."""
-    return {"count": len(unconfirmed()) if _may_see(context, Message) else 0}
+    count = len(unconfirmed()) if _may_see(context, Message) else 0
+    return {"count": count, "is_capped": count >= LISTED}
 
 
 def _may_see(context: Context, model: type) -> bool:

@@ -23,8 +23,11 @@ from negin_sms.admin import recipient_fields
 from negin_sms.choices import Priority, Scenario, Status
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, Message
+from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import look_at
 from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT
+from negin_sms.templatetags import negin_sms_admin
+from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -657,6 +660,16 @@ class TestUnconfirmed:
         draft(admin_client)
         page = admin_client.get(self.INDEX)
         assert "1 batch of drafts waits" in words_of(page)
+
+    def test_more_than_are_listed_are_said_to_be_more(self, admin_client, monkeypatch):
+        for module in (batches, negin_sms_admin):
+            monkeypatch.setattr(module, "LISTED", 2)
+        for number in range(3):
+            MessageFactory(status=Status.DRAFT, group=f"group {number}")
+        index = words_of(admin_client.get(self.INDEX))
+        assert "At least 2 batches of drafts" in index
+        page = words_of(admin_client.get(BATCHES))
+        assert "These are the newest 2." in page
         assert BATCHES in page.content.decode()
 
     def test_page_leads_to_the_previews(self, admin_client):

@@ -27,7 +27,7 @@ from .seen import digest
 
 _CHUNK = 500
 _SAMPLES = 5
-_LISTED = 100
+LISTED = 100
 # What stands for lost letters, for what an export of ours hides, and what a spreadsheet
 # shows where it found or could calculate nothing.
 _LOST = (
@@ -109,7 +109,7 @@ def differing(drafts: MessageQuerySet) -> tuple[str, ...]:
     lifetime = ExpressionWrapper(
         F("expires_at") - F("begins_at"), output_field=DurationField()
     )
-    kinds = drafts.order_by().values_list(*_ALIKE, lifetime).distinct()[:_LISTED]
+    kinds = drafts.order_by().values_list(*_ALIKE, lifetime).distinct()[:LISTED]
     names = (*_ALIKE, "expires_at")
     columns = zip(names, zip(*kinds, strict=True), strict=False)
     return tuple(name for name, values in columns if len(set(values)) > 1)
@@ -134,7 +134,7 @@ def unconfirmed() -> tuple[Unconfirmed, ...]:
     listed = found.order_by("-begun").values_list("of", "recipients", "begun")
     return tuple(
         Unconfirmed(group=group, recipients=recipients, created_at=begun)
-        for group, recipients, begun in listed[:_LISTED]
+        for group, recipients, begun in listed[:LISTED]
     )
 
 
