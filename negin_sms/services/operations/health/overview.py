@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.db.models import F, Q, QuerySet, Subquery, Value
+from django.db.models import F, QuerySet, Subquery, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
@@ -21,7 +21,7 @@ from negin_sms import conf
 from negin_sms.choices import Priority, Status
 from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState, Message
-from negin_sms.querysets import MessageQuerySet, by_no_index, database_now
+from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.gate.opt_outs import lately_opted_out
 from negin_sms.services.outbox.gate.rules import awake_priorities
@@ -32,7 +32,6 @@ from .first_rows import Count, CountEnded, Earliest
 
 LATELY = timedelta(hours=1)
 _LAST_DAY = timedelta(days=1)
-_ENDED = (Status.ACCEPTED, Status.REJECTED, Status.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +39,8 @@ class AccountOverview:
     """One account; every count is ``CAP + 1`` (1,001) where there are more.
 
     ``due`` may leave now, ``queued`` will. ``uncertain`` leaves out what was sent
-    again. ``ended`` counts what was accepted or rejected or has expired within the last
-    hour, ``accepted``, ``rejected`` and ``expired`` how: of the newest ``CAP + 1``,
-    where there are more. ``flagged``
+    again. ``ended`` counts what ended within the last hour, ``accepted``, ``rejected``
+    and ``expired`` how: of the newest ``CAP + 1``, where there are more. ``flagged``
     and ``opt_outs`` are of the last day. ``pk`` is that of the AccountState, None
     before there is one.
     """
@@ -132,10 +130,7 @@ def _questions(
     # the account by another index.
     mixed = Message.objects.using(using).alias(own=Concat("account", Value("")))
     mixed = mixed.filter(own=account.alias)
-    # Not what was cancelled: a batch of them would leave no room for what was sent.
-    ended = mixed.filter(
-        by_no_index(Q(status__in=_ENDED)), finished_at__gte=now - LATELY
-    )
+    ended = mixed.filter(finished_at__gte=now - LATELY)
     ended = ended.order_by("-finished_at", "-id")
     asked = mixed.due_for_poll(now).order_by("poll_at")
     yield "drafts", _count(waiting.filter(status=Status.DRAFT))
@@ -145,7 +140,7 @@ def _questions(
     yield "uncertain", _count(uncertain)
     yield "uncertain_since", Earliest(uncertain.values(moment=F("finished_at")))
     yield "ended", _count(ended)
-    for status in _ENDED:
+    for status in (Status.ACCEPTED, Status.REJECTED, Status.EXPIRED):
         yield status.value, CountEnded(ended.values(ended=F("status")), status)
     yield "states_due", _count(asked)
     yield "oldest_state_due_at", _first(asked, "poll_at")

@@ -170,8 +170,6 @@ class TestMessages:
         (account,) = services.overview().accounts
         assert (account.ended, account.accepted, account.rejected) == (6, 1, 5)
         assert find("rejected").severity == "critical"
-        MessageFactory.create_batch(6, status=Status.CANCELLED, finished_at=ago())
-        assert find("rejected").severity == "critical"
 
     def test_uncertain_message_that_was_sent_again_is_decided(self):
         old = MessageFactory(uncertain=True)
