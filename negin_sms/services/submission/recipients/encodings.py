@@ -42,14 +42,24 @@ def decode(data: bytes) -> Decoded:
     if _ZEROS_OF_UTF16 * data.count(0) >= len(data):
         words = _("The file does not say its encoding; it was read as UTF-16.")
         return Decoded(_as_utf16(data, _likelier_utf16(data)), (words,))
-    data = data.replace(b"\0", b"\xff")  # a stray one is damage as any other
+    text, remarks = _as_one_byte_or_more(data)
+    if "\0" not in text:
+        return Decoded(text, remarks)
+    told = dict.fromkeys([*remarks, _damage()])
+    return Decoded(text.replace("\0", DAMAGED), tuple(told))
+
+
+def _as_one_byte_or_more(data: bytes) -> Decoded:
     text = data.decode("utf-8-sig", "replace")
     if DAMAGED not in text or text.encode() == data.removeprefix(codecs.BOM_UTF8):
         return Decoded(text)
     if _is_damaged_utf8(text):
-        words = _("The file is damaged: some characters of it cannot be read.")
-        return Decoded(text, (words,))
+        return Decoded(text, (_damage(),))
     return _as_persian_windows(data)
+
+
+def _damage() -> str:
+    return _("The file is damaged: some characters of it cannot be read.")
 
 
 def _as_utf16(data: bytes, encoding: str) -> str:

@@ -26,7 +26,9 @@ def test_encoding_that_is_guessed_is_said(encoding, named):
     assert named in remarks[0]
 
 
-@pytest.mark.parametrize("stray", [b"\x8d", b"\xff", b"\xd8", b"\xe2\x80", b"\xc0\xaf"])
+@pytest.mark.parametrize(
+    "stray", [b"\0", b"\x8d", b"\xff", b"\xd8", b"\xe2\x80", b"\xc0\xaf"]
+)
 def test_stray_byte_costs_its_line_and_no_name(stray):
     lines = TABLE.encode().splitlines()
     lines[2] = lines[2].replace(b";", stray + b";")
@@ -35,6 +37,18 @@ def test_stray_byte_costs_its_line_and_no_name(stray):
     assert (first.values, first.problem) == ({"نام": "سارا"}, "")
     assert "damaged" in second.problem
     assert "damaged" in remarks[0]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1256"])
+def test_zero_byte_costs_its_line_whatever_the_others_are_in(encoding):
+    name = "Sara" if encoding == "ascii" else "علي"
+    lines = ["mobile,name", *(f"0939521330{n},{name}" for n in range(9))]
+    data = "\n".join([*lines, "09395213309,S\0ara"]).encode(encoding)
+    text, remarks = decode(data)
+    *others, last = read_sheet(text).rows
+    assert {(row.values["name"], row.problem) for row in others} == {(name, "")}
+    assert "damaged" in last.problem
+    assert "damaged" in remarks[-1]
 
 
 def test_file_that_is_cut_in_a_letter_is_damaged_utf8():
