@@ -167,7 +167,8 @@ class TestHandle:
         before = descriptors()
         for _ in range(3):
             poster.post(server)
-        assert (descriptors(), server.connections) == (before, 1)
+        assert descriptors() <= before  # those of earlier tests may go meanwhile
+        assert server.connections == 1
 
     @pytest.mark.parametrize("mode", ["good", "close_after_body", "status_500"])
     def test_none_is_left_over(self, poster: Poster, mode: str):
@@ -177,7 +178,7 @@ class TestHandle:
                 with contextlib.suppress(urllib3.exceptions.HTTPError):
                     poster.post(server)
             poster.pool.close()
-        wait_until(lambda: descriptors() == before)
+        wait_until(lambda: descriptors() <= before)
 
     def test_reaches_a_connection_that_is_used_again(self, poster: Poster):
         with BadGateway("good", "no_answer") as server:
