@@ -20,6 +20,7 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
+from .actions import SEEN
 from .date_fields import MomentField
 from .datetime_columns import AccountMoments
 from .displays import user_name
@@ -28,7 +29,6 @@ from .pages import PagesMixin, speak_persian
 
 # What a button wants. It says so, as the page may be older than what it shows.
 _WANTED, _PAUSE, _RESUME = "wanted", "pause", "resume"
-_SEEN = "seen"  # the pause that the page showed
 _SHOWN = (
     "account",
     "shown_paused_at",
@@ -166,7 +166,7 @@ class AccountStateAdminMixin(ListedLookups, PagesMixin, AccountMoments):
         wanted = request.POST.get(_WANTED)
         by: Any = request.user
         if wanted == _RESUME and state.is_paused:
-            if request.POST.get(_SEEN) != _seen(state):
+            if request.POST.get(SEEN) != _seen(state):
                 self.warn(request, _("Somebody paused it anew meanwhile; look again."))
                 return None
             resume_account(state.account, by=by)

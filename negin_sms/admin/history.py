@@ -39,8 +39,9 @@ class HistoryMixin(PagesMixin):
     def _entries(self, request: HttpRequest, message: Message) -> dict[str, Any]:
         # What was done before it was there was done to others. Of one that came with
         # the batch, the writing stands there a moment later.
-        began_it = message.resend_of_id is None
-        since = message.created_at - began_it * _CLOCKS_DIFFER
+        since = message.created_at
+        if message.resend_of_id is None:
+            since -= _CLOCKS_DIFFER
         name = message.group[:LONGEST_NAME]
         of_batch = Q(object_id=None, object_repr=name, action_time__gte=since)
         of_model = ContentType.objects.get_for_model(self.model)

@@ -292,7 +292,8 @@ class Scripted(memory.MemoryGateway):
 def test_success_of_an_old_request_is_not_the_probes(use_account):
     """It was on its way when the pause began, and is back while the probe is out."""
     use_account(BACKEND="tests.services.dispatch.test_dispatcher.Scripted")
-    Scripted.begun.clear()
+    for noted in (Scripted.begun, Scripted.probe_is_out, Scripted.slow_is_back):
+        noted.clear()
     for text in ("slow", "good"):
         MessageFactory(text=text)
 
