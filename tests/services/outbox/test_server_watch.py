@@ -17,8 +17,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def server(monkeypatch):
-    """Name the server that answers, as only real ones of PostgreSQL and MariaDB do."""
+def server(monkeypatch, settings, tmp_path):
+    """Name the server that answers, as only real ones of PostgreSQL and MariaDB do.
+
+    The account has a journal of its own: what another test was answered within this
+    second, of a message with the same key and text, would be written again.
+    """
+    account = {**settings.NEGIN_SMS["default"], "STATE_DIR": str(tmp_path)}
+    settings.NEGIN_SMS = {"default": account}
 
     def name(identity: str) -> None:
         monkeypatch.setattr(
