@@ -32,7 +32,7 @@ from .displays import (
     status_badge,
 )
 from .pages import BATCH
-from .preview_warnings import opt_out_warnings, quiet_warnings
+from .preview_warnings import cap_warnings, opt_out_warnings, quiet_warnings
 from .privacy import PrivacyMixin
 
 _LISTED = 10
@@ -166,7 +166,7 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
         "schedules": all_wait,
         "leaves_at": alone.send_at if alone else None,
         "warnings": [
-            *_opt_out_warnings(fit),
+            *_reach_warnings(fit),
             *(quiet_warnings(alone) if alone else []),
         ],
         "is_scheduled": is_scheduled_already,
@@ -189,16 +189,17 @@ def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]
         for reason, count in reasons.items()
         if count
     ]
-    return words + _opt_out_warnings(fit) + scheduled_warnings(fit)
+    return words + _reach_warnings(fit) + scheduled_warnings(fit)
 
 
-def _opt_out_warnings(fit: Sequence[Message]) -> list[str]:
-    """Return the warnings of those whom what is to be sent does not reach."""
+def _reach_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return the warnings of those whom what is to be sent does not reach, or later."""
     first_of = {each.account: each for each in fit}
     return [
         words
         for alias, first in first_of.items()
-        for words in opt_out_warnings(_rows(fit).filter(account=alias), first)
+        for warnings in (opt_out_warnings, cap_warnings)
+        for words in warnings(_rows(fit).filter(account=alias), first)
     ]
 
 

@@ -14,6 +14,8 @@ from django.utils.html import format_html
 from negin_sms.dates import exact_words, moment_words
 from negin_sms.models import AccountState, DeliveryState, Message, OptOut
 
+from .pages import AdminPart
+
 
 def moment(
     model: type[models.Model],
@@ -33,7 +35,13 @@ def moment(
     return show
 
 
-class MessageMoments:
+class HistoryMoments(AdminPart):
+    """When something was done, on the page that says who did it."""
+
+    object_history_template = "admin/negin_sms/object_history.html"
+
+
+class MessageMoments(HistoryMoments):
     """Those of a message; the list has little room."""
 
     listed_created_at = moment(
@@ -56,7 +64,7 @@ class ReportMoments:
     shown_reported_at = moment(DeliveryState, "reported_at", exact_words)
 
 
-class AccountMoments:
+class AccountMoments(HistoryMoments):
     """Those of an account's state."""
 
     shown_paused_at = moment(AccountState, "paused_at")
@@ -67,7 +75,7 @@ class AccountMoments:
     shown_poll_after = moment(AccountState, "poll_after")
 
 
-class OptOutMoments:
+class OptOutMoments(HistoryMoments):
     """Those of an opt-out."""
 
     shown_since = moment(OptOut, "since")

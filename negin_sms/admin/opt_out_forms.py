@@ -39,7 +39,13 @@ class EnterForm(RecipientFields):
 
     line = line_field(_("line"), when_empty=_("Empty: all lines of the account."))
     account = forms.ChoiceField(
-        label=capfirst(_("account")), required=False, choices=account_choices
+        label=capfirst(_("account")),
+        required=False,
+        choices=account_choices,
+        help_text=_(
+            "Used without a line only: an opt-out of a line holds for every account "
+            "that sends from it."
+        ),
     )
     reason = forms.CharField(
         label=capfirst(_("reason")),

@@ -104,8 +104,9 @@ def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     """Return a warning of what is over its number's cap, and over the account's."""
     known = {account.alias: account for account in conf.get_accounts()}
     account, now = known.get(first.account), timezone.now()
-    if account is None or first.ignores_caps:
+    if account is None:
         return []
+    drafts = drafts.filter(ignores_caps=False)
     stopped = opted_out(drafts, account).values("pk")  # before it meets the caps
     over = count_over(
         drafts.exclude(pk__in=stopped), account, max(first.send_at or now, now)

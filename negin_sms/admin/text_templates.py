@@ -24,6 +24,7 @@ from negin_sms.segments import UNICODE, measure
 from negin_sms.services.submission.text_length import refuse_parts
 
 from .compose_fields import language_name
+from .datetime_columns import HistoryMoments
 from .displays import ltr
 from .lookups import ListedLookups
 from .pages import speak_persian
@@ -92,7 +93,7 @@ class LanguageFilter(admin.AllValuesFieldListFilter):
             yield {**choice, "display": language_name(str(choice["display"]))}
 
 
-class SmsTemplateAdminMixin(ListedLookups):
+class SmsTemplateAdminMixin(ListedLookups, HistoryMoments):
     """The texts, how long they are, and what has to be given for them.
 
     For any ``ModelAdmin``, as MessageAdminMixin is.

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -45,6 +46,14 @@ class TestEnter:
         buttons = re.findall(r'class="addlink">(.+?)<', log_in(*rights).get(LIST).text)
         assert ("Enter opt-outs" in buttons) is may
 
+    @pytest.mark.parametrize("may", [False, True])
+    def test_guide_is_linked_for_those_who_may_read_it(self, may):
+        client = log_in("view")
+        if may:
+            right = Permission.objects.get(codename="view_message")
+            get_user_model().objects.get(username="staff").user_permissions.add(right)
+        assert ("/guide/#opt-outs" in client.get(LIST).text) is may
+
     def test_no_link_leads_those_there_who_may_not_look(self):
         client = log_in("add")
         assert ENTER not in client.get("/admin/").text
@@ -61,6 +70,15 @@ class TestEnter:
             admin_user,
         )
         assert "1 opt-out was entered" in page.text
+
+    def test_with_a_line_the_account_does_not_count_and_the_page_says_so(
+        self, admin_client
+    ):
+        wish = {"recipients": "09395213300", "line": LINE, "account": "default"}
+        assert "Used without a line only" in admin_client.get(ENTER).text
+        admin_client.post(ENTER, wish)
+        row = OptOut.objects.get()
+        assert (row.line, row.account) == (LINE, "")
 
     def test_of_an_account_until_a_date(self, admin_client):
         wish = {"recipients": "09395213300", "account": "default"}

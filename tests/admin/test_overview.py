@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import django
@@ -18,7 +18,7 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.gateway.memory import outbox
-from negin_sms.models import AccountState, Message
+from negin_sms.models import AccountState, CapCount, Message
 from tests.admin.test_messages import (
     LIST,
     act,
@@ -106,6 +106,26 @@ class TestResend:
         way = {"scenario": "service_line", "line": "", "template": 1}
         reached = make(status=Status.REJECTED, **way)
         assert "has opted out" not in page(admin_client, url(reached, "resend"))
+
+    @pytest.mark.parametrize("name", ["send", "resend"])
+    def test_what_is_over_a_cap_is_said(self, admin_client, use_account, name):
+        memory = "negin_sms.gateway.memory.MemoryGateway"
+        use_account(BACKEND=memory, MOBILE_CAPS={"day": 1})
+        status = Status.DRAFT if name == "send" else Status.REJECTED
+        row, free = make(status=status), make(status=status, ignores_caps=True)
+        words = "over the cap of its number"
+        assert words not in page(admin_client, url(row, name))
+        CapCount.objects.create(
+            account="default",
+            mobile=row.mobile,
+            seconds=86400,
+            began_at=datetime.combine(datetime.now(UTC), time(), UTC),
+            messages=1,
+        )
+        assert words in page(admin_client, url(row, name))
+        assert words not in page(admin_client, url(free, name))
+        many = act(admin_client, f"{name}_selected", [free, row]).text
+        assert f"1 message is {words}" in many
 
     def test_each_reason_to_skip_is_the_one_that_counts(self, admin_client):
         redacted = make(status=Status.CANCELLED, redacted_at=timezone.now())

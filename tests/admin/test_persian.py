@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.urls import reverse
 from django.utils.translation import override
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.models import AccountState, Message, OptOut, SmsTemplate
 from tests.admin.test_messages import WISH, act, make, make_accepted
 from tests.admin.test_rights import PAGES, POST_ONLY, address, target
 
@@ -107,6 +110,24 @@ def test_history_and_recent_actions_are_persian(persian):
     history = reverse("admin:negin_sms_message_history", args=[row.pk])
     for url in (history, "/admin/"):
         assert foreign(persian.get(url).text) == set()
+
+
+@pytest.mark.parametrize("model", [AccountState, Message, OptOut, SmsTemplate])
+def test_history_of_each_model_has_the_jalali_date(persian, admin_user, model):
+    rows = {
+        AccountState: lambda: AccountState.objects.create(account="default"),
+        Message: make,
+        OptOut: lambda: services.opt_out("09395213300"),
+        SmsTemplate: lambda: SmsTemplate.objects.create(name="code", text="x"),
+    }
+    row = rows[model]()
+    LogEntry.objects.log_actions(admin_user.pk, [row], CHANGE, "x", single_object=True)
+    LogEntry.objects.update(action_time=datetime(2026, 11, 29, 9, 30, tzinfo=UTC))
+    name = f"admin:negin_sms_{model._meta.model_name}_history"
+    html = persian.get(reverse(name, args=[row.pk])).text
+    assert "8 آذر 1405، ساعت 13:00" in html
+    assert "نوامبر" not in html
+    assert foreign(html) == set()
 
 
 def test_errors_of_the_forms_are_persian(persian):
