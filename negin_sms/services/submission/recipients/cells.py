@@ -8,13 +8,17 @@ a number, the date as 2026-11-26.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import date, datetime, time, timedelta
+from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from negin_sms.jalali import from_gregorian
 
 _LONGEST_FORMAT = 255  # characters, as in Excel: zeros in it are as many in the cell
+# Digits enough for the largest float in percent, and the longest format's decimals.
+_ROUNDING = Context(prec=311 + _LONGEST_FORMAT, rounding=ROUND_HALF_UP)
 _PLAIN = re.compile(r"(?P<zeros>0+)(?P<decimals>\.0+)?(?P<percent>%)?")
 _THOUSANDS = re.compile(r"#,##0(?P<decimals>\.0+)?")
 # Excel names the calendar in front: [$-fa-IR,16], or in digits [$-2160429].
@@ -51,8 +55,10 @@ def cell_words(cell: Any) -> str:
 
 
 def _number_words(value: float, shown: str) -> str:
+    if not math.isfinite(value):
+        return str(value)
     around = _AROUND.fullmatch(shown)
-    digits = around and _digits(abs(value), around["digits"])
+    digits = around and _digits(_as_kept(abs(value)), around["digits"])
     if not around or digits is None:
         # As the sheet keeps it: 15 digits, and whole numbers without a point.
         return str(int(value)) if value == int(value) else f"{value:.15g}"
@@ -76,15 +82,28 @@ def _hours_words(value: timedelta, shown: str) -> str:
     return f"{words}:{seconds:02}" if seconds or "s" in shown else words
 
 
-def _digits(value: float, shown: str) -> str | None:
+def _as_kept(value: float) -> Decimal:
+    """Return a number as sheets keep it: of a fraction the first 15 digits."""
+    return Decimal(int(value) if value == int(value) else f"{value:.15g}")
+
+
+def _digits(value: Decimal, shown: str) -> str | None:
     if plain := _PLAIN.fullmatch(shown):
-        decimals = max(len(plain["decimals"] or "") - 1, 0)
         width = len(plain["zeros"]) + len(plain["decimals"] or "")
         percent = plain["percent"] or ""
-        return f"{value * 100 if percent else value:0{width}.{decimals}f}{percent}"
+        rounded = _round(
+            _ROUNDING.scaleb(value, 2 if percent else 0), plain["decimals"]
+        )
+        return f"{rounded:0{width}f}{percent}"
     if grouped := _THOUSANDS.fullmatch(shown):
-        return f"{value:,.{max(len(grouped['decimals'] or '') - 1, 0)}f}"
+        return f"{_round(value, grouped['decimals']):,f}"
     return None
+
+
+def _round(value: Decimal, decimals: str | None) -> Decimal:
+    """Round as sheets do: a half up, where Python takes the even digit."""
+    places = max(len(decimals or "") - 1, 0)
+    return value.quantize(Decimal(1).scaleb(-places), context=_ROUNDING)
 
 
 def _moment_words(value: date | time, shown: str) -> str:
