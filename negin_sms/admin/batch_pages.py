@@ -60,7 +60,7 @@ class BatchMixin(EditingMixin):
         progress = batch_progress(self._batch(request, group))
         if not progress.total:
             self.warn(request, _("There is no message in this batch any more."))
-            return HttpResponseRedirect(self.page_url("changelist"))
+            return HttpResponseRedirect(self.page_url("batches"))
         context = {
             "title": _("How far the batch is"),
             "group": group,

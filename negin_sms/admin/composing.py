@@ -94,7 +94,7 @@ class ComposingMixin(PreviewMixin):
         drafts = list(rows.order_by("pk"))
         if not drafts:
             self.tell_that_nothing_is_left(request)
-            return self.to_list(group)
+            return self.to_batch(group)
         reopened = reopen(drafts, _footer_of(drafts[0].account))
         alike = _("Here all of them have what the first one has.")
         for remark in (*reopened.remarks, *unlike_warnings(rows, alike)):

@@ -96,12 +96,13 @@ def hidden_text(message: Message) -> SafeString:
 
 def gateway_answer(message: Message) -> SafeString:
     """Return the gateway's code with its meaning, and the stored detail."""
-    lines = []
+    lines, detail = [], message.detail
     if message.code is not None:
-        words = code_meaning(message.code) or _("accepted")
+        words = str(code_meaning(message.code) or _("accepted"))
         lines.append((format_html("{} {}", ltr(spoken(message.code)), words),))
-    if message.detail:
-        detail = spoken(message.detail)
+        detail = detail.removeprefix(words).strip()  # said already
+    if detail:
+        detail = spoken(detail)
         lines.append((format_html('<bdi dir="auto">{}</bdi>', detail),))
     return format_html_join("", "<div>{}</div>", lines)
 

@@ -113,9 +113,10 @@ def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     )
     numbers = ngettext(
         "%(count)s message is over the cap of its number (MOBILE_CAPS): it waits for the "
-        "next period, or is cancelled where that is full too.",
+        "next period, and is not sent where it expires before or that is full too.",
         "%(count)s messages are over the caps of their numbers (MOBILE_CAPS): they wait "
-        "for the next period, or are cancelled where that is full too.",
+        "for the next period, and are not sent where they expire before or that is full "
+        "too.",
         over.by_number,
     )
     accounts = ngettext(

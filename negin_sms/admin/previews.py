@@ -24,8 +24,9 @@ from django.utils.translation import ngettext
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services import confirm_batch
+from negin_sms.services.database import write_alias
 from negin_sms.services.operations.health.judgement import obstacles
-from negin_sms.services.statistics.batch_progress import latest_batches
+from negin_sms.services.statistics.batch_progress import latest_batches, rows_of_batch
 from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
@@ -106,7 +107,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         batch = batches.look_at(group)
         if batch is None:
             self.tell_that_nothing_is_left(request)
-            return self.to_list(group)
+            return self.to_batch(group)
         return self._preview_page(request, batch)
 
     def confirm_view(self, request: HttpRequest) -> HttpResponse:
@@ -127,7 +128,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             return self.to_preview(group)
         words = _confirmed_words(queued, leaves_at, ignores=ignores)
         self._tell(request, CHANGE, group, words)
-        return HttpResponseRedirect(self.batch_url(group))
+        return self.to_batch(group)
 
     def discard_view(self, request: HttpRequest) -> HttpResponse:
         """Ask on GET; on POST delete a batch's drafts."""
@@ -249,9 +250,11 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         """Return the address of a batch's preview."""
         return _with_group(self.page_url("preview"), group)
 
-    def to_list(self, group: str) -> HttpResponse:
-        """Lead to the messages of a batch."""
-        return HttpResponseRedirect(_with_group(self.page_url("changelist"), group))
+    def to_batch(self, group: str) -> HttpResponse:
+        """Lead to what became of a batch; to all of them where none of it is left."""
+        is_left = rows_of_batch(Message.objects.using(write_alias()), group).exists()
+        url = self.batch_url(group) if is_left else self.page_url("batches")
+        return HttpResponseRedirect(url)
 
 
 def _with_group(url: str, group: str) -> str:

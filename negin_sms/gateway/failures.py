@@ -43,7 +43,7 @@ def outcome(
     if exchange.wrote:
         return OutcomeUnknown(
             _unknown_reason(exchange, error),
-            detail=f"{_cause(error)}, {elapsed:.1f} s, {account.host}",
+            detail=_how_it_broke(error, elapsed, account.host),
         )
     if _find(error, TooLate):
         reason = _("There was no time left for the request.")
@@ -66,6 +66,11 @@ def outcome(
         return NotSent(reason, detail=detail, effect=Effect.TRIPS)
     reason = _("The gateway cannot be reached; no request was sent. Check BASE_URL.")
     return NotSent(reason, detail=detail)
+
+
+def _how_it_broke(error: Exception, elapsed: float, host: str) -> str:
+    words = _("%(cause)s, after %(seconds)s s, %(host)s")
+    return words % {"cause": _cause(error), "seconds": f"{elapsed:.1f}", "host": host}
 
 
 def not_noted() -> NotSent:

@@ -328,9 +328,10 @@ class TestPreview:
         assert "no credit" in words
         assert "No dispatcher runs" not in words
 
-    def test_group_without_drafts_leads_to_its_messages(self, admin_client):
-        response = preview(admin_client, "g & h")
-        assert response.url == f"{LIST}?group=g+%26+h"
+    def test_group_without_drafts_leads_to_what_became_of_it(self, admin_client):
+        assert preview(admin_client, "g & h").url == f"{LIST}batches/"
+        MessageFactory(group="g & h")
+        assert preview(admin_client, "g & h").url == f"{LIST}batch/?batch=g+%26+h"
 
     def test_number_is_masked_without_the_right_to_see_it(self):
         client = log_in("view", "add")
@@ -389,7 +390,11 @@ class TestConfirm:
     def test_what_a_colleague_edited_is_said_to_stand_elsewhere(self, admin_client):
         group = draft(admin_client)
         compose(admin_client, replaces=group, replaced=look_at(group).seen, text="New")
-        words = words_of(confirm(admin_client, group))
+        (row,) = Message.objects.all()
+        page = confirm(admin_client, group)
+        assert page.redirect_chain == [(f"{LIST}batches/", 302)]
+        assert f"preview/?group={row.group}" in page.text
+        words = words_of(page)
         assert "edited meanwhile" in words
         assert "“Unconfirmed batches”" in words
         assert Message.objects.get().status == Status.DRAFT
@@ -572,11 +577,11 @@ class TestEdit:
         assert f'href="{PREVIEW}?{urlencode({"group": group})}"' in page.text
         assert Message.objects.get().text == "A colleague's"
 
-    def test_batch_that_is_gone_leads_to_its_messages(self, admin_client):
+    def test_batch_that_is_gone_leads_to_what_became_of_it(self, admin_client):
         group = draft(admin_client)
         confirm(admin_client, group)
         response = admin_client.get(COMPOSE, {"edit": group})
-        assert response.url == f"{LIST}?group={group}"
+        assert response.url == f"{LIST}batch/?batch={group}"
         assert "meanwhile" in words_of(compose(admin_client, replaces=group))
 
     @pytest.mark.parametrize("sensitive", [False, True])

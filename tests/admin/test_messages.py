@@ -565,6 +565,14 @@ class TestSaveAndSend:
         entry = LogEntry.objects.get()
         assert words[1] in entry.change_message
 
+    def test_answer_says_once_what_the_code_means(self, admin_client):
+        meaning = "The recipient has opted out or is on a blacklist."
+        detail = f"{meaning} (error 27)"
+        row = make(status=Status.REJECTED, code=27, detail=detail)
+        html = page(admin_client, change_url(row))
+        assert html.count(meaning) == 1
+        assert "(error 27)" in html
+
     def test_pause_is_told_with_its_reason(self, admin_client):
         services.pause_account("default", reason="no credit until Monday")
         draft = make()

@@ -7,6 +7,7 @@ import ssl
 
 import pytest
 import urllib3
+from django.utils.translation import override
 
 from negin_sms.conf import Account
 from negin_sms.exceptions import Effect, GatewayError, NotSent, OutcomeUnknown
@@ -45,6 +46,14 @@ def test_after_it_nobody_knows(error: Exception):
     assert type(found) is OutcomeUnknown
     assert found.effect is Effect.FAILURE
     assert "1.5 s, sms.test" in found.detail
+
+
+def test_how_it_broke_is_told_in_the_language_of_the_process():
+    with override("fa"):
+        found = outcome(
+            ConnectionResetError(), attached=True, connected=True, wrote=True
+        )
+    assert found.detail == "ConnectionResetError، پس از 1.5 ثانیه، sms.test"
 
 
 @pytest.mark.parametrize("error", [TooLate(), NotNoted()])
