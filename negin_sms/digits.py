@@ -26,7 +26,8 @@ _VERBATIM = frozenset({"bdi", "code", "pre", "script", "style", "textarea"})
 _OWN_DIRECTION = re.compile(r'\bdir="(?:ltr|auto)"')
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta"})
 _LABEL = re.compile(r'(?<=\bvalue=")[^"]*')
-_WORD = re.compile(r"\S*\d\S*")
+# A bracket without Persian letters is a word: mostly the gateway's own, "(error 27)".
+_WORD = re.compile(r"\([^()<>\u0600-\u06ff]*[A-Za-z][^()<>\u0600-\u06ff]*\)|\S*\d\S*")
 _COPIED = re.compile("[A-Za-z_@•\u2066\u2069]|\\d-\\d|\\d{9}|\\d\\.\\d+\\.\\d")
 _SIGNS = (
     (re.compile(r"(?<=\d),(?=\d{3}(?:\D|$))"), "\u066c"),

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from negin_sms import conf
 from negin_sms.conf.prices import price_of
+from negin_sms.models import Message
 from negin_sms.services import DeliveryStatistics
-from negin_sms.services.submission.batches import Batch
+from negin_sms.services.submission.batches import Batch, Line
 
 from .displays import lines_of
 
 
 def batch_estimate(batch: Batch) -> str | None:
     """Return the rials of a batch, None where PRICES do not say."""
-    first = batch.samples[0]
-    known = [each.prices for each in conf.get_accounts() if each.alias == first.account]
-    line = lines_of(first)[0]
-    in_persian = price_of(known, line, is_unicode=True)
-    in_english = price_of(known, line, is_unicode=False)
+    costs = [_rials(line, *parts) for line, parts in batch.parts_by_line.items()]
+    known = [each for each in costs if each is not None]
+    return f"{round(sum(known)):,}" if known == costs else None
+
+
+def _rials(line: Line, in_unicode: int, others: int) -> float | None:
+    charged = Message(
+        account=line.account, line=line.line, default_line=line.is_default
+    )
+    number = lines_of(charged)[0]
+    known = [each.prices for each in conf.get_accounts() if each.alias == line.account]
+    in_persian = price_of(known, number, is_unicode=True)
+    in_english = price_of(known, number, is_unicode=False)
     if in_persian is None or in_english is None:
         return None
-    others = batch.total_parts - batch.unicode_parts
-    return f"{round(batch.unicode_parts * in_persian + others * in_english):,}"
+    return in_unicode * in_persian + others * in_english
 
 
 def report_estimate(report: DeliveryStatistics) -> str | None:

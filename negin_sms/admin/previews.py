@@ -18,9 +18,11 @@ from django.http import (
     HttpResponseNotAllowed,
     HttpResponseRedirect,
 )
+from django.utils.html import format_html_join
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services import confirm_batch
@@ -31,6 +33,7 @@ from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
 from .action_words import queued_count_words, scheduled_count_words
+from .actions import is_scheduled
 from .batch_pages import BatchMixin
 from .displays import hidden_text, lines_of, ltr, message_text
 from .estimates import batch_estimate
@@ -168,7 +171,8 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             "batch": batch,
             "first": first,
             "estimate": batch_estimate(batch),
-            "leaves_at": batches.leaves_at(batch.group),
+            "waits": batches.leaves_at(batch.group) is not None,
+            "first_leaves_at": first.send_at if is_scheduled(first) else None,
             "facts": self._facts(first),
             "samples": [self._sample(request, each) for each in batch.samples],
             "unshown": batch.recipients - len(batch.samples),
@@ -212,19 +216,18 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def _facts(self, message: Message) -> list[tuple[object, object]]:
         """Return what all messages of a batch have in common."""
-        lines = [line for line in lines_of(message) if line]
+        lines = [(ltr(line),) for line in lines_of(message) if line]
+        number = message.template
         shown = [
             ("scenario", message.get_scenario_display()),
-            ("line", ltr(", ".join(lines)) if lines else ""),
-            ("template", message.template),
+            ("line", format_html_join(" · ", "{}", lines)),
+            ("template", "" if number is None else spoken(number)),
             ("account", message.account),
             ("priority", message.get_priority_display()),
             ("group", message.group),
         ]
         labels = {f.name: f.verbose_name for f in self.opts.fields}
-        return [
-            (labels[name], value) for name, value in shown if value not in (None, "")
-        ]
+        return [(labels[name], value) for name, value in shown if value]
 
     def _tell(self, request: HttpRequest, flag: int, group: str, words: str) -> None:
         """Say and write down what was done; no words mean that nothing was left."""

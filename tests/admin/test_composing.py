@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
 from urllib.parse import urlencode
@@ -318,6 +318,23 @@ class TestPreview:
     def test_says_when_it_leaves(self, admin_client):
         group = draft(admin_client, send_at="2040-01-02 10:00")
         assert "Jan. 2, 2040, 10 a.m." in words_of(preview(admin_client, group))
+
+    @pytest.mark.parametrize("changed", [0, 1])
+    def test_of_those_that_leave_apart_it_shows_the_first(self, admin_client, changed):
+        group = draft(admin_client, recipients=TABLE)
+        keys = [row.pk for row in Message.objects.order_by("pk")]
+        later = datetime(2040, 1, 2, 6, 30, tzinfo=UTC)
+        Message.objects.filter(pk=keys[changed]).update(send_at=later)
+        words = words_of(preview(admin_client, group))
+        assert ("Leaves Jan. 2, 2040, 10 a.m." in words) is (changed == 0)
+        assert ("Leaves As soon as it is confirmed" in words) is (changed == 1)
+        assert "Shown is the first" in words
+
+    def test_lines_and_template_read_from_the_right_in_persian(self, admin_client):
+        way = {"scenario": "second_line", "line": "98111", "line2": "98222"}
+        group = draft(admin_client, **way)
+        html = preview(admin_client, group).content.decode()
+        assert re.search(r'dir="ltr">98111</span> · <span [^>]*dir="ltr">98222<', html)
 
     def test_warns_of_what_keeps_it_from_leaving(self, admin_client):
         group = draft(admin_client)
@@ -819,7 +836,8 @@ class TestCaps:
         Message.objects.all().delete()  # what it counted stays
 
     def test_preview_says_how_many_are_over_which(self, admin_client, capped):
-        group = draft(admin_client, recipients=TABLE)
+        three = f"{MOBILE}\n09395213301\n09395213302"
+        group = draft(admin_client, recipients=three)
         words = words_of(preview(admin_client, group))
         assert "1 message is over the cap of its number" in words
         services.opt_out(MOBILE)

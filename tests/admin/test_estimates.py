@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from negin_sms.admin.estimates import batch_estimate, report_estimate
+from negin_sms.models import Message
 from negin_sms.services import delivery_statistics
 from negin_sms.services.statistics.daily_counts import day_of
 from negin_sms.services.submission.batches import look_at
@@ -55,6 +56,16 @@ def test_batch_is_counted_by_alphabet(priced):
 @pytest.mark.parametrize("way", [{"line": "98"}, {"scenario": "service_line"}])
 def test_other_lines_have_their_own_price(priced, way):
     assert of_batch(batch(**way)) == "4,000"
+
+
+def test_each_draft_has_the_price_of_its_own_line(priced):
+    group = batch("x")
+    (row, *_others) = Message.objects.order_by("pk")
+    way = {"scenario": "service_line", "line": "", "default_line": False}
+    Message.objects.filter(pk=row.pk).update(template=1, **way)
+    assert of_batch(group) == f"{1000 + 620:,}"
+    priced({LINE: PRICES[LINE]})
+    assert of_batch(group) is None  # a sum without one of them is none
 
 
 def test_nothing_is_said_without_prices(priced):

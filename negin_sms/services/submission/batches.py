@@ -6,8 +6,11 @@ queued here: ``outbox.confirming`` does, when somebody confirms.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Value
@@ -34,25 +37,34 @@ _LOST = (
     *("???", DAMAGED, "•••", "####", "#N/A", "#REF!", "#NAME?", "#VALUE!", "#DIV/0!"),
     *("#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#CONNECT!"),
 )
+_COUNTED = ("parts", "text", "account", "line", "default_line")
 _ALIKE = (
     *("account", "scenario", "line", "line2", "template"),
     *("send_at", "priority", "sensitive"),
 )
 
 
+class Line(NamedTuple):
+    """What a message is charged for: "" and ``is_default`` for the account's own."""
+
+    account: str
+    line: str
+    is_default: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
     """The drafts of a group: how many, how many parts, and the first few of them.
 
-    ``unicode_parts`` are those of texts that need Unicode. ``seen`` is what a
-    confirmation is good for (``seen.digest``); ``doubtful`` is how many texts hold what
-    stands for something lost, such as ``???`` or ``#N/A``.
+    ``parts_by_line`` has the parts in Unicode and the others, of each account and line;
+    ``seen`` is what a confirmation is good for (``seen.digest``), and ``doubtful`` how
+    many texts hold what stands for something lost, such as ``???`` or ``#N/A``.
     """
 
     group: str
     recipients: int
     total_parts: int
-    unicode_parts: int
+    parts_by_line: Mapping[Line, tuple[int, int]]
     fewest_parts: int
     most_parts: int
     samples: tuple[Message, ...]
@@ -75,21 +87,30 @@ def look_at(group: str) -> Batch | None:
     drafts = drafts_of(group)
     # First: what is shown may be newer than the digest, and is shown again then.
     seen = digest(drafts)
-    found = list(drafts.order_by().values_list("parts", "text"))
+    found = list(drafts.order_by().values_list(*_COUNTED))
     if not found:
         return None
-    parts = [each for each, _text in found]
+    parts = [each for each, *_others in found]
     return Batch(
         group=group,
         recipients=len(parts),
         total_parts=sum(parts),
-        unicode_parts=sum(each for each, text in found if needs_unicode(text)),
+        parts_by_line=_parts_by_line(found),
         fewest_parts=min(parts),
         most_parts=max(parts),
         samples=tuple(drafts.order_by("pk")[:_SAMPLES]),
         seen=seen,
-        doubtful=sum(any(mark in text for mark in _LOST) for _parts, text in found),
+        doubtful=sum(any(mark in text for mark in _LOST) for _, text, *_line in found),
     )
+
+
+@sensitive_variables()
+def _parts_by_line(found: Iterable[Any]) -> dict[Line, tuple[int, int]]:
+    counts: Counter[tuple[bool, Line]] = Counter()
+    for parts, text, *line in found:
+        counts[needs_unicode(text), Line(*line)] += parts
+    lines = {line for _alphabet, line in counts}
+    return {line: (counts[True, line], counts[False, line]) for line in lines}
 
 
 def drafts_of(group: str) -> MessageQuerySet:

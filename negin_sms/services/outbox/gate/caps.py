@@ -167,7 +167,8 @@ def account_room(account: conf.Account, now: datetime, using: str) -> int | None
 def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -> Over:
     """Return how many of these find no place in the periods of a moment; reads only.
 
-    What is queued and has not left is not counted yet.
+    What is queued and has not left is not counted yet, nor what is over its number's
+    cap for the account's.
     """
     using = messages.db
     is_full = Q()
@@ -176,11 +177,11 @@ def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -
         del counts["mobile"]
         full = CapCount.objects.using(using).filter(**counts, messages__gte=most)
         is_full |= Q(mobile__in=full.exclude(mobile="").values("mobile"))
+    by_number = messages.filter(is_full).count() if is_full else 0
     room = account_room(account, at, using)
-    return Over(
-        by_number=messages.filter(is_full).count() if is_full else 0,
-        by_account=0 if room is None else max(0, messages.count() - room),
-    )
+    if room is None:
+        return Over(by_number, by_account=0)
+    return Over(by_number, by_account=max(0, messages.count() - by_number - room))
 
 
 def forget_old(using: str) -> int:
