@@ -151,9 +151,13 @@ class ComposeForm(ComposeFields):
         widget = self.fields["text"].widget
         if isinstance(widget, CountedTextarea):
             widget.count_as(accounts)
-        footers = dict.fromkeys(each.footer for each in accounts if each.footer)
-        if footers:
-            self.fields["footer"].help_text = " · ".join(footers)
+        footers = {each.alias: each.footer for each in accounts if each.footer}
+        different = {each.footer for each in accounts}
+        if len(different) > 1:  # some accounts may have none
+            each_of = (f"{alias}: {footer}" for alias, footer in footers.items())
+            self.fields["footer"].help_text = " · ".join(each_of)
+        elif footers:
+            self.fields["footer"].help_text = different.pop()
         else:
             del self.fields["footer"]
 

@@ -348,6 +348,23 @@ class TestCounter:
         assert count(page, "rials") == "4,000"
         assert_fits(page)
 
+    def test_box_of_the_footer_rests_while_the_account_has_none(
+        self, open_browser, settings
+    ):
+        own = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": own | {"FOOTER": "لغو۱۱"}, "bulk": own}
+        page = open_browser(at=COMPOSE)
+        page.fill("[name=text]", "Hello")
+        page.check("[name=footer]")
+        page.select_option("[name=account]", "bulk")
+        assert (page.is_disabled("[name=footer]"), count(page, "characters")) == (
+            True,
+            "5",
+        )
+        page.select_option("[name=account]", "default")
+        assert page.is_checked("[name=footer]")
+        assert count(page, "characters") == "11"
+
     def test_appends_footers_as_ours(self, page):
         texts = [
             "سلام",

@@ -821,7 +821,10 @@ class TestFooter:
 
     def test_box_is_there_only_with_a_footer(self, admin_client, settings):
         assert 'name="footer"' in admin_client.get(COMPOSE).text
-        settings.NEGIN_SMS = {"default": settings.NEGIN_SMS["default"] | {"FOOTER": ""}}
+        own = settings.NEGIN_SMS["default"]
+        settings.NEGIN_SMS = {"default": own, "bulk": own | {"FOOTER": ""}}
+        assert f"default: {own['FOOTER']}" in admin_client.get(COMPOSE).text
+        settings.NEGIN_SMS = {"default": own | {"FOOTER": ""}}
         assert 'name="footer"' not in admin_client.get(COMPOSE).text
 
 

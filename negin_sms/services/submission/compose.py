@@ -171,7 +171,9 @@ def _wants_footer(wanted: object, sensitive: bool, account: conf.Account) -> boo
     elif sensitive:
         reason = _("A sensitive message has no footer: nobody opts out of codes.")
     elif not account.footer:
-        reason = _("The account has no footer; write FOOTER into its settings.")
+        reason = _(
+            "The account has no footer: leave it off, or write FOOTER into its settings."
+        )
     else:
         return True
     raise InvalidMessage("footer", reason)

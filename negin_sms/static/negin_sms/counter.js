@@ -48,6 +48,10 @@
         if (!account) {
             return {footer: "", prices: null};
         }
+        const box = form.elements.footer;
+        if (box) {
+            box.disabled = !account.footer;
+        }
         const hasNone = value("scenario") === "service_line";
         const line = hasNone ? "" : neginSms.latin(value("line").trim()) || account.line;
         return {
