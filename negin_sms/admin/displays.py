@@ -25,7 +25,7 @@ from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
-from negin_sms.services import why_waiting
+from negin_sms.services import Verdict, why_waiting
 
 from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
@@ -102,8 +102,7 @@ def gateway_answer(message: Message) -> SafeString:
         lines.append((format_html("{} {}", ltr(spoken(message.code)), words),))
         detail = detail.removeprefix(words).strip()  # said already
     if detail:
-        detail = spoken(detail)
-        lines.append((format_html('<bdi dir="auto">{}</bdi>', detail),))
+        lines.append((format_html('<bdi dir="auto">{}</bdi>', spoken(detail)),))
     return format_html_join("", "<div>{}</div>", lines)
 
 
@@ -115,16 +114,17 @@ def reasons_to_wait(message: Message) -> SafeString:
         return format_html('<bdi dir="auto">{}</bdi>', error)
     if not verdicts:
         return format_html("{}", _("Nothing: it leaves with the next run."))
-    until = _("%(reason)s (until %(moment)s)")
-    lines = [
-        spoken(until % {"reason": each.reason, "moment": both_words(each.until)})
-        if each.until
-        else spoken(each.reason)
-        for each in verdicts
-    ]
-    return format_html_join(
-        "", '<div><bdi dir="auto">{}</bdi></div>', ((line,) for line in lines)
-    )
+    lines = [(spoken(_in_words(each, message)),) for each in verdicts]
+    return format_html_join("", '<div><bdi dir="auto">{}</bdi></div>', lines)
+
+
+def _in_words(verdict: Verdict, message: Message) -> str:
+    if verdict.until is None:
+        return str(verdict.reason)
+    words = _("%(reason)s (until %(moment)s)")
+    if verdict.until >= message.expires_at:
+        words = _("%(reason)s (until %(moment)s; it expires before that)")
+    return words % {"reason": verdict.reason, "moment": both_words(verdict.until)}
 
 
 def duration(seconds: float | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from negin_sms import conf
-from negin_sms.conf.prices import price_of
+from negin_sms.conf.prices import Prices, price_of
 from negin_sms.models import Message
 from negin_sms.services import DeliveryStatistics
 from negin_sms.services.submission.batches import Batch, Line
@@ -22,26 +22,29 @@ def _rials(line: Line, in_unicode: int, others: int) -> float | None:
     charged = Message(
         account=line.account, line=line.line, default_line=line.is_default
     )
-    number = lines_of(charged)[0]
-    known = [each.prices for each in conf.get_accounts() if each.alias == line.account]
-    in_persian = price_of(known, number, is_unicode=True)
-    in_english = price_of(known, number, is_unicode=False)
+    prices, number = _prices().get(line.account, ()), lines_of(charged)[0]
+    in_persian = price_of(prices, number, is_unicode=True)
+    in_english = price_of(prices, number, is_unicode=False)
     if in_persian is None or in_english is None:
         return None
     return in_unicode * in_persian + others * in_english
 
 
 def report_estimate(report: DeliveryStatistics) -> str | None:
-    """Return the rials of what was sent, None where a line has no price.
+    """Return the rials of what was sent, None where a line of it has no price.
 
-    Alphabets are not counted: all is taken for Persian, of which a part costs more.
+    Each line has the price of its account. Alphabets are not counted: all is taken for
+    Persian, of which a part costs more.
     """
-    accounts = conf.get_accounts()
-    known = [a.prices for a in accounts if report.account in (None, a.alias)]
-    total = 0.0
-    for row in report.lines:
-        price = price_of(known, row.value or "", is_unicode=True)
-        if price is None and row.counts.parts:
+    total, prices = 0.0, _prices()
+    for (account, line), parts in report.parts_by_line.items():
+        price = price_of(prices.get(account, ()), line, is_unicode=True)
+        if price is None:
             return None
-        total += row.counts.parts * (price or 0.0)
+        total += parts * price
+    known = [prices[alias] for alias in prices if report.account in (None, alias)]
     return f"{round(total):,}" if any(known) else None
+
+
+def _prices() -> dict[str, Prices]:
+    return {account.alias: account.prices for account in conf.get_accounts()}

@@ -209,6 +209,7 @@ class MessageAdminMixin(
         context = {
             "findings": SimpleLazyObject(health),  # asked while it is drawn
             "may_see_accounts": request.user.has_perm("negin_sms.view_accountstate"),
+            "may_pause": request.user.has_perm("negin_sms.pause_accountstate"),
             "review_url": self.page_url("review"),
         }
         return super().changelist_view(request, context | (extra_context or {}))

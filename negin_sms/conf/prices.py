@@ -6,7 +6,6 @@ Unicode, "*" for every other line.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from .readers import Unfit, line
@@ -29,12 +28,9 @@ def prices(value: Any) -> Prices:
     return tuple(_price(key, pair) for key, pair in value.items())
 
 
-def price_of(known: Iterable[Prices], sender: str, *, is_unicode: bool) -> float | None:
-    """Return the rials of a part from a line, None where no price is known.
-
-    Of several accounts' prices the first that names the line counts, before any "*".
-    """
-    found = {name: pair for each in reversed([*known]) for name, *pair in each}
+def price_of(known: Prices, sender: str, *, is_unicode: bool) -> float | None:
+    """Return the rials of a part from a line, None where no price is known."""
+    found = {name: pair for name, *pair in known}
     pair = found.get(sender) or found.get(_OTHERS)
     return (pair[0] if is_unicode else pair[1]) if pair else None
 

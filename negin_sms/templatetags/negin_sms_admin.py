@@ -61,6 +61,7 @@ def negin_sms_overview(context: Context) -> dict[str, Any]:
         "overview": overview() if may_see_accounts else None,
         "may_see_messages": may_see_messages,
         "may_see_accounts": may_see_accounts,
+        "may_pause": may_see_accounts and _may_pause(context),
     }
 
 
@@ -69,6 +70,11 @@ def negin_sms_unconfirmed(context: Context) -> dict[str, Any]:
     """Say how many batches of drafts wait for somebody."""
     count = len(unconfirmed()) if _may_see(context, Message) else 0
     return {"count": count, "is_capped": count >= LISTED}
+
+
+def _may_pause(context: Context) -> bool:
+    request = context.get("request")
+    return bool(request and request.user.has_perm("negin_sms.pause_accountstate"))
 
 
 def _may_see(context: Context, model: type) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
+from negin_sms import conf
 from negin_sms.admin.estimates import batch_estimate, report_estimate
 from negin_sms.models import Message
 from negin_sms.services import delivery_statistics
@@ -75,6 +77,25 @@ def test_nothing_is_said_without_prices(priced):
 
 def test_report_takes_all_for_persian(priced):
     assert of_report() == "4,290"
+
+
+@pytest.mark.parametrize(
+    ("prices", "whole", "second"),
+    [({"*": {"fa": 300, "en": 100}}, "6,690", "2,400"), ({}, None, None)],
+)
+def test_report_of_all_accounts_has_each_one_s_prices(priced, prices, whole, second):
+    own = conf.get_account()
+    base = {"BACKEND": own.backend, "LINE": LINE}
+    accounts = {"default": base | {"PRICES": PRICES}, "bulk": base | {"PRICES": prices}}
+    with override_settings(NEGIN_SMS=accounts):
+        row = MessageFactory(accepted=True, used_line=LINE, parts=3)
+        MessageFactory(accepted=True, used_line=LINE, parts=8, account="bulk")
+        assert row.finished_at
+        day = day_of(row.finished_at)
+        assert report_estimate(delivery_statistics(day, day)) == whole
+        of = {a: delivery_statistics(day, day, account=a) for a in accounts}
+        assert report_estimate(of["default"]) == "4,290"
+        assert report_estimate(of["bulk"]) == second
 
 
 def test_report_says_nothing_where_a_line_has_no_price(priced):

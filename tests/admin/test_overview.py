@@ -10,6 +10,8 @@ from typing import Any
 import django
 import pytest
 from django.contrib.admin.models import LogEntry
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test import Client
@@ -71,6 +73,31 @@ class TestCancel:
         assert "2 messages were cancelled" in words
         assert f"Not cancelled (1 message: {sent.pk}): Its status" in words
         assert "Not cancelled" in history(sent)
+
+
+class TestPaused:
+    @pytest.mark.parametrize("may", [False, True])
+    def test_advice_names_the_button_to_those_who_have_it(self, may):
+        services.pause_account("default", reason="no credit")
+        client = log_in("view")
+        names = ["view_accountstate", *(["pause_accountstate"] if may else [])]
+        user = get_user_model()._default_manager.get(username="staff")
+        user.user_permissions.add(*Permission.objects.filter(codename__in=names))
+        for address in (INDEX, LIST):
+            html = page(client, address)
+            assert "no credit" in html
+            assert ("Resume…" in html) is may
+
+
+class TestWaiting:
+    def test_what_expires_before_its_reason_is_over_says_so(self, admin_client):
+        later = timezone.now() + timedelta(days=2)
+        row = make(status=Status.QUEUED, due_at=later, expires_at=later)
+        assert "it expires before that" in page(admin_client, change_url(row))
+        Message.objects.update(expires_at=later + timedelta(days=1))
+        html = page(admin_client, change_url(row))
+        assert "until" in html
+        assert "it expires before that" not in html
 
 
 class TestResend:

@@ -452,23 +452,15 @@ class TestPrices:
     KNOWN = {"9830003300": {"fa": 1430, "en": 620}, "*": {"fa": 1700, "en": 800.5}}
 
     def test_are_those_of_the_line_and_alphabet(self, read):
-        known = [read(PRICES=self.KNOWN).prices]
+        known = read(PRICES=self.KNOWN).prices
         assert price_of(known, "9830003300", is_unicode=True) == 1430
         assert price_of(known, "9830003300", is_unicode=False) == 620
         assert price_of(known, "", is_unicode=False) == 800.5
 
-    def test_line_goes_before_what_another_account_has_for_all(self, read):
-        others = read(PRICES={"*": self.KNOWN["*"]}).prices
-        known = [others, read(PRICES={9830003300: self.KNOWN["9830003300"]}).prices]
-        assert price_of(known, "9830003300", is_unicode=True) == 1430
-        assert price_of(known, "98", is_unicode=True) == 1700
-        dear = read(PRICES={"9830003300": self.KNOWN["*"]}).prices
-        assert price_of([dear, *known], "9830003300", is_unicode=True) == 1700
-
     def test_none_is_known_without_a_price(self, read):
-        assert price_of([read().prices], "98", is_unicode=True) is None
+        assert price_of(read().prices, "98", is_unicode=True) is None
         free = {"98": {"fa": 0, "en": 0}}
-        assert price_of([read(PRICES=free).prices], "98", is_unicode=True) == 0
+        assert price_of(read(PRICES=free).prices, "98", is_unicode=True) == 0
 
     @pytest.mark.parametrize(
         "prices",

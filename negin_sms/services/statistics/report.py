@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,7 +37,8 @@ class DeliveryStatistics:
     """Messages by the day on which their sending ended, and by what they share.
 
     Rows come with the most messages first; ``reasons`` are the gateway's codes, as
-    text, of those that were rejected, "" where there was none.
+    text, of those that were rejected, "" where there was none. ``parts_by_line`` has
+    the parts that were sent, of each account and line.
     """
 
     first: date
@@ -46,6 +47,7 @@ class DeliveryStatistics:
     total: Counts
     days: tuple[tuple[date, Counts], ...]
     lines: tuple[ReportRow, ...]
+    parts_by_line: Mapping[tuple[str, str], int]
     scenarios: tuple[ReportRow, ...]
     templates: tuple[ReportRow, ...]
     groups: tuple[ReportRow, ...]
@@ -65,7 +67,8 @@ def delivery_statistics(
     first, last = read_day(first, "first"), read_day(last, "last")
     if not 0 <= (last - first).days < LONGEST_REPORT:
         raise ValueError(f"A report covers 1 to {LONGEST_REPORT} days.")
-    by_day, by_dimension = _sorted_out(daily_counts.days_between(first, last), account)
+    wanted = daily_counts.days_between(first, last)
+    by_day, by_dimension, parts_by_line = _sorted_out(wanted, account)
     days = tuple((day, add_up(counts)) for day, counts in by_day.items())
     others = add_up(by_dimension[daily_counts.OTHER_GROUPS][""])
     return DeliveryStatistics(
@@ -75,6 +78,7 @@ def delivery_statistics(
         total=add_up(counts for _day, counts in days),
         days=days,
         lines=_rows(by_dimension[daily_counts.LINE]),
+        parts_by_line=parts_by_line,
         scenarios=_rows(by_dimension[daily_counts.SCENARIO]),
         templates=_rows(by_dimension[daily_counts.TEMPLATE]),
         groups=_largest(_rows(by_dimension[daily_counts.GROUP]), others),
@@ -84,8 +88,16 @@ def delivery_statistics(
 
 def _sorted_out(
     days: Iterable[date], account: str | None
-) -> tuple[dict[date, list[Counts]], dict[str, dict[str, list[Counts]]]]:
-    """Return the counts by day, and by value of each thing that they are counted by."""
+) -> tuple[
+    dict[date, list[Counts]],
+    dict[str, dict[str, list[Counts]]],
+    Counter[tuple[str, str]],
+]:
+    """Return the counts by day, and by value of each thing that they are counted by.
+
+    And the parts by account and line.
+    """
+    parts: Counter[tuple[str, str]] = Counter()
     by_day: dict[date, list[Counts]] = {day: [] for day in days}
     by_dimension: dict[str, dict[str, list[Counts]]] = defaultdict(
         lambda: defaultdict(list)
@@ -97,7 +109,9 @@ def _sorted_out(
             by_day[day].append(counts)
         else:
             by_dimension[dimension][value].append(counts)
-    return by_day, by_dimension
+        if dimension == daily_counts.LINE and counts.parts:
+            parts[alias, value] += counts.parts
+    return by_day, by_dimension, parts
 
 
 def _counted(days: Iterable[date], using: str) -> Iterator[tuple[date, Key, Counts]]:
