@@ -96,7 +96,9 @@ class ComposingMixin(PreviewMixin):
             self.tell_that_nothing_is_left(request)
             return self.to_batch(group)
         reopened = reopen(drafts, _footer_of(drafts[0].account))
-        alike = _("Here all of them have what the first one has.")
+        alike = _(
+            "Here all of them have what the first one has; where one is sensitive, all are."
+        )
         for remark in (*reopened.remarks, *unlike_warnings(rows, alike)):
             self.message_user(request, remark, notices.INFO)
         return self._compose_page(request, ComposeForm.of(drafts, seen, reopened))

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from django.db.models import Count, Min, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -120,24 +121,38 @@ def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
         over.by_number,
     )
     accounts = ngettext(
-        "%(count)s message is over the account's cap (ACCOUNT_CAPS), and waits for the "
-        "next period.",
-        "%(count)s messages are over the account's cap (ACCOUNT_CAPS), and wait for the "
-        "next period.",
+        "%(count)s message is over the account's cap (ACCOUNT_CAPS): it waits for the "
+        "next period, and is not sent where it expires before.",
+        "%(count)s messages are over the account's cap (ACCOUNT_CAPS): they wait for the "
+        "next period, and are not sent where they expire before.",
         over.by_account,
     )
     told = ((over.by_number, numbers), (over.by_account, accounts))
     return [words % {"count": count} for count, words in told if count]
 
 
-def draft_warnings(first: Message) -> list[str]:
+def draft_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     """Return a warning of when drafts are deleted, as sensitive ones are."""
     ages = {account.alias: account.redact_after for account in conf.get_accounts()}
-    if not first.sensitive or first.account not in ages:
+    sensitive = Q(sensitive=True)
+    found = drafts.order_by().aggregate(
+        drafts=Count("pk"),
+        count=Count("pk", filter=sensitive),
+        earliest=Min("created_at", filter=sensitive),
+    )
+    if not found["count"] or first.account not in ages:
         return []
-    end = first.created_at + timedelta(seconds=ages[first.account])
+    end = found["earliest"] + timedelta(seconds=ages[first.account])
     words = _("They are sensitive: what nobody confirms until %(moment)s is deleted.")
-    return [words % {"moment": moment_words(end)}]
+    if found["count"] < found["drafts"]:
+        words = ngettext(
+            "%(count)s of them is sensitive: what nobody confirms until %(moment)s is "
+            "deleted.",
+            "%(count)s of them are sensitive: what nobody confirms until %(moment)s is "
+            "deleted.",
+            found["count"],
+        )
+    return [words % {"count": found["count"], "moment": moment_words(end)}]
 
 
 def length_warnings(texts: Iterable[str]) -> list[str]:

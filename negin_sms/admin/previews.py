@@ -193,7 +193,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             *unlike_warnings(drafts, _("Shown is the first; each leaves as it is.")),
             *past_warnings(first),
             *quiet_warnings(first),
-            *draft_warnings(first),
+            *draft_warnings(drafts, first),
             *length_warnings(readable),
         ]
 

@@ -8,11 +8,16 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from negin_sms import services
-from negin_sms.admin.preview_warnings import length_warnings, quiet_warnings
+from negin_sms import conf, services
+from negin_sms.admin.preview_warnings import (
+    draft_warnings,
+    length_warnings,
+    quiet_warnings,
+)
 from negin_sms.choices import Priority, Status
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from negin_sms.services.outbox.gate.opt_outs import opted_out
 from tests.admin.test_composing import draft, preview
 from tests.factories import MessageFactory
 
@@ -159,6 +164,35 @@ def test_preview_says_who_opted_out_and_what_reaches_them(admin_client, fields, 
     words = "".join(page.context["warnings"])
     assert words.startswith("1 recipient has opted out") is warned
     assert ("Line, then Chelcheleh" in words) is warned
+
+
+@pytest.mark.django_db
+def test_opt_out_that_is_over_when_they_leave_is_none(settings):
+    now = timezone.now()
+    opt_out = services.opt_out("09395213300", until=now + timedelta(days=2))
+    assert opt_out.until
+    row = MessageFactory(due_at=now + timedelta(days=1))
+    rows, account = Message.objects.all(), conf.get_account()
+    for due_at, is_told in [(opt_out.until, False), (row.due_at, True)]:
+        rows.update(due_at=due_at)
+        row.refresh_from_db()
+        assert opted_out(rows, account).exists() is is_told
+        told = [str(why.reason) for why in services.why_waiting(row)]
+        assert any("opted out" in words for words in told) is is_told
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sensitive", [0, 1])
+def test_sensitive_draft_among_others_has_its_end_told(sensitive):
+    drafts = MessageFactory.create_batch(2, status="draft", group="g")
+    rows = Message.objects.order_by("pk")
+    assert draft_warnings(rows, drafts[0]) == []
+    rows.filter(pk=drafts[sensitive].pk).update(sensitive=True)
+    (words,) = draft_warnings(rows, rows[0])
+    assert words.startswith("1 of them is sensitive: what nobody confirms until ")
+    rows.update(sensitive=True)
+    (words,) = draft_warnings(rows, rows[0])
+    assert words.startswith("They are sensitive")
 
 
 @pytest.mark.django_db

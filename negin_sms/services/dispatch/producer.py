@@ -119,8 +119,8 @@ class Producer:
         if self._only is None:
             rows = gate.due_overrides(self.account, self.using)
         else:
-            rows = self._only.filter(status=Status.QUEUED, ignores_caps=True)
-            rows = rows.exclude(pk__in=self._tried)
+            rows = self._only.filter(gate.may_exceed(self.account, self.using))
+            rows = rows.filter(status=Status.QUEUED).exclude(pk__in=self._tried)
         rows = rows.in_queue_order()
         # Read without a lock, which MariaDB and MySQL keep on all that they pass.
         keys = list(rows.values_list("pk", flat=True)[:most])

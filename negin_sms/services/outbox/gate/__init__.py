@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -115,10 +116,16 @@ def room(account: conf.Account, most: int, using: str) -> int:
     return most if free is None else min(free, most)
 
 
+def may_exceed(account: conf.Account, using: str) -> Q:
+    """Return the condition of what may leave although the account's cap is used up."""
+    return caps.may_exceed(account, database_now(using), using)
+
+
 def due_overrides(account: conf.Account, using: str) -> MessageQuerySet:
-    """Return what may leave although the account's cap is used up."""
+    """Return what is due and may leave although the account's cap is used up."""
     due = Message.objects.using(using).due().filter(account=account.alias)
-    return due.filter(ignores_caps=True, priority__in=open_priorities(account, using))
+    due = due.filter(priority__in=open_priorities(account, using))
+    return due.filter(may_exceed(account, using))
 
 
 def _passage(

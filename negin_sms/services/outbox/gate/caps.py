@@ -25,6 +25,7 @@ from negin_sms.models import CapCount, Message
 from negin_sms.querysets import MessageQuerySet, from_now
 from negin_sms.services.accounts import unknown_accounts
 from negin_sms.services.database import retry_deadlocks
+from negin_sms.services.outbox.transitions import WAITING
 
 _KEPT = 2 * 24 * 3600.0
 _SWEEP = 500
@@ -164,13 +165,28 @@ def account_room(account: conf.Account, now: datetime, using: str) -> int | None
     return min(rooms, default=None)
 
 
+def may_exceed(account: conf.Account, now: datetime, using: str) -> Q:
+    """Return the condition of what may leave although the account's caps are used up.
+
+    It ignores them, or has its place in each period that is full.
+    """
+    full = (
+        period.began_at
+        for period, most in _account_periods(account, now)
+        if _counts(period, using).filter(messages__gte=most).exists()
+    )
+    return Q(ignores_caps=True) | Q(counted_for__gte=max(full, default=now))
+
+
 def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -> Over:
     """Return how many of these find no place in the periods of a moment; reads only.
 
-    What is queued and has not left is not counted yet, nor what is over its number's
-    cap for the account's.
+    What is queued and has not left is not counted yet, unless a place is kept for it;
+    what is over its number's cap is not counted for the account's.
     """
     using = messages.db
+    today = _period(account.alias, 86400, at, "").began_at
+    messages = messages.exclude(status__in=WAITING, counted_for__gte=today)
     is_full = Q()
     for seconds, most in account.mobile_caps:
         counts = _period(account.alias, seconds, at, "")._asdict()

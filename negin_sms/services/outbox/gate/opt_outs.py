@@ -162,7 +162,9 @@ def find(
         m.pk: known.get((m.mobile, lines[m.pk])) or known.get((m.mobile, ""))
         for m in asked
     }
-    return {pk: row for pk, row in found.items() if row}
+    due = {message.pk: message.due_at for message in asked}
+    stop = ((pk, row) for pk, row in found.items() if row)
+    return {pk: row for pk, row in stop if not row.until or row.until > due[pk]}
 
 
 def is_stopped(message: Message) -> bool:
@@ -175,14 +177,15 @@ def is_stopped(message: Message) -> bool:
 
 
 def opted_out(messages: MessageQuerySet, account: conf.Account) -> MessageQuerySet:
-    """Return those of an account's waiting messages that opt-outs would stop now."""
+    """Return those of an account's messages that opt-outs stop when they are due."""
     if not account.opt_outs:
         return messages.none()
     single = messages.filter(scenario=Scenario.SINGLE, sensitive=False)
     # A line that nobody named is empty until the claim.
     own = Case(When(default_line=True, then=Value(account.line)), default=F("line"))
     scope = Q(line=OuterRef("leaves_by"), account="") | Q(account=account.alias)
-    rows = OptOut.objects.filter(lasts(), scope, mobile=OuterRef("mobile"))
+    then = Q(until__isnull=True) | Q(until__gt=OuterRef("due_at"))
+    rows = OptOut.objects.filter(lasts(), then, scope, mobile=OuterRef("mobile"))
     return (
         single.exclude(priority=Priority.URGENT)
         .alias(leaves_by=own)

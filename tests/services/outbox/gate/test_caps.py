@@ -368,6 +368,32 @@ def test_account_over_its_cap_claims_nothing(use_account):
     assert caught.value.scope == "account"
 
 
+@pytest.mark.parametrize("by_name", [False, True])
+def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_name):
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1}, ACCOUNT_CAPS={"day": 2})
+    services.send_sms(MOBILE, "first")
+    row = services.queue_sms(MOBILE, "second")
+    services.dispatch_queue()
+    row.refresh_from_db()
+    assert row.counted_for  # in the next minute, and so in the day, which is full now
+    rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
+    now = timezone.now()
+    rows.update(due_at=now)
+    assert caps.count_over(rows, account, now) == (0, 0)
+    services.queue_sms(OTHER_MOBILE, "without a place")
+    rows.update(counted_for=now - timedelta(days=1))  # in a day that is over
+    assert services.dispatch_queue().accepted == 0
+    rows.update(counted_for=now, due_at=now)
+    if by_name:
+        services.send_messages(rows)
+    else:
+        services.dispatch_queue()
+    assert [m.text for m in Message.objects.filter(status="accepted")] == [
+        "first",
+        "second",
+    ]
+
+
 def test_account_that_is_over_its_cap_says_so_by_its_own_cap(use_account):
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 2}, ACCOUNT_CAPS={"day": 3})
     for number in range(3):
