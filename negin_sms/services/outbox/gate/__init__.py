@@ -78,7 +78,11 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
         database_now(using),
         is_leaving=False,
         places={message.pk: message.counted_for},
-        opt_outs=opt_outs.find([message], account, using),
+        opt_outs={
+            pk: row
+            for pk, row in opt_outs.find([message], account, using).items()
+            if row.until is None or row.until > message.due_at
+        },
     )
     asked = [rule for rule in RULES if rule is not rules.check_receivers]
     found = (rule(message, passage) for rule in (_check_time, _check_gateway, *asked))

@@ -162,9 +162,7 @@ def find(
         m.pk: known.get((m.mobile, lines[m.pk])) or known.get((m.mobile, ""))
         for m in asked
     }
-    due = {message.pk: message.due_at for message in asked}
-    stop = ((pk, row) for pk, row in found.items() if row)
-    return {pk: row for pk, row in stop if not row.until or row.until > due[pk]}
+    return {pk: row for pk, row in found.items() if row}
 
 
 def is_stopped(message: Message) -> bool:

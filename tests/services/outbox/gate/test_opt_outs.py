@@ -362,3 +362,12 @@ def test_cancelled_message_says_whether_a_line_or_an_account_is_meant(out, words
     services.dispatch_queue()
     assert became(row) == "cancelled"
     assert row.detail.endswith(words)
+
+
+def test_scheduled_message_that_is_sent_now_minds_what_holds_now():
+    """Though it would be over by the time that the message was given."""
+    opted_out(until=timezone.now() + DAY)
+    row = queue(send_at=timezone.now() + 2 * DAY)
+    assert "opted out" not in str(services.why_waiting(row))
+    services.send_messages([row])
+    assert (became(row), memory.outbox) == ("cancelled", [])
