@@ -20,15 +20,15 @@ from django.utils.translation import pgettext_lazy
 
 from negin_sms import conf
 from negin_sms.choices import State, state_label
-from negin_sms.dates import both_words, moment_words
+from negin_sms.dates import moment_words
 from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
-from negin_sms.services import Verdict, why_waiting
 
 from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
+from .waiting import reasons_to_wait
 
 _FIRST_WORDS = 40  # characters, in lists
 HIDDEN_TEXT = "•••"
@@ -104,27 +104,6 @@ def gateway_answer(message: Message) -> SafeString:
     if detail:
         lines.append((format_html('<bdi dir="auto">{}</bdi>', spoken(detail)),))
     return format_html_join("", "<div>{}</div>", lines)
-
-
-def reasons_to_wait(message: Message) -> SafeString:
-    """Return what keeps a message from leaving, by the rules that it will meet."""
-    try:
-        verdicts = why_waiting(message)
-    except InvalidConfiguration as error:
-        return format_html('<bdi dir="auto">{}</bdi>', error)
-    if not verdicts:
-        return format_html("{}", _("Nothing: it leaves with the next run."))
-    lines = [(spoken(_in_words(each, message)),) for each in verdicts]
-    return format_html_join("", '<div><bdi dir="auto">{}</bdi></div>', lines)
-
-
-def _in_words(verdict: Verdict, message: Message) -> str:
-    if verdict.until is None:
-        return str(verdict.reason)
-    words = _("%(reason)s (until %(moment)s)")
-    if verdict.until >= message.expires_at:
-        words = _("%(reason)s (until %(moment)s; it expires before that)")
-    return words % {"reason": verdict.reason, "moment": both_words(verdict.until)}
 
 
 def duration(seconds: float | None) -> str:
