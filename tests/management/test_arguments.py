@@ -71,6 +71,7 @@ def test_other_moments_are_refused(text):
         ("90d", timedelta(days=90)),
         ("12h", timedelta(hours=12)),
         ("30M", timedelta(minutes=30)),
+        ("۳۰d", timedelta(days=30)),
     ],
 )
 def test_ages_are_read(text, value):

@@ -132,12 +132,15 @@ class TestMany:
             )
 
 
-@pytest.mark.parametrize(("gateway_id", "settled"), [("", True), ("7001", False)])
+@pytest.mark.parametrize(
+    ("gateway_id", "settled"), [("", True), ("7001", False), ("۷۰۰۱", False)]
+)
 def test_accepted_without_an_id_is_settled(gateway_id, settled):
     row = MessageFactory(uncertain=True)
     row = services.resolve(row, "accepted", by=None, why="x", gateway_id=gateway_id)
     assert (row.settled_at is not None, row.poll_at is None) == (settled, settled)
     assert row.has_no_report is settled
+    assert row.gateway_id == ("" if settled else "7001")
 
 
 def test_uncertain_are_listed_with_numbers_only_when_asked():

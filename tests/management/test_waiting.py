@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from negin_sms import services
 from negin_sms.management.commands._waiting import waiting
@@ -92,22 +92,34 @@ class TestOne:
             MOBILE, "x", send_at=timezone.now() + timedelta(days=1)
         )
         words = told("--message", row.pk)
-        assert f"Message {row.pk} (queued): It is not due yet. (until " in words
+        assert f"Message {row.pk} (Queued): It is not due yet. (until " in words
         one = json.loads(told("--message", row.pk, "--json"))["message"]
         assert (one["id"], one["status"], len(one["waits"])) == (row.pk, "queued", 1)
 
     def test_nothing_keeps_it(self, told):
         row = services.queue_sms(MOBILE, "x")
-        assert f"{row.pk} (queued): Nothing keeps it" in told("--message", row.pk)
+        assert f"{row.pk} (Queued): Nothing keeps it" in told("--message", row.pk)
 
     def test_held(self, told):
         row = services.queue_sms(MOBILE, "x")
         services.hold_queue(reason="restored")
-        assert f"Message {row.pk} (held): Held: restored" in told("--message", row.pk)
+        assert f"Message {row.pk} (Held): Held: restored" in told("--message", row.pk)
+
+    def test_what_it_is_cancelled_for_is_said_to_cancel_it(self, told):
+        row = services.queue_sms(MOBILE, "x")
+        services.opt_out(MOBILE, reason="asked")
+        words = told("--message", row.pk)
+        assert "account default: asked (it is cancelled when it is its turn)" in words
+
+    def test_reasons_and_statuses_are_in_the_language_of_the_site(self, told):
+        row = services.queue_sms(MOBILE, "x")
+        with translation.override("fa"):
+            words = told("--message", row.pk)
+        assert f"Message {row.pk} (در صف): مانعی ندارد" in words
 
     def test_what_has_left_or_is_gone(self, told, capsys):
         row = MessageFactory(accepted=True)
-        assert f"{row.pk} (accepted): It does not wait" in told("--message", row.pk)
+        assert f"{row.pk} (Accepted): It does not wait" in told("--message", row.pk)
         Message.objects.all().delete()
         for more in ([], ["--json"]):
             with pytest.raises(SystemExit) as ended:

@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError
 from django.db import DatabaseError
 
+from negin_sms.characters import latin_digits
 from negin_sms.error_reports import hide_values
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.written_dates import read_moment
@@ -51,7 +52,7 @@ def service_text(text: str) -> int | str:
 
 def age(text: str) -> timedelta:
     """Read a length of time such as 90d, 12h or 30m."""
-    found = re.fullmatch(r"([0-9]{1,5})([mhd])", text.strip().lower())
+    found = re.fullmatch(r"([0-9]{1,5})([mhd])", latin_digits(text).strip().lower())
     if found is None or not int(found[1]):
         raise argparse.ArgumentTypeError("give an age such as 90d, 12h or 30m")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

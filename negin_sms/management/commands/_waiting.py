@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.dates import plain_words, to_the_second
@@ -44,14 +46,14 @@ def waiting(alias: str) -> list[dict[str, Any]]:
 def reasons(message: Message) -> list[tuple[str, datetime | None]]:
     """Return why a message waits and until when, None where nobody knows."""
     if message.is_held:
-        return [(message.detail or "It is held.", None)]
+        return [(message.detail or str(_("It is held.")), None)]
     try:
         verdicts = services.why_waiting(message)
     except InvalidConfiguration as error:
         return [(str(error), None)]
     return [
         (
-            str(each.reason),
+            str(each.words),
             to_the_second(each.until) if each.until else None,
         )
         for each in verdicts
@@ -83,12 +85,13 @@ def of_one(pk: int) -> tuple[dict[str, Any], list[str]]:
     found = reasons(message)
     lines = [_with_end(*each) for each in found]
     if message.status == Status.QUEUED and not lines:
-        lines = ["Nothing keeps it: it leaves with the next run."]
+        lines = [_("Nothing keeps it: it leaves with the next run.")]
     elif not lines:
-        lines = ["It does not wait."]
+        lines = [_("It does not wait.")]
     waits = [{"reason": reason, "until": until} for reason, until in found]
     told = {"id": pk, "status": message.status, "waits": waits}
-    return told, [f"Message {pk} ({message.status}): {line}" for line in lines]
+    status = message.get_status_display()
+    return told, [f"Message {pk} ({status}): {line}" for line in lines]
 
 
 def _with_end(reason: str, until: datetime | None) -> str:

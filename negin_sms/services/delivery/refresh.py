@@ -85,7 +85,7 @@ def _sort_out(
 
 def _why_not_asked(row: Any) -> str:
     if row.status != Status.ACCEPTED:
-        return _("The gateway has not accepted it (%(status)s).") % {
+        return _("Only accepted messages are asked about; this is “%(status)s”.") % {
             "status": row.get_status_display()
         }
     if not row.gateway_id:

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from negin_sms import conf
+from negin_sms.characters import latin_digits
 from negin_sms.choices import Status
 from negin_sms.error_reports import private
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
@@ -97,6 +98,7 @@ def _resolve_one(
     claim: str = "",
 ) -> Message:
     """Decide one; with a ``claim`` also what is still ``sending``."""
+    gateway_id = latin_digits(gateway_id)
     refuse_unfit_decision(status, why, gateway_id)
     who = user_key(by)
     using = write_alias()

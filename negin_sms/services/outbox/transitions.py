@@ -113,9 +113,12 @@ def put_off(
 
 
 def stop(claimed: MessageQuerySet, reason: str) -> int:
-    """Cancel a claimed message that the gate does not let go."""
+    """Cancel a claimed message that the gate does not let go: it was not tried."""
     return claimed.filter(status=Status.SENDING).update(
-        **_ended(Status.CANCELLED), detail=reason, claimed_until=None
+        **_ended(Status.CANCELLED),
+        detail=reason,
+        claimed_until=None,
+        attempts=F("attempts") - 1,
     )
 
 

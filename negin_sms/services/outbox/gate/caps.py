@@ -154,14 +154,9 @@ def give_back_places(
 
 def account_room(account: conf.Account, now: datetime, using: str) -> int | None:
     """Return how many messages an account's caps let go now, None for no limit."""
-    rooms = [
-        max(
-            0,
-            most
-            - (_counts(period, using).values_list("messages", flat=True).first() or 0),
-        )
-        for period, most in _account_periods(account, now)
-    ]
+    rooms = (
+        _room(period, most, using) for period, most in _account_periods(account, now)
+    )
     return min(rooms, default=None)
 
 
@@ -185,19 +180,31 @@ def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -
     what is over its number's cap is not counted for the account's.
     """
     using = messages.db
-    today = _period(account.alias, 86400, at, "").began_at
-    messages = messages.exclude(status__in=WAITING, counted_for__gte=today)
     is_full = Q()
     for seconds, most in account.mobile_caps:
-        counts = _period(account.alias, seconds, at, "")._asdict()
+        period = _period(account.alias, seconds, at, "")
+        counts = period._asdict()
         del counts["mobile"]
         full = CapCount.objects.using(using).filter(**counts, messages__gte=most)
-        is_full |= Q(mobile__in=full.exclude(mobile="").values("mobile"))
+        numbers = full.exclude(mobile="").values("mobile")
+        is_full |= Q(mobile__in=numbers) & ~_has_place(period)
     by_number = messages.filter(is_full).count() if is_full else 0
-    room = account_room(account, at, using)
-    if room is None:
-        return Over(by_number, by_account=0)
-    return Over(by_number, by_account=max(0, messages.count() - by_number - room))
+    fit = messages.exclude(is_full) if is_full else messages
+    by_account = 0
+    for period, most in _account_periods(account, at):
+        asking = fit.exclude(_has_place(period)).count()
+        by_account = max(by_account, asking - _room(period, most, using))
+    return Over(by_number, by_account)
+
+
+def _has_place(period: Period) -> Q:
+    """Return the condition of what waits and is counted in a period already."""
+    return Q(
+        status__in=WAITING,
+        counted_for__isnull=False,
+        counted_for__gte=period.began_at,
+        counted_for__lt=period.ends_at,
+    )
 
 
 def forget_old(using: str) -> int:
@@ -230,6 +237,11 @@ def _period(alias: str, seconds: int, at: datetime, mobile: str) -> Period:
 
 def _contains(period: Period, moment: datetime) -> bool:
     return period.began_at <= moment < period.ends_at
+
+
+def _room(period: Period, most: int, using: str) -> int:
+    counted = _counts(period, using).values_list("messages", flat=True).first()
+    return max(0, most - (counted or 0))
 
 
 def _counts(period: Period, using: str) -> QuerySet[CapCount]:

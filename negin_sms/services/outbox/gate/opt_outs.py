@@ -158,10 +158,8 @@ def find(
     scope = Q(line__in=set(lines.values()) - {""}) | Q(account=account.alias)
     rows = _of({m.mobile for m in asked}, using).filter(lasts(), scope)
     known = {(row.mobile, row.line): row for row in rows}
-    found = {
-        m.pk: known.get((m.mobile, lines[m.pk])) or known.get((m.mobile, ""))
-        for m in asked
-    }
+    keys = {m.pk: ((m.mobile, lines[m.pk]), (m.mobile, "")) for m in asked}
+    found = {pk: known.get(own) or known.get(all_) for pk, (own, all_) in keys.items()}
     return {pk: row for pk, row in found.items() if row}
 
 
@@ -174,21 +172,24 @@ def is_stopped(message: Message) -> bool:
     return message.scenario == Scenario.SINGLE and not urgent
 
 
-def opted_out(messages: MessageQuerySet, account: conf.Account) -> MessageQuerySet:
-    """Return those of an account's messages that opt-outs stop when they are due."""
+def opted_out(
+    messages: MessageQuerySet, account: conf.Account, *, at_once: bool = False
+) -> MessageQuerySet:
+    """Return those of an account's messages that opt-outs stop when they are due.
+
+    Or ``at_once``: where they are sent now, whatever time they were given.
+    """
     if not account.opt_outs:
         return messages.none()
     single = messages.filter(scenario=Scenario.SINGLE, sensitive=False)
     # A line that nobody named is empty until the claim.
     own = Case(When(default_line=True, then=Value(account.line)), default=F("line"))
     scope = Q(line=OuterRef("leaves_by"), account="") | Q(account=account.alias)
-    then = Q(until__isnull=True) | Q(until__gt=OuterRef("due_at"))
-    rows = OptOut.objects.filter(lasts(), then, scope, mobile=OuterRef("mobile"))
-    return (
-        single.exclude(priority=Priority.URGENT)
-        .alias(leaves_by=own)
-        .filter(Exists(rows))
-    )
+    rows = OptOut.objects.filter(lasts(), scope, mobile=OuterRef("mobile"))
+    if not at_once:
+        rows = rows.filter(Q(until__isnull=True) | Q(until__gt=OuterRef("due_at")))
+    single = single.exclude(priority=Priority.URGENT).alias(leaves_by=own)
+    return single.filter(Exists(rows))
 
 
 def lately_opted_out(

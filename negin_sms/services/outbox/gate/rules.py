@@ -53,6 +53,14 @@ class Verdict:
     error: NeginSmsError | None = None
     attempted: bool = False
 
+    @property
+    def words(self) -> str:
+        """Return the reason, for who asks before it comes to that."""
+        if not self.stops:
+            return self.reason
+        words = _("%(reason)s (it is cancelled when it is its turn)")
+        return words % {"reason": self.reason}
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -257,7 +265,7 @@ def _foresee(message: Message, full: caps.Full, passage: Passage) -> Verdict:
 
 
 def _next_is_full(full: caps.Full) -> str:
-    reason = _("%(reason)s The next period is full, too: it is cancelled.")
+    reason = _("%(reason)s The next period is full, too.")
     return reason % {"reason": full.reason}
 
 

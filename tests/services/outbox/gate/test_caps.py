@@ -83,7 +83,7 @@ def test_message_is_cancelled_where_the_next_period_is_full_too(capped):
     assert services.dispatch_queue().cancelled == 1
     assert statuses() == ["accepted", "accepted", "queued", "queued", "cancelled"]
     detail = Message.objects.last().detail
-    assert detail.endswith("The next period is full, too: it is cancelled.")
+    assert detail.endswith("The next period is full, too.")
 
 
 def test_why_waiting_foresees_that_the_next_period_is_full_too(capped):
@@ -378,8 +378,9 @@ def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_n
     assert row.counted_for  # in the next minute, and so in the day, which is full now
     rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
     now = timezone.now()
-    rows.update(due_at=now)
-    assert caps.count_over(rows, account, now) == (0, 0)
+    before = row.counted_for - timedelta(seconds=1)  # sent then, it would wait again
+    assert caps.count_over(rows, account, row.counted_for) == (0, 0)
+    assert caps.count_over(rows, account, before) == (1, 0)
     services.queue_sms(OTHER_MOBILE, "without a place")
     rows.update(counted_for=now - timedelta(days=1))  # in a day that is over
     assert services.dispatch_queue().accepted == 0
