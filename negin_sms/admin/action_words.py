@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.utils import timezone
@@ -189,7 +189,9 @@ _UNSENT = {
 }
 
 
-def unsent_words(row: Message | None) -> str:
-    """Say why a message was not sent, by its status."""
+def unsent_words(row: Message | None, queued: Collection[int] = ()) -> str:
+    """Say why a message was not sent, by its status; ``queued`` are those of before."""
+    if row and row.status == Status.QUEUED and row.pk not in queued:
+        return _("Queued, not sent now")
     words = _UNSENT.get(Status(row.status)) if row else None
     return str(words) if words else _("Not sent")

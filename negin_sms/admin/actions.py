@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django.contrib import messages as notices
@@ -104,16 +105,18 @@ def carry_out(action: MessageAction, order: Order) -> Outcome:
 def _send(order: Order) -> Outcome:
     """Queue what was seen; send a few at once, but for those whose time is to come."""
     chosen = order.messages
+    queued = {m.pk for m in chosen if m.status == Status.QUEUED}
+    unsent = partial(unsent_words, queued=queued)
     report = queue_messages(chosen, seen=order.decision[SEEN])
     if len(chosen) > AT_ONCE:
         return _leave_to_dispatcher(chosen, dict(report.skipped))
     waiting = [] if order.decision[NOW] else [m for m in chosen if is_scheduled(m)]
     due = [message for message in chosen if message not in waiting]
     released = release([message for message in waiting if message.is_held])
-    outcome = tell(waiting, released.skipped, scheduled_words, unsent_words)
+    outcome = tell(waiting, released.skipped, scheduled_words, unsent)
     if due:
         in_spite = [message for message in due if is_scheduled(message)]
-        sent = tell(due, send_messages(due).skipped, accepted_words, unsent_words)
+        sent = tell(due, send_messages(due).skipped, accepted_words, unsent)
         outcome += sent
         _forget_times(in_spite, order.by)
     return outcome
@@ -165,7 +168,9 @@ def _refresh(order: Order) -> Outcome:
         lambda _done: words,
         lambda _row: _("Not asked about"),
     )
-    return outcome + Outcome([(notices.ERROR, error) for error in report.errors])
+    # Django's page writes the first letter of a notice large: not an account's.
+    told = (_("Account %(error)s") % {"error": error} for error in report.errors)
+    return outcome + Outcome([(notices.ERROR, words) for words in told])
 
 
 def _cancel(order: Order) -> Outcome:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext_lazy
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
@@ -20,6 +21,7 @@ from negin_sms.services.submission.recipients.tables import Sheet
 from negin_sms.services.submission.reopening import Reopened
 
 from .compose_fields import LIFETIMES, ComposeFields
+from .waiting import lifetime_words
 from .widgets import CountedTextarea
 
 _LONGEST_LIFETIME = 9  # digits
@@ -165,8 +167,8 @@ class ComposeForm(ComposeFields):
         """Add a lifetime to the choices, which a program or the settings gave."""
         field = self.fields["expires_in"]
         if isinstance(field, forms.TypedChoiceField) and seconds not in dict(LIFETIMES):
-            words = ngettext("%(count)s second", "%(count)s seconds", seconds)
-            field.choices = [*LIFETIMES, (seconds, words % {"count": seconds})]
+            words = lifetime_words(timedelta(seconds=seconds))
+            field.choices = [*LIFETIMES, (seconds, words)]
 
     def mention_file(self) -> None:
         """Remind of the file, which browsers do not choose again by themselves."""

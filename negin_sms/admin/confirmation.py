@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -165,13 +166,33 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
         "waiting": many,
         "schedules": all_wait,
         "leaves_at": alone.send_at if alone else None,
-        "warnings": [
-            *_reach_warnings(fit),
-            *(quiet_warnings(alone) if alone else []),
-        ],
+        "warnings": _sending_warnings(waiting, fit, may_go_now=len(chosen) <= AT_ONCE),
         "is_scheduled": is_scheduled_already,
         **({"title": title} if all_wait else {}),
     }
+
+
+def _sending_warnings(
+    waiting: Sequence[Message], fit: Sequence[Message], *, may_go_now: bool
+) -> list[str]:
+    """Return what keeps these from leaving now or at their time, and from reaching."""
+    alone = [message for message in fit if len(fit) == 1]
+    due = [message for message in fit if message not in waiting]
+    told = [
+        *_reach_warnings(due, at_once=True),
+        *_reach_warnings(waiting),
+        *(words for each in alone for words in quiet_warnings(each)),
+    ]
+    if not may_go_now:
+        return told
+    now, instead = timezone.now(), _("Sent now instead: %(warning)s")
+    at_once = [
+        *_reach_warnings(waiting, at_once=True),
+        *(words for each in alone for words in quiet_warnings(each, sent_at=now)),
+    ]
+    return told + [
+        instead % {"warning": words} for words in at_once if words not in told
+    ]
 
 
 def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
@@ -192,14 +213,17 @@ def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]
     return words + _reach_warnings(fit) + scheduled_warnings(fit)
 
 
-def _reach_warnings(fit: Sequence[Message]) -> list[str]:
-    """Return the warnings of those whom what is to be sent does not reach, or later."""
-    first_of = {each.account: each for each in fit}
+def _reach_warnings(fit: Sequence[Message], *, at_once: bool = False) -> list[str]:
+    """Return the warnings of those whom what is to be sent does not reach, or later.
+
+    As at their times, or as of now.
+    """
+    first_of = {each.account: each for each in reversed(fit)}
     return [
         words
         for alias, first in first_of.items()
         for warnings in (opt_out_warnings, cap_warnings)
-        for words in warnings(_rows(fit).filter(account=alias), first)
+        for words in warnings(_rows(fit).filter(account=alias), first, at_once=at_once)
     ]
 
 

@@ -28,7 +28,7 @@ from negin_sms.models import DeliveryState, Message
 
 from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
-from .waiting import reasons_to_wait
+from .waiting import is_timeless_draft, lifetime_words, reasons_to_wait
 
 _FIRST_WORDS = 40  # characters, in lists
 HIDDEN_TEXT = "•••"
@@ -183,7 +183,17 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return when the message may leave."""
         if message.is_held:
             return str(_("when somebody releases it"))
+        if is_timeless_draft(message):
+            return str(_("when somebody confirms it"))
         return str(super().shown_due_at(message))
+
+    @admin.display(description=_("expires at"), ordering="expires_at")
+    def shown_expires_at(self, message: Message) -> str:
+        """Return when the message is given up; of some drafts, how long after that."""
+        if is_timeless_draft(message):
+            after = lifetime_words(message.expires_at - message.begins_at)
+            return str(_("%(time)s after that")) % {"time": spoken(after)}
+        return str(super().shown_expires_at(message))
 
     @admin.display(description=_("delivery state"), ordering="state")
     def state_badge(self, message: Message) -> str:

@@ -217,6 +217,7 @@ class EditingMixin(ActionViewsMixin):
         more = {
             "moved": moved,
             "is_now": form.cleaned_data["send_at"] is None,
+            "is_draft": message.status == Status.DRAFT,
             "warnings": quiet_warnings(message, **moved),
         }
         seen = request.POST.get(SEEN, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.views.main import ALL_VAR, ChangeList
+from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -74,6 +74,14 @@ class KeyedChangeList(ChangeList):
         """Sort by what the list lets one sort by; Django asks of the address only."""
         is_offered = field_name in (self.sortable_by or ())
         return super().get_ordering_field(field_name) if is_offered else None
+
+    def get_ordering_field_columns(self) -> Any:
+        """Mark no column as sorted where the rows are in the order of none of them."""
+        leading = str(next(iter(self.queryset.query.order_by), "")).removeprefix("-")
+        columns = map(self.get_ordering_field, self.list_display)
+        if ORDER_VAR not in self.params and leading not in columns:
+            return {}
+        return super().get_ordering_field_columns()
 
     def get_results(self, request: HttpRequest) -> None:
         """Find the page's rows, once."""

@@ -31,12 +31,15 @@ def quiet_warnings(
     *,
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
+    sent_at: datetime | None = None,
 ) -> list[str]:
     """Return a warning where its account's quiet hours keep a message, or end it.
 
-    The moments are those of another time that it is to be given.
+    The first two moments are those of another time that it is to be given; the third
+    is where somebody sends it now, which leaves it its end.
     """
     begins_at, ends_at = due_at or message.due_at, expires_at or message.expires_at
+    begins_at = sent_at or begins_at
     # Of an account that is gone the obstacles tell.
     known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
     hours = known.get(message.account) if message.priority == Priority.LOW else None
@@ -80,11 +83,17 @@ def past_warnings(first: Message) -> list[str]:
     return [words % {"moment": moment_words(first.send_at)}]
 
 
-def opt_out_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
-    """Return a warning of those whom a single message does not reach."""
+def opt_out_warnings(
+    drafts: MessageQuerySet, first: Message, *, at_once: bool = False
+) -> list[str]:
+    """Return a warning of those whom a single message does not reach, when it is due.
+
+    Or ``at_once``: where it is sent now, whatever time it was given.
+    """
     known = {account.alias: account for account in conf.get_accounts()}
     account = known.get(first.account)
-    count = opted_out(drafts, account).count() if account else 0
+    stopped = opted_out(drafts, account, at_once=at_once) if account else drafts.none()
+    count = stopped.count()
     if account is None or not count:
         return []
     words = ngettext(
@@ -101,17 +110,22 @@ def opt_out_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
     return [words % {"count": count, "scenarios": scenarios}]
 
 
-def cap_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:
-    """Return a warning of what is over its number's cap, and over the account's."""
+def cap_warnings(
+    drafts: MessageQuerySet, first: Message, *, at_once: bool = False
+) -> list[str]:
+    """Return a warning of what is over its number's cap, and over the account's.
+
+    At the first one's time, or ``at_once``, whatever time that is.
+    """
     known = {account.alias: account for account in conf.get_accounts()}
     account, now = known.get(first.account), timezone.now()
     if account is None:
         return []
     drafts = drafts.filter(ignores_caps=False)
-    stopped = opted_out(drafts, account).values("pk")  # before it meets the caps
-    over = count_over(
-        drafts.exclude(pk__in=stopped), account, max(first.send_at or now, now)
-    )
+    # Before it meets the caps:
+    stopped = opted_out(drafts, account, at_once=at_once).values("pk")
+    at = now if at_once else max(first.send_at or now, now)
+    over = count_over(drafts.exclude(pk__in=stopped), account, at)
     numbers = ngettext(
         "%(count)s message is over the cap of its number (MOBILE_CAPS): it waits for the "
         "next period, and is not sent where it expires before or that is full too.",

@@ -47,6 +47,7 @@ from .preview_warnings import (
     quiet_warnings,
     unlike_warnings,
 )
+from .waiting import lifetime_words
 
 _IGNORE_CAPS = "ignore_caps"  # in the form, and in the permission
 
@@ -173,6 +174,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             "estimate": batch_estimate(batch),
             "waits": batches.leaves_at(batch.group) is not None,
             "first_leaves_at": first.send_at if is_scheduled(first) else None,
+            "lifetime": lifetime_words(first.expires_at - first.begins_at),
             "facts": self._facts(first),
             "samples": [self._sample(request, each) for each in batch.samples],
             "unshown": batch.recipients - len(batch.samples),

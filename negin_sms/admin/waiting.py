@@ -1,16 +1,25 @@
-"""When a message may leave, and what keeps it from leaving, in words."""
+"""When a message may leave, for how long, and what keeps it from leaving, in words."""
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
+from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 from negin_sms.services import Verdict, why_waiting
+
+_ANY_DAY = datetime(2000, 1, 1)
+_EXACTLY = 6  # units, of those that Django has
 
 
 def reasons_to_wait(message: Message) -> SafeString:
@@ -20,14 +29,29 @@ def reasons_to_wait(message: Message) -> SafeString:
     except InvalidConfiguration as error:
         return format_html('<bdi dir="auto">{}</bdi>', error)
     if not verdicts:
-        return format_html("{}", _("Nothing: it leaves with the next run."))
+        return format_html("{}", _("Nothing keeps it: it leaves with the next run."))
     lines = [(spoken(_in_words(each, message)),) for each in verdicts]
     return format_html_join("", '<div><bdi dir="auto">{}</bdi></div>', lines)
 
 
+def is_timeless_draft(message: Message) -> bool:
+    """Return whether a draft leaves as soon as it is confirmed, and at no time."""
+    timed = message.send_at is not None and message.send_at > timezone.now()
+    return message.status == Status.DRAFT and not timed
+
+
+def lifetime_words(lifetime: timedelta) -> str:
+    """Return how long something may wait as people say it, to the second."""
+    seconds = round(lifetime.total_seconds())
+    if seconds % 60:
+        words = ngettext("%(count)s second", "%(count)s seconds", seconds)
+        return words % {"count": seconds}
+    return timesince(_ANY_DAY, _ANY_DAY + lifetime, depth=_EXACTLY)
+
+
 def _in_words(verdict: Verdict, message: Message) -> str:
     if verdict.until is None:
-        return str(verdict.reason)
+        return str(verdict.words)
     words = _("%(reason)s (until %(moment)s)")
     if verdict.until >= message.expires_at:
         words = _("%(reason)s (until %(moment)s; it expires before that)")

@@ -581,6 +581,9 @@ class TestEdit:
         Message.objects.update(expires_at=F("begins_at") + timedelta(seconds=777))
         html = admin_client.get(COMPOSE, {"edit": group}).content.decode()
         assert '<option value="777" selected>777 seconds</option>' in html
+        Message.objects.update(expires_at=F("begins_at") + timedelta(hours=30))
+        html = admin_client.get(COMPOSE, {"edit": group}).text.replace("\xa0", " ")
+        assert '<option value="108000" selected>1 day, 6 hours</option>' in html
         draft(admin_client, replaces=group, expires_in="777")
 
     def test_what_changed_meanwhile_is_not_replaced_and_the_way_on_is_said(

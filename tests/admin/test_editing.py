@@ -26,6 +26,7 @@ from tests.admin.test_messages import (
     seen,
     told,
 )
+from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -194,6 +195,14 @@ class TestReschedule:
         assert "It leaves as soon as it can" in response.text
         post(admin_client, row, "reschedule", **given, sure="1")
         assert Message.objects.due().count() == 1
+
+    def test_draft_is_said_to_wait_for_somebody(self, admin_client):
+        row = MessageFactory(status=Status.DRAFT)
+        later = f"{timezone.localtime() + DAY:%Y-%m-%d %H:%M}"
+        for typed, words in [(later, "it leaves on "), ("", "it leaves as soon as")]:
+            given = {"send_at": typed} | seen(row)
+            html = post(admin_client, row, "reschedule", **given).text
+            assert f"It is a draft: once somebody has confirmed it, {words}" in html
 
     def test_long_past_is_refused_at_the_field(self, admin_client):
         row = queued()

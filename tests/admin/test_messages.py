@@ -20,7 +20,7 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.admin.actions import AT_ONCE
 from negin_sms.admin.displays import lines_of
-from negin_sms.choices import Flag, Status
+from negin_sms.choices import Flag, Priority, Status
 from negin_sms.exceptions import OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import MemoryGateway, outbox
 from negin_sms.models import AccountState, DeliveryState, Message
@@ -579,8 +579,12 @@ class TestSaveAndSend:
         response = admin_client.post(
             f"{LIST}{draft.pk}/send/", seen(draft), follow=True
         )
-        assert "Not sent now, still queued" in told(response)
+        assert "Queued, not sent now" in told(response)  # it was no draft any more
         assert "no credit until Monday" in told(response)
+        response = admin_client.post(
+            f"{LIST}{draft.pk}/send/", seen(draft), follow=True
+        )
+        assert "Not sent now, still queued" in told(response)
         assert outbox == []
 
     def test_second_press_sends_nothing(self, admin_client):
@@ -626,6 +630,54 @@ class TestOptedOut:
         assert self.WORDS not in admin_client.get(url).text
         services.opt_out(NUMBER, account="default")
         assert self.WORDS in admin_client.get(url).text
+
+    def test_scheduled_one_sent_now_instead_is_asked_about_as_of_now(
+        self, admin_client
+    ):
+        """An opt-out that is over at its time stops it now."""
+        later = timezone.now() + timedelta(days=3)
+        row = make(status=Status.QUEUED, send_at=later, due_at=later)
+        url = f"{LIST}{row.pk}/send/"
+        assert "Sent now instead" not in admin_client.get(url).text
+        services.opt_out(NUMBER, account="default", until=later - timedelta(days=1))
+        instead = f"Sent now instead: {self.WORDS}"
+        assert instead in admin_client.get(url).text
+        services.opt_out(NUMBER, account="default")
+        html = admin_client.get(url).text
+        assert self.WORDS in html
+        assert instead not in html  # nor at its time
+        confirm(admin_client, admin_client.get(url), now="1")
+        row.refresh_from_db()
+        assert (row.status, row.attempts) == (Status.CANCELLED, 0)
+
+    def test_its_caps_are_those_of_now_too(self, admin_client, use_account):
+        use_account(MOBILE_CAPS={"day": 1})
+        services.send_sms(NUMBER, "first")
+        later = timezone.now() + timedelta(days=3)
+        row = make(status=Status.QUEUED, send_at=later, due_at=later)
+        html = admin_client.get(f"{LIST}{row.pk}/send/").text
+        assert "Sent now instead: 1 message is over the cap of its number" in html
+
+    def test_place_that_is_kept_for_tomorrow_is_none_today(
+        self, admin_client, use_account
+    ):
+        use_account(MOBILE_CAPS={"day": 1}, EXPIRES_IN=3 * 86400)
+        services.send_sms(NUMBER, "first")
+        row = services.queue_sms(NUMBER, "second")
+        services.dispatch_queue()
+        row.refresh_from_db()
+        assert row.counted_for
+        html = admin_client.get(f"{LIST}{row.pk}/send/").text
+        assert "1 message is over the cap of its number" in html
+
+    def test_quiet_hours_of_now_are_told_of_one(self, admin_client, use_account):
+        now = timezone.localtime()
+        hours = tuple(f"{(now.hour + step) % 24:02}:00" for step in (0, 2))
+        use_account(QUIET_HOURS=hours)
+        later = now + timedelta(hours=12)
+        row = make(priority=Priority.LOW, send_at=later, due_at=later)
+        html = admin_client.get(f"{LIST}{row.pk}/send/").text
+        assert "Sent now instead: It waits until quiet hours are over" in html
 
     def test_among_several_those_that_wait_are_counted(self, admin_client):
         rows = [make(), make(mobile="+989390000000"), make_accepted()]
@@ -821,7 +873,7 @@ class TestActions:
         question = act(admin_client, "refresh_selected", [sent, draft])
         words = told(confirm(admin_client, question))
         assert "answered for 1 of 1 messages; 1 changed, 1 settled" in words
-        assert f"Not asked about (1 message: {draft.pk}): The gateway has not" in words
+        assert f"Not asked about (1 message: {draft.pk}): Only accepted" in words
         sent.refresh_from_db()
         assert sent.state == 1
         assert LogEntry.objects.filter(object_id=sent.pk).exists()
@@ -992,6 +1044,23 @@ class TestWhyItWaits:
     def test_held_ones_wait_for_a_person(self, admin_client):
         html = page(admin_client, change_url(make(status=Status.HELD)))
         assert "a person releases or cancels it" in html
+
+    def test_what_will_be_cancelled_says_so(self, admin_client):
+        row = make(status=Status.QUEUED)
+        services.opt_out(NUMBER, account="default")
+        html = page(admin_client, change_url(row))
+        assert "account default. (it is cancelled when it is its turn)" in html
+
+    def test_draft_is_due_when_it_is_confirmed(self):
+        """Its columns hold times that confirming writes anew."""
+        client, draft = log_in("view"), make()
+        html = page(client, change_url(draft))
+        assert "when somebody confirms it" in html
+        assert "1 day after that" in unescape(html).replace("\xa0", " ")
+        later = timezone.now() + timedelta(days=2)
+        Message.objects.update(send_at=later, due_at=later)
+        html = page(client, change_url(draft))
+        assert "when somebody confirms it" not in html
 
     def test_others_have_no_such_line(self, admin_client):
         assert "Why it waits" not in page(admin_client, change_url(make_accepted()))

@@ -199,6 +199,17 @@ class TestSentFilter:
         assert shown(admin_client, sent="7") == [new, old]
         assert shown(admin_client, sent="1") == [new]
 
+    def test_order_of_days_is_marked_on_no_column(self, admin_client):
+        """They stand by when they ended, which is no column of the list."""
+        make(1, accepted=True, finished_at=timezone.now())
+        for wish, is_marked in [
+            ({}, True),
+            ({"sent": "1"}, False),
+            ({"o": "-1"}, True),
+        ]:
+            html = admin_client.get(LIST, wish | {"q": ""}).text
+            assert ("sorted descending" in html) is is_marked
+
     def test_chosen_range_is_shown_and_can_be_undone(self, admin_client):
         html = admin_client.get(
             LIST, {"sent": "2025-05-05..2025-05-06"}
