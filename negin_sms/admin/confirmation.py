@@ -73,6 +73,7 @@ class ConfirmationMixin(PrivacyMixin):
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen, fit) if action is SEND else {}),
+            **({"warnings": _reach_warnings(fit)} if action is RELEASE else {}),
             **({"warnings": _resent_warnings(chosen, fit)} if action is RESEND else {}),
         }
         return self.draw(request, "message/confirmation.html", context)
@@ -178,16 +179,16 @@ def _sending_warnings(
     """Return what keeps these from leaving now or at their time, and from reaching."""
     alone = [message for message in fit if len(fit) == 1]
     due = [message for message in fit if message not in waiting]
+    now, instead = timezone.now(), _("Sent now instead: %(warning)s")
     told = [
-        *_reach_warnings(due, at_once=True),
+        *_reach_warnings(due, at=now),
         *_reach_warnings(waiting),
         *(words for each in alone for words in quiet_warnings(each)),
     ]
     if not may_go_now:
         return told
-    now, instead = timezone.now(), _("Sent now instead: %(warning)s")
     at_once = [
-        *_reach_warnings(waiting, at_once=True),
+        *_reach_warnings(waiting, at=now),
         *(words for each in alone for words in quiet_warnings(each, sent_at=now)),
     ]
     return told + [
@@ -213,17 +214,17 @@ def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]
     return words + _reach_warnings(fit) + scheduled_warnings(fit)
 
 
-def _reach_warnings(fit: Sequence[Message], *, at_once: bool = False) -> list[str]:
+def _reach_warnings(fit: Sequence[Message], *, at: datetime | None = None) -> list[str]:
     """Return the warnings of those whom what is to be sent does not reach, or later.
 
-    As at their times, or as of now.
+    As at their times, or at another moment.
     """
     first_of = {each.account: each for each in reversed(fit)}
     return [
         words
         for alias, first in first_of.items()
         for warnings in (opt_out_warnings, cap_warnings)
-        for words in warnings(_rows(fit).filter(account=alias), first, at_once=at_once)
+        for words in warnings(_rows(fit).filter(account=alias), first, at=at)
     ]
 
 

@@ -33,7 +33,7 @@ from negin_sms.services.submission.seen import digest
 from .action_views import ActionViewsMixin
 from .actions import SEEN
 from .forms import GONE, EditForm, RescheduleForm
-from .preview_warnings import quiet_warnings
+from .preview_warnings import cap_warnings, opt_out_warnings, quiet_warnings
 
 SAVE_AND_SEND = "_send"
 # The buttons below a draft's form; an action of its page is posted there too.
@@ -214,11 +214,16 @@ class EditingMixin(ActionViewsMixin):
             name: changed.get(name, getattr(message, name))
             for name in ("due_at", "expires_at")
         }
+        rows = Message.objects.using(write_alias()).filter(pk=message.pk)
         more = {
             "moved": moved,
             "is_now": form.cleaned_data["send_at"] is None,
             "is_draft": message.status == Status.DRAFT,
-            "warnings": quiet_warnings(message, **moved),
+            "warnings": [
+                *opt_out_warnings(rows, message, at=moved["due_at"]),
+                *cap_warnings(rows, message, at=moved["due_at"]),
+                *quiet_warnings(message, **moved),
+            ],
         }
         seen = request.POST.get(SEEN, "")
         return self._form_page(request, change, message, form, seen, more)

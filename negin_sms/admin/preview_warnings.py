@@ -84,15 +84,15 @@ def past_warnings(first: Message) -> list[str]:
 
 
 def opt_out_warnings(
-    drafts: MessageQuerySet, first: Message, *, at_once: bool = False
+    drafts: MessageQuerySet, first: Message, *, at: datetime | None = None
 ) -> list[str]:
     """Return a warning of those whom a single message does not reach, when it is due.
 
-    Or ``at_once``: where it is sent now, whatever time it was given.
+    Or at another moment, to which they are to be moved.
     """
     known = {account.alias: account for account in conf.get_accounts()}
     account = known.get(first.account)
-    stopped = opted_out(drafts, account, at_once=at_once) if account else drafts.none()
+    stopped = opted_out(drafts, account, at=at) if account else drafts.none()
     count = stopped.count()
     if account is None or not count:
         return []
@@ -111,11 +111,11 @@ def opt_out_warnings(
 
 
 def cap_warnings(
-    drafts: MessageQuerySet, first: Message, *, at_once: bool = False
+    drafts: MessageQuerySet, first: Message, *, at: datetime | None = None
 ) -> list[str]:
     """Return a warning of what is over its number's cap, and over the account's.
 
-    At the first one's time, or ``at_once``, whatever time that is.
+    At the first one's time, or at another moment, to which they are to be moved.
     """
     known = {account.alias: account for account in conf.get_accounts()}
     account, now = known.get(first.account), timezone.now()
@@ -123,9 +123,9 @@ def cap_warnings(
         return []
     drafts = drafts.filter(ignores_caps=False)
     # Before it meets the caps:
-    stopped = opted_out(drafts, account, at_once=at_once).values("pk")
-    at = now if at_once else max(first.send_at or now, now)
-    over = count_over(drafts.exclude(pk__in=stopped), account, at)
+    stopped = opted_out(drafts, account, at=at).values("pk")
+    moment = max(at or first.send_at or now, now)
+    over = count_over(drafts.exclude(pk__in=stopped), account, moment)
     numbers = ngettext(
         "%(count)s message is over the cap of its number (MOBILE_CAPS): it waits for the "
         "next period, and is not sent where it expires before or that is full too.",

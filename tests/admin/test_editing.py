@@ -26,7 +26,7 @@ from tests.admin.test_messages import (
     seen,
     told,
 )
-from tests.factories import MessageFactory
+from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -223,6 +223,22 @@ class TestReschedule:
         given = {"send_at": f"{night:%Y-%m-%d %H:%M}"} | seen(row)
         response = post(admin_client, row, "reschedule", **given)
         assert "It may never leave" in response.text
+
+    def test_whom_it_does_not_reach_at_the_new_time_is_told(
+        self, admin_client, use_account
+    ):
+        use_account(MOBILE_CAPS={"day": 1})
+        row = queued(send_at=timezone.now() + 9 * DAY)
+        services.send_sms(MOBILE, "first")
+        services.opt_out(OTHER_MOBILE, until=timezone.now() + 3 * DAY)
+        other = services.queue_sms(OTHER_MOBILE, "x", send_at=timezone.now() + 9 * DAY)
+        for each, words in [(row, "over the cap of its number"), (other, "opted out")]:
+            for days, is_told in [(0, True), (5, False)]:
+                moment = timezone.localtime() + days * DAY
+                typed = f"{moment:%Y-%m-%d %H:%M}" if days else ""
+                given = {"send_at": typed} | seen(each)
+                html = post(admin_client, each, "reschedule", **given).text
+                assert (words in html) is is_told
 
     def test_right_to_read_is_not_needed_and_number_not_shown(self):
         row, client = queued(), log_in("view", "reschedule")

@@ -684,6 +684,11 @@ class TestOptedOut:
         services.opt_out(NUMBER, account="default")
         assert self.WORDS in act(admin_client, "send_selected", rows).text
 
+    def test_what_is_to_be_released(self, admin_client):
+        rows = [make(status=Status.HELD), make_accepted()]
+        services.opt_out(NUMBER, account="default")
+        assert self.WORDS in act(admin_client, "release_selected", rows).text
+
     def test_other_buttons_do_not_send(self, admin_client):
         services.opt_out(NUMBER, account="default")
         assert self.WORDS not in act(admin_client, "cancel_selected", [make()]).text

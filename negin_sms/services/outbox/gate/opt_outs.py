@@ -173,11 +173,11 @@ def is_stopped(message: Message) -> bool:
 
 
 def opted_out(
-    messages: MessageQuerySet, account: conf.Account, *, at_once: bool = False
+    messages: MessageQuerySet, account: conf.Account, *, at: datetime | None = None
 ) -> MessageQuerySet:
     """Return those of an account's messages that opt-outs stop when they are due.
 
-    Or ``at_once``: where they are sent now, whatever time they were given.
+    Or at another moment, to which they are to be moved.
     """
     if not account.opt_outs:
         return messages.none()
@@ -185,9 +185,8 @@ def opted_out(
     # A line that nobody named is empty until the claim.
     own = Case(When(default_line=True, then=Value(account.line)), default=F("line"))
     scope = Q(line=OuterRef("leaves_by"), account="") | Q(account=account.alias)
-    rows = OptOut.objects.filter(lasts(), scope, mobile=OuterRef("mobile"))
-    if not at_once:
-        rows = rows.filter(Q(until__isnull=True) | Q(until__gt=OuterRef("due_at")))
+    then = Q(until__isnull=True) | Q(until__gt=at or OuterRef("due_at"))
+    rows = OptOut.objects.filter(lasts(), then, scope, mobile=OuterRef("mobile"))
     single = single.exclude(priority=Priority.URGENT).alias(leaves_by=own)
     return single.filter(Exists(rows))
 
