@@ -370,12 +370,12 @@ def test_account_over_its_cap_claims_nothing(use_account):
 
 @pytest.mark.parametrize("by_name", [False, True])
 def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_name):
-    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1}, ACCOUNT_CAPS={"day": 2})
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 2})
     services.send_sms(MOBILE, "first")
     row = services.queue_sms(MOBILE, "second")
     services.dispatch_queue()
     row.refresh_from_db()
-    assert row.counted_for  # in the next minute, and so in the day, which is full now
+    assert row.counted_for  # in the next hour, and so in the day, which is full now
     rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
     now = timezone.now()
     before = row.counted_for - timedelta(seconds=1)  # sent then, it would wait again
