@@ -33,7 +33,7 @@ from .displays import (
     status_badge,
 )
 from .pages import BATCH
-from .preview_warnings import cap_warnings, opt_out_warnings, quiet_warnings
+from .preview_warnings import Unreached, quiet_warnings, reach_warnings, unreached
 from .privacy import PrivacyMixin
 
 _LISTED = 10
@@ -176,24 +176,26 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
 def _sending_warnings(
     waiting: Sequence[Message], fit: Sequence[Message], *, may_go_now: bool
 ) -> list[str]:
-    """Return what keeps these from leaving now or at their time, and from reaching."""
-    alone = [message for message in fit if len(fit) == 1]
-    due = [message for message in fit if message not in waiting]
-    now, instead = timezone.now(), _("Sent now instead: %(warning)s")
-    told = [
-        *_reach_warnings(due, at=now),
-        *_reach_warnings(waiting),
-        *(words for each in alone for words in quiet_warnings(each)),
-    ]
-    if not may_go_now:
-        return told
-    at_once = [
-        *_reach_warnings(waiting, at=now),
-        *(words for each in alone for words in quiet_warnings(each, sent_at=now)),
-    ]
-    return told + [
-        instead % {"warning": words} for words in at_once if words not in told
-    ]
+    """Return whom these do not reach, now or at their time, and what keeps them.
+
+    Where ``may_go_now`` also what holds for all of them sent now instead.
+    """
+    told, at_once, now = [], [], timezone.now()
+    for alias, of_account in _by_account(fit).items():
+        later = [message for message in of_account if message in waiting]
+        due = [message for message in of_account if message not in waiting]
+        as_now = _unreached(of_account, at=now)
+        as_wished = _unreached(due, at=now) + _unreached(later)
+        told += reach_warnings(as_wished, alias)
+        # Of several, as many may be others.
+        if later and (as_now != as_wished or len(fit) > 1):
+            at_once += reach_warnings(as_now, alias)
+    for alone in fit if len(fit) == 1 else ():
+        told += quiet_warnings(alone)
+        at_once += quiet_warnings(alone, sent_at=now) if alone in waiting else []
+    instead = _("Sent now instead: %(warning)s")
+    at_once = [words for words in at_once if len(fit) > 1 or words not in told]
+    return told + [instead % {"warning": words} for words in at_once if may_go_now]
 
 
 def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
@@ -214,18 +216,26 @@ def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]
     return words + _reach_warnings(fit) + scheduled_warnings(fit)
 
 
-def _reach_warnings(fit: Sequence[Message], *, at: datetime | None = None) -> list[str]:
-    """Return the warnings of those whom what is to be sent does not reach, or later.
-
-    As at their times, or at another moment.
-    """
-    first_of = {each.account: each for each in reversed(fit)}
+def _reach_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return the warnings of those whom these do not reach at their times."""
     return [
         words
-        for alias, first in first_of.items()
-        for warnings in (opt_out_warnings, cap_warnings)
-        for words in warnings(_rows(fit).filter(account=alias), first, at=at)
+        for alias, of_account in _by_account(fit).items()
+        for words in reach_warnings(_unreached(of_account), alias)
     ]
+
+
+def _by_account(messages: Sequence[Message]) -> dict[str, list[Message]]:
+    accounts: dict[str, list[Message]] = {}
+    for message in messages:
+        accounts.setdefault(message.account, []).append(message)
+    return accounts
+
+
+def _unreached(messages: Sequence[Message], *, at: datetime | None = None) -> Unreached:
+    if not messages:
+        return Unreached()
+    return unreached(_rows(messages), messages[0], at=at)
 
 
 def _digest(action: MessageAction, chosen: Sequence[Message]) -> str:

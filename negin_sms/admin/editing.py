@@ -33,7 +33,7 @@ from negin_sms.services.submission.seen import digest
 from .action_views import ActionViewsMixin
 from .actions import SEEN
 from .forms import GONE, EditForm, RescheduleForm
-from .preview_warnings import cap_warnings, opt_out_warnings, quiet_warnings
+from .preview_warnings import quiet_warnings, reach_warnings, unreached
 
 SAVE_AND_SEND = "_send"
 # The buttons below a draft's form; an action of its page is posted there too.
@@ -215,13 +215,13 @@ class EditingMixin(ActionViewsMixin):
             for name in ("due_at", "expires_at")
         }
         rows = Message.objects.using(write_alias()).filter(pk=message.pk)
+        found = unreached(rows, message, at=moved["due_at"])
         more = {
             "moved": moved,
             "is_now": form.cleaned_data["send_at"] is None,
             "is_draft": message.status == Status.DRAFT,
             "warnings": [
-                *opt_out_warnings(rows, message, at=moved["due_at"]),
-                *cap_warnings(rows, message, at=moved["due_at"]),
+                *reach_warnings(found, message.account),
                 *quiet_warnings(message, **moved),
             ],
         }

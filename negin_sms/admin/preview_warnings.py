@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
@@ -83,66 +84,83 @@ def past_warnings(first: Message) -> list[str]:
     return [words % {"moment": moment_words(first.send_at)}]
 
 
-def opt_out_warnings(
-    drafts: MessageQuerySet, first: Message, *, at: datetime | None = None
-) -> list[str]:
-    """Return a warning of those whom a single message does not reach, when it is due.
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """How many recipients some messages do not reach, or not at their time."""
 
-    Or at another moment, to which they are to be moved.
+    opted_out: int = 0
+    by_number: int = 0  # over the caps of their numbers
+    by_account: int = 0  # over the account's
+
+    def __add__(self, other: Unreached) -> Unreached:
+        """Return those of both."""
+        return Unreached(
+            self.opted_out + other.opted_out,
+            self.by_number + other.by_number,
+            self.by_account + other.by_account,
+        )
+
+
+def unreached(
+    messages: MessageQuerySet, first: Message, *, at: datetime | None = None
+) -> Unreached:
+    """Count whom messages of one account do not reach at their time.
+
+    Of the caps, at the first one's; or all at another moment, to which they are moved.
     """
     known = {account.alias: account for account in conf.get_accounts()}
-    account = known.get(first.account)
-    stopped = opted_out(drafts, account, at=at) if account else drafts.none()
-    count = stopped.count()
-    if account is None or not count:
+    account, now = known.get(first.account), timezone.now()
+    if account is None:
+        return Unreached()
+    stopped = opted_out(messages, account, at=at)
+    capped = messages.filter(ignores_caps=False)
+    capped = capped.exclude(pk__in=stopped.values("pk"))  # it stops before the caps do
+    over = count_over(capped, account, max(at or first.send_at or now, now))
+    return Unreached(stopped.count(), over.by_number, over.by_account)
+
+
+def opt_out_warnings(found: Unreached, alias: str) -> list[str]:
+    """Return a warning of those whom a single message does not reach."""
+    if not found.opted_out:
         return []
     words = ngettext(
         "%(count)s recipient has opted out, and is left out when this is sent. These "
         "scenarios reach them: %(scenarios)s",
         "%(count)s recipients have opted out, and are left out when this is sent. These "
         "scenarios reach them: %(scenarios)s",
-        count,
+        found.opted_out,
     )
     ways = [way for way in Scenario if way != Scenario.SINGLE]
-    if not account.line2:
+    if not conf.get_account(alias).line2:
         ways.remove(Scenario.SECOND_LINE)
     scenarios = " · ".join(str(way.label) for way in ways)
-    return [words % {"count": count, "scenarios": scenarios}]
+    return [words % {"count": found.opted_out, "scenarios": scenarios}]
 
 
-def cap_warnings(
-    drafts: MessageQuerySet, first: Message, *, at: datetime | None = None
-) -> list[str]:
-    """Return a warning of what is over its number's cap, and over the account's.
-
-    At the first one's time, or at another moment, to which they are to be moved.
-    """
-    known = {account.alias: account for account in conf.get_accounts()}
-    account, now = known.get(first.account), timezone.now()
-    if account is None:
-        return []
-    drafts = drafts.filter(ignores_caps=False)
-    # Before it meets the caps:
-    stopped = opted_out(drafts, account, at=at).values("pk")
-    moment = max(at or first.send_at or now, now)
-    over = count_over(drafts.exclude(pk__in=stopped), account, moment)
+def cap_warnings(found: Unreached) -> list[str]:
+    """Return a warning of what is over its number's cap, and over the account's."""
     numbers = ngettext(
         "%(count)s message is over the cap of its number (MOBILE_CAPS): it waits for the "
         "next period, and is not sent where it expires before or that is full too.",
         "%(count)s messages are over the caps of their numbers (MOBILE_CAPS): they wait "
         "for the next period, and are not sent where they expire before or that is full "
         "too.",
-        over.by_number,
+        found.by_number,
     )
     accounts = ngettext(
         "%(count)s message is over the account's cap (ACCOUNT_CAPS): it waits for the "
         "next period, and is not sent where it expires before.",
         "%(count)s messages are over the account's cap (ACCOUNT_CAPS): they wait for the "
         "next period, and are not sent where they expire before.",
-        over.by_account,
+        found.by_account,
     )
-    told = ((over.by_number, numbers), (over.by_account, accounts))
+    told = ((found.by_number, numbers), (found.by_account, accounts))
     return [words % {"count": count} for count, words in told if count]
+
+
+def reach_warnings(found: Unreached, alias: str) -> list[str]:
+    """Return all of these."""
+    return [*opt_out_warnings(found, alias), *cap_warnings(found)]
 
 
 def draft_warnings(drafts: MessageQuerySet, first: Message) -> list[str]:

@@ -46,6 +46,7 @@ from .preview_warnings import (
     past_warnings,
     quiet_warnings,
     unlike_warnings,
+    unreached,
 )
 from .waiting import lifetime_words
 
@@ -166,7 +167,8 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def _preview_page(self, request: HttpRequest, batch: Batch) -> HttpResponse:
         first = batch.samples[0]
-        over_caps = cap_warnings(batches.drafts_of(batch.group), first)
+        found = unreached(batches.drafts_of(batch.group), first)
+        over_caps = cap_warnings(found)
         context = {
             "title": _("Preview"),
             "batch": batch,
@@ -179,7 +181,11 @@ class PreviewMixin(HistoryMixin, BatchMixin):
             "samples": [self._sample(request, each) for each in batch.samples],
             "unshown": batch.recipients - len(batch.samples),
             "obstacles": obstacles(first.account),
-            "warnings": [*over_caps, *self._warnings(request, batch)],
+            "warnings": [
+                *over_caps,
+                *opt_out_warnings(found, first.account),
+                *self._warnings(request, batch),
+            ],
             "may_ignore_caps": over_caps and self.has_ignore_caps_permission(request),
             "may_confirm": self.has_send_permission(request),
             "discard_url": self._discard_url(request, batch.group),
@@ -191,7 +197,6 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         readable = [m.text for m in batch.samples if self.may_read_text(request, m)]
         first, drafts = batch.samples[0], batches.drafts_of(batch.group)
         return [
-            *opt_out_warnings(drafts, first),
             *unlike_warnings(drafts, _("Shown is the first; each leaves as it is.")),
             *past_warnings(first),
             *quiet_warnings(first),

@@ -157,6 +157,9 @@ def seen(*rows: Message) -> dict[str, str]:
     return {"seen": digest(Message.objects.filter(pk__in=keys))}
 
 
+DAY = timedelta(days=1)
+
+
 class TestAddPage:
     def test_draft_is_saved_and_nothing_sent(self, admin_client, admin_user):
         response = admin_client.post(ADD, WISH | {"mobile": "۰۹۳۹۵۲۱۳۳۰۰"})
@@ -683,6 +686,28 @@ class TestOptedOut:
         rows = [make(), make(mobile="+989390000000"), make_accepted()]
         services.opt_out(NUMBER, account="default")
         assert self.WORDS in act(admin_client, "send_selected", rows).text
+
+    def test_several_are_counted_in_one_sentence_and_all_of_them_as_of_now(
+        self, admin_client
+    ):
+        """Who is reached at a later time, and not now, is another person."""
+        later = timezone.now() + timedelta(days=3)
+        numbers = [f"+9893952133{number}" for number in (10, 11, 12)]
+        rows = [
+            make(mobile=mobile, send_at=send_at, due_at=send_at or timezone.now())
+            for mobile, send_at in zip(numbers, (None, later, later), strict=True)
+        ]
+        for mobile, until in zip(numbers, (None, None, later - DAY), strict=True):
+            services.opt_out(mobile, account="default", until=until)
+        html = act(admin_client, "send_selected", rows).text
+        assert html.count("recipients have opted out") == 2
+        assert ">2 recipients have opted out" in html
+        assert "Sent now instead: 3 recipients have opted out" in html
+        html = act(admin_client, "send_selected", [rows[0], rows[2]]).text
+        assert ">1 recipient has opted out" in html
+        assert "Sent now instead: 2 recipients have opted out" in html
+        html = act(admin_client, "send_selected", rows[:1]).text
+        assert "Sent now instead" not in html
 
     def test_what_is_to_be_released(self, admin_client):
         rows = [make(status=Status.HELD), make_accepted()]
