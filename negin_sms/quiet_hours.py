@@ -29,6 +29,16 @@ def quiet_until(moment: datetime, hours: Hours | None) -> datetime | None:
     return datetime.combine(day, end, local.tzinfo)
 
 
+def quiet_since(moment: datetime, hours: Hours | None) -> datetime | None:
+    """Return when the quiet hours that an aware moment falls into began, else None."""
+    if hours is None or quiet_until(moment, hours) is None:
+        return None
+    start = hours[0]
+    local = timezone.localtime(moment, timezone.get_default_timezone())
+    day = local.date() - timedelta(days=local.time() < start)
+    return datetime.combine(day, start, local.tzinfo)
+
+
 def never_leaves(due_at: datetime, expires_at: datetime, hours: Hours | None) -> bool:
     """Return whether all of a message's life falls into the same quiet hours."""
     free = quiet_until(due_at, hours)

@@ -6,7 +6,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from negin_sms.quiet_hours import never_leaves, quiet_until, tehran_is_current
+from negin_sms.quiet_hours import (
+    never_leaves,
+    quiet_since,
+    quiet_until,
+    tehran_is_current,
+)
 
 TEHRAN = timezone.get_default_timezone()
 NIGHT, NOON = (time(22), time(8)), (time(12), time(14))
@@ -17,24 +22,25 @@ def at(hour: int, minute: int = 0, day: int = 1) -> datetime:
 
 
 @pytest.mark.parametrize(
-    ("moment", "hours", "until"),
+    ("moment", "hours", "since", "until"),
     [
-        (at(22), NIGHT, at(8, day=2)),
-        (at(23, 59), NIGHT, at(8, day=2)),
-        (at(0), NIGHT, at(8)),
-        (at(7, 59), NIGHT, at(8)),
-        (at(8), NIGHT, None),
-        (at(21, 59), NIGHT, None),
-        (at(12), NOON, at(14)),
-        (at(14), NOON, None),
-        (at(11, 59), NOON, None),
-        (at(23), None, None),
-        (datetime(2026, 12, 1, 19, 0, tzinfo=UTC), NIGHT, at(8, day=2)),
+        (at(22, day=2), NIGHT, at(22, day=2), at(8, day=3)),
+        (at(23, 59, day=2), NIGHT, at(22, day=2), at(8, day=3)),
+        (at(0, day=2), NIGHT, at(22), at(8, day=2)),
+        (at(7, 59, day=2), NIGHT, at(22), at(8, day=2)),
+        (at(8), NIGHT, None, None),
+        (at(21, 59), NIGHT, None, None),
+        (at(12), NOON, at(12), at(14)),
+        (at(14), NOON, None, None),
+        (at(11, 59), NOON, None, None),
+        (at(23), None, None, None),
+        (datetime(2026, 12, 1, 19, 0, tzinfo=UTC), NIGHT, at(22), at(8, day=2)),
     ],
 )
-def test_end_of_the_quiet_hours(moment, hours, until):
-    assert quiet_until(moment, hours) == until
+def test_beginning_and_end_of_the_quiet_hours(moment, hours, since, until):
+    assert (quiet_since(moment, hours), quiet_until(moment, hours)) == (since, until)
     with timezone.override("UTC"):  # a reader's zone changes nothing
+        assert quiet_since(moment, hours) == since
         assert quiet_until(moment, hours) == until
 
 

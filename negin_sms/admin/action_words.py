@@ -26,17 +26,16 @@ def accepted_words(done: Sequence[Message]) -> str:
 
 
 def scheduled_words(done: Sequence[Message]) -> str:
-    """Say when the scheduled ones leave."""
+    """Say for when they are scheduled."""
     first = min(message.send_at for message in done if message.send_at)
     return scheduled_count_words(len(done), first)
 
 
 def scheduled_count_words(count: int, first: datetime) -> str:
-    """Say when so many scheduled messages leave."""
+    """Say for when so many messages are scheduled; quiet hours may keep them longer."""
     words = ngettext(
-        "%(count)s message is scheduled and leaves on %(moment)s.",
-        "%(count)s messages are scheduled and leave at their times, the first on "
-        "%(moment)s.",
+        "%(count)s message is scheduled for %(moment)s.",
+        "%(count)s messages are scheduled for their times, the first for %(moment)s.",
         count,
     )
     return words % {"count": count, "moment": both_words(first)}

@@ -9,6 +9,8 @@ readers and for dark pages is in ours, calendar.js and calendar.css.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -57,6 +59,18 @@ class _DateInput(forms.TextInput):
             }
         return context
 
+    @staticmethod
+    def as_read(value: Any, read: Callable[[object], Any]) -> Any:
+        """Return what was typed as a date where the browser's entry holds no other.
+
+        A link may have it in the other calendar.
+        """
+        if is_jalali() or not isinstance(value, str):
+            return value
+        with contextlib.suppress(InvalidMessage):
+            return read(value)
+        return value
+
     @property
     def media(self) -> forms.Media:
         """Return the calendar's files, or what keeps a date from being lost by half."""
@@ -76,6 +90,7 @@ class MomentInput(_DateInput):
 
     def format_value(self, value: Any) -> str | None:
         """Return a moment as the entry holds it, and anything else as it was."""
+        value = self.as_read(value, read_moment)
         if not isinstance(value, datetime):
             return None if value is None else str(value)
         local = timezone.localtime(value) if timezone.is_aware(value) else value
@@ -91,6 +106,7 @@ class DayInput(_DateInput):
 
     def format_value(self, value: Any) -> str | None:
         """Return a day as the entry holds it, and anything else as it was."""
+        value = self.as_read(value, read_day)
         if not isinstance(value, date):
             return None if value is None else str(value)
         written = is_jalali() and jalali.written(value)

@@ -14,12 +14,14 @@ from django.contrib import messages as notices
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from negin_sms.characters import listed
 from negin_sms.choices import Status
+from negin_sms.dates import moment_words
 from negin_sms.error_reports import private_view
 from negin_sms.exceptions import InvalidMessage, NeginSmsError
 from negin_sms.models import Message
@@ -216,11 +218,14 @@ class EditingMixin(ActionViewsMixin):
         }
         rows = Message.objects.using(write_alias()).filter(pk=message.pk)
         found = unreached(rows, message, at=moved["due_at"])
+        send_at = form.cleaned_data["send_at"]
+        is_over = send_at is not None and send_at <= timezone.now()
         more = {
             "moved": moved,
-            "is_now": form.cleaned_data["send_at"] is None,
+            "is_now": send_at is None or is_over,
             "is_draft": message.status == Status.DRAFT,
             "warnings": [
+                *([_is_over(send_at)] if is_over else []),
                 *reach_warnings(found, message.account),
                 *quiet_warnings(message, **moved),
             ],
@@ -256,3 +261,7 @@ class EditingMixin(ActionViewsMixin):
             "back_url": self.way_back(request, message),
         }
         return self.draw(request, "message/editing.html", context | (more or {}))
+
+
+def _is_over(send_at: datetime) -> str:
+    return _("The time given is over: %(moment)s.") % {"moment": moment_words(send_at)}

@@ -18,7 +18,7 @@ from negin_sms.choices import Priority, Scenario
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
-from negin_sms.quiet_hours import never_leaves, quiet_until
+from negin_sms.quiet_hours import never_leaves, quiet_since, quiet_until
 from negin_sms.segments import costly_characters
 from negin_sms.services.outbox.gate.caps import count_over
 from negin_sms.services.outbox.gate.opt_outs import opted_out
@@ -54,11 +54,13 @@ def quiet_warnings(
         return [words % {"moment": moment_words(end)}]
     waits = _("It waits until quiet hours are over (%(moment)s).")
     expires = _(
-        "It expires within quiet hours (until %(moment)s); what has not left "
-        "before them is not sent."
+        "It expires within the quiet hours that begin on %(moment)s; what has not left "
+        "by then is not sent."
     )
-    told = ((waits_until, waits), (end, expires))
-    return [words % {"moment": moment_words(until)} for until, words in told if until]
+    told = ((waits_until, waits), (quiet_since(ends_at, hours), expires))
+    return [
+        words % {"moment": moment_words(moment)} for moment, words in told if moment
+    ]
 
 
 def unlike_warnings(drafts: MessageQuerySet, consequence: str) -> list[str]:

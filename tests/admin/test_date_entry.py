@@ -46,12 +46,22 @@ class TestField:
         with override(language):
             assert MomentField().clean(typed) == SOON
 
-    @pytest.mark.parametrize("past", ["1405/01/01", "0784-12-02", "1404/09/10 08:00"])
-    def test_long_past_moment_is_refused_and_stands_there_again(self, past):
+    @pytest.mark.parametrize(
+        ("past", "in_english"),
+        [
+            ("1405/01/01", "2026-03-21T00:00"),
+            ("0784-12-02", "0784-12-02"),
+            ("1404/09/10 08:00", "2025-12-01T08:00"),
+        ],
+    )
+    def test_long_past_moment_is_refused_and_stands_there_again(self, past, in_english):
+        """In English as the browser's entry takes it: it drops any other."""
         field = MomentField()
         with pytest.raises(Exception, match=r"long past|neither calendar"):
             field.clean(past)
-        assert past in drawn(field, past)
+        assert f'value="{in_english}"' in drawn(field, past)
+        with override("fa"):
+            assert f'value="{past}"' in drawn(field, past)
 
     @pytest.mark.parametrize(
         ("language", "shown"),
@@ -144,6 +154,14 @@ class TestPages:
         sent = "?sent=1405/09/01..2026-11-26"
         assert admin_client.get(LIST + sent).status_code == 200
         assert admin_client.get(LIST + "?sent=1404/12/30..").status_code == 302
+
+
+@pytest.mark.django_db
+def test_jalali_days_of_a_link_stand_in_english_fields_too(admin_client):
+    """A browser's own entry of dates drops any other spelling than this."""
+    for url in ("report/?first=1405/09/01&last=", "?sent_from=1405-09-01&sent_to="):
+        html = admin_client.get(f"{LIST}{url}2026-11-26").text
+        assert 'value="2026-11-22"' in html
 
 
 @pytest.mark.browser

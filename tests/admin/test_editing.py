@@ -11,7 +11,7 @@ from django.utils import timezone, translation
 
 from negin_sms import services
 from negin_sms.choices import Priority, Status
-from negin_sms.dates import both_words
+from negin_sms.dates import both_words, moment_words
 from negin_sms.jalali import written
 from negin_sms.models import Message
 from tests.admin.test_messages import (
@@ -209,6 +209,14 @@ class TestReschedule:
         given = {"send_at": "2020-01-01 10:00"} | seen(row)
         response = post(admin_client, row, "reschedule", **given, sure="1")
         assert list(response.context["form"].errors) == ["send_at"]
+
+    def test_time_that_is_just_over_is_said_to_be_so(self, admin_client):
+        row = queued(send_at=timezone.now() + DAY)
+        past = timezone.localtime() - timedelta(hours=1)
+        given = {"send_at": f"{past:%Y-%m-%d %H:%M}"} | seen(row)
+        html = post(admin_client, row, "reschedule", **given).text
+        assert f"The time given is over: {moment_words(past)}" in html
+        assert "It leaves as soon as it can" in html
 
     def test_held_message_is_said_to_stay_held(self, admin_client):
         row = queued()
