@@ -19,6 +19,8 @@ from negin_sms.dates import moment_words
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
+from negin_sms.services.operations.health.findings import Finding
+from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.operations.resending import why_not_resent
 from negin_sms.services.submission.seen import digest
 
@@ -168,9 +170,19 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
         "schedules": all_wait,
         "leaves_at": alone.send_at if alone else None,
         "warnings": _sending_warnings(waiting, fit, may_go_now=len(chosen) <= AT_ONCE),
+        "obstacles": _obstacles(fit, are_left=all_wait or len(chosen) > AT_ONCE),
         "is_scheduled": is_scheduled_already,
         **({"title": title} if all_wait else {}),
     }
+
+
+def _obstacles(fit: Sequence[Message], *, are_left: bool) -> list[Finding]:
+    """Return what keeps these accounts from sending.
+
+    That no dispatcher runs concerns only what is left to one.
+    """
+    found = [each for alias in _by_account(fit) for each in obstacles(alias)]
+    return [each for each in found if are_left or each.code != "no_dispatcher"]
 
 
 def _sending_warnings(

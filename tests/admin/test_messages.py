@@ -579,6 +579,8 @@ class TestSaveAndSend:
     def test_pause_is_told_with_its_reason(self, admin_client):
         services.pause_account("default", reason="no credit until Monday")
         draft = make()
+        question = admin_client.get(f"{LIST}{draft.pk}/send/")
+        assert "no credit until Monday" in question.text
         response = admin_client.post(
             f"{LIST}{draft.pk}/send/", seen(draft), follow=True
         )
@@ -747,6 +749,13 @@ class TestScheduling:
         assert 'name="now"' in question.content.decode()
         confirm(admin_client, question, now="1")
         assert len(outbox) == 1
+
+    def test_missing_dispatcher_matters_to_what_is_left_to_it(self, admin_client):
+        services.queue_sms(NUMBER, "for one to send")
+        later = {"send_at": self.LATER, "due_at": self.LATER}
+        for fields, is_told in [({}, False), (later, True)]:
+            html = admin_client.get(f"{LIST}{make(**fields).pk}/send/").text
+            assert ("No dispatcher runs" in html) is is_told
 
     def test_what_could_not_leave_now_waits_for_no_other_time(self, admin_client):
         draft = make(send_at=self.LATER, expires_at=self.LATER + timedelta(days=1))
