@@ -75,11 +75,13 @@ def open_browser(
         language: str = "en",
         color_scheme: str = "light",
         width: int = 1280,
+        time_zone: str | None = None,
     ) -> Any:
         context = chromium.new_context(
             base_url=live_server.url,
             locale=language,
             color_scheme=color_scheme,
+            timezone_id=time_zone,
             viewport={"width": width, "height": 900},
             accept_downloads=True,
         )

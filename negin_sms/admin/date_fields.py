@@ -55,6 +55,7 @@ class _DateInput(forms.TextInput):
                 "autocomplete": "off",
                 "data-negin-sms-jalali": self.kind,
                 "data-words": "|".join(_words()),
+                "data-utc-offset": _minutes_ahead(),
                 "data-digits": "fa" if are_wanted() else "",
             }
         return context
@@ -141,6 +142,12 @@ class DayField(forms.Field):
             return read_day(value)
         except InvalidMessage as error:
             raise ValidationError(str(error.reason)) from None
+
+
+def _minutes_ahead() -> int:
+    """Return how far the current time zone is ahead of UTC; browsers have their own."""
+    offset = timezone.localtime().utcoffset() or timedelta(0)
+    return int(offset.total_seconds() // 60)
 
 
 def _words() -> list[str]:

@@ -264,4 +264,4 @@ class EditingMixin(ActionViewsMixin):
 
 
 def _is_over(send_at: datetime) -> str:
-    return _("The time given is over: %(moment)s.") % {"moment": moment_words(send_at)}
+    return _("The time given is over (%(moment)s).") % {"moment": moment_words(send_at)}

@@ -61,7 +61,8 @@ class RecipientFields(forms.Form):
         help_text=format_lazy(
             _(
                 "A workbook (.xlsx) or CSV, one line of which names the columns. At "
-                "most {recipients} rows, {columns} columns and {kilobytes} kB."
+                "most {recipients} rows, {columns} columns and {kilobytes} kB. With numbers "
+                "above, those and the file's are written to."
             ),
             **_LIMITS,
         ),

@@ -34,7 +34,7 @@ _COLUMNS: dict[str, Any] = {
     "delivered": gettext_lazy("Delivered"),
     "undelivered": pgettext_lazy("of messages", "Not delivered"),
     "at_operator": gettext_lazy("At the operator"),
-    "waiting": gettext_lazy("No last word yet"),
+    "waiting": gettext_lazy("Other without a last word"),
     "no_report": gettext_lazy("No report"),
     "rejected": gettext_lazy("Rejected"),
     "uncertain": gettext_lazy("Uncertain"),

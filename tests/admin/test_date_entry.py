@@ -13,6 +13,7 @@ from negin_sms import jalali
 from negin_sms.admin.date_fields import DayField, MomentField
 from negin_sms.choices import Status
 from negin_sms.models import AccountState, Message
+from negin_sms.written_dates import read_moment
 from tests.browser import assert_fits, latin
 
 SOON = datetime(2040, 1, 2, 6, 30, tzinfo=UTC)  # 1418/10/12 10:00 in Tehran
@@ -322,6 +323,15 @@ class TestKeyboard:
             assert page.locator(".jdp-day.today:focus").count() == 1, typed
             self.close(page)
             assert page.input_value("[name=send_at]") == typed
+
+    @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
+    def test_today_is_the_site_s_wherever_the_browser_is(self, open_browser, zone):
+        page = open_browser(at=LIST + "compose/", language="fa", time_zone=zone)
+        page.click("button.negin-sms-calendar")
+        before = timezone.localtime()
+        page.click(".jdp-btn-today")
+        chosen = read_moment(page.input_value("[name=send_at]"))
+        assert abs(chosen - before) < timedelta(minutes=2)
 
     def test_report_opens_the_calendar_at_its_own_days(self, open_browser):
         page = open_browser(at=LIST + "report/", language="fa")

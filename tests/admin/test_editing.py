@@ -215,7 +215,7 @@ class TestReschedule:
         past = timezone.localtime() - timedelta(hours=1)
         given = {"send_at": f"{past:%Y-%m-%d %H:%M}"} | seen(row)
         html = post(admin_client, row, "reschedule", **given).text
-        assert f"The time given is over: {moment_words(past)}" in html
+        assert f"The time given is over ({moment_words(past)})." in html
         assert "It leaves as soon as it can" in html
 
     def test_held_message_is_said_to_stay_held(self, admin_client):

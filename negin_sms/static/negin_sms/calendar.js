@@ -65,6 +65,16 @@
         return field.dataset.digits === "fa" ? text.replace(/\d/g, (digit) => DIGITS[digit]) : text;
     }
 
+    /* The day and the minute where the site is, wherever the browser's clock is. */
+    function now(field) {
+        const there = new Date(Date.now() + field.dataset.utcOffset * 60000);
+        const [year, month, day] = dayOf(there.toISOString().slice(0, 10)).map(Number);
+        return {
+            today: {year, month, day},
+            initTime: {hour: there.getUTCHours(), minute: there.getUTCMinutes(), second: 0},
+        };
+    }
+
     /* While it is open the vendor reads the field again and again, and writes it: in its own
        spelling. What somebody typed stays, and what is chosen has the digits of the page. */
     function lend(field) {
@@ -242,6 +252,7 @@
             time: isMoment,
             minDate: isMoment ? "today" : FIRST_DAY,
             persianDigits: field.dataset.digits === "fa",
+            initTime: now(field).initTime,
         });
         if (lent) {
             takeBack();
@@ -286,6 +297,7 @@
             hasSecond: false,
             showCloseBtn: true,
             zIndex: 10000,
+            ...now(fields[0]), // the vendor asks for the day once
         });
         fields.forEach(addButton);
     }

@@ -120,11 +120,21 @@ def check_breaker(message: Message, passage: Passage) -> Verdict | None:
     state = states.filter(account=passage.account.alias).first()
     if state is None or not state.is_paused:
         return None
+    if state.paused_until and _is_due_after(message, state.paused_until, passage):
+        return None
     if state.paused_until and state.paused_until <= passage.now:
         return Verdict(
             _("The account's pause is over: the next dispatcher tries it with one.")
         )
     return Verdict(str(breaker.paused_error(state)), until=state.paused_until)
+
+
+def _is_due_after(message: Message, moment: datetime, passage: Passage) -> bool:
+    """Return whether a message has a later time than this one, and than now."""
+    due_at: datetime | None = (
+        message.due_at
+    )  # None where all of an account is asked for
+    return due_at is not None and due_at > max(moment, passage.now)
 
 
 def check_quiet_hours(message: Message, passage: Passage) -> Verdict | None:
@@ -190,7 +200,8 @@ def check_caps(message: Message, passage: Passage) -> Verdict | None:
         return None
     counted_for = passage.places.get(message.pk)
     if not passage.is_leaving:
-        full = caps.find_full(message, passage.now, counted_for, passage.using)
+        at = max(passage.now, message.due_at)
+        full = caps.find_full(message, at, counted_for, passage.using)
         return _foresee(message, full, passage) if full else None
     if caps.take_place(message, passage.now, counted_for, passage.using):
         passage.places[message.pk] = passage.now

@@ -266,6 +266,20 @@ class TestWhyWaiting:
         assert "At most 1" in cap or "at most 1" in cap
         assert CapCount.objects.get().messages == 1
 
+    def test_what_is_over_when_it_is_due_does_not_keep_it(self, use_account):
+        use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 1}, MOBILE_CAPS={"day": 1})
+        services.send_sms(MOBILE, "x")
+        services.pause_account("default", reason="no credit")
+        end = timezone.now() + timedelta(hours=2)
+        AccountState.objects.update(paused_until=end)
+        for days, kept_by in [(0, 2), (2, 0)]:
+            due_at = timezone.now() + timedelta(days=days)
+            reasons = self.reasons(MessageFactory(due_at=due_at))
+            assert ("not due yet" in str(reasons)) is bool(days)
+            assert len(reasons) == kept_by + bool(days)
+        AccountState.objects.update(paused_until=None)
+        assert "no credit" in self.reasons(MessageFactory(due_at=due_at))[-1]
+
     def test_reads_only_and_asks_no_receiver(self, receive, django_assert_num_queries):
         receive(refuse)
         row = MessageFactory()
