@@ -165,8 +165,12 @@ class SentFilter(admin.SimpleListFilter):
         ]
         value = "" if self.is_typed else self.value() or ""
         shown = [(key, label) for key, label in self.lookup_choices]
-        if value and value not in dict(shown):
-            shown.append((value, " … ".join(map(day_words, _period(value)))))
+        if value:
+            period = _period(value)
+            days = dict(zip(self._typed, period, strict=True))
+            self.form = DaysForm(initial=days)  # what holds, to begin from
+            if value not in dict(shown):
+                shown.append((value, " … ".join(map(day_words, period))))
         yield self._choice(
             changelist, "", gettext("All"), not value and not self.is_typed
         )

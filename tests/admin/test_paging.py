@@ -199,6 +199,12 @@ class TestSentFilter:
         assert shown(admin_client, sent="7") == [new, old]
         assert shown(admin_client, sent="1") == [new]
 
+    def test_days_that_hold_stand_in_the_fields(self, admin_client):
+        today = timezone.localdate()
+        html = admin_client.get(LIST, {"sent": "7"}).text
+        for day in (today - timedelta(days=6), today):
+            assert f'value="{day:%Y-%m-%d}"' in html
+
     def test_order_of_days_is_marked_on_no_column(self, admin_client):
         """They stand by when they ended, which is no column of the list."""
         make(1, accepted=True, finished_at=timezone.now())
