@@ -75,7 +75,7 @@ class ConfirmationMixin(PrivacyMixin):
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen, fit) if action is SEND else {}),
-            **({"warnings": _reach_warnings(fit)} if action is RELEASE else {}),
+            **({"warnings": _released_warnings(fit)} if action is RELEASE else {}),
             **({"warnings": _resent_warnings(chosen, fit)} if action is RESEND else {}),
         }
         return self.draw(request, "message/confirmation.html", context)
@@ -208,6 +208,12 @@ def _sending_warnings(
     instead = _("Sent now instead: %(warning)s")
     at_once = [words for words in at_once if len(fit) > 1 or words not in told]
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
+
+
+def _released_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return whom these do not reach at their times, and what keeps a single one."""
+    alone = fit if len(fit) == 1 else ()
+    return _reach_warnings(fit) + [words for m in alone for words in quiet_warnings(m)]
 
 
 def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:

@@ -62,7 +62,7 @@ class RecipientFields(forms.Form):
             _(
                 "A workbook (.xlsx) or CSV, one line of which names the columns. At "
                 "most {recipients} rows, {columns} columns and {kilobytes} kB. With numbers "
-                "above, those and the file's are written to."
+                "above, both are read."
             ),
             **_LIMITS,
         ),

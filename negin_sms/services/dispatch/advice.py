@@ -16,7 +16,10 @@ def fate_of(message: Message) -> str:
         return _("The message was cancelled and will not be sent.")
     if message.status == Status.HELD:
         return _("The message leaves once somebody releases it: do not send it again.")
-    moments = [each.until for each in why_waiting(message) if each.until is not None]
+    verdicts = why_waiting(message)
+    if stopped := [each for each in verdicts if each.stops]:
+        return str(stopped[0].words)
+    moments = [each.until for each in verdicts if each.until is not None]
     if max([message.due_at, *moments]) >= message.expires_at:
         words = _(
             "The message will not be sent by itself: its time is over at %(time)s, "
@@ -24,7 +27,7 @@ def fate_of(message: Message) -> str:
         )
     else:
         words = _(
-            "The message stays in the queue and will be sent until %(time)s: do not "
+            "The message stays in the queue and is tried until %(time)s: do not "
             "send it again."
         )
     return words % {"time": moment_words(message.expires_at, "Y-m-d H:i e")}

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from negin_sms import services
 from negin_sms.choices import Status
 from negin_sms.services.dispatch.advice import advice_on, fate_of
 from tests.factories import MessageFactory
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.mark.parametrize(
     ("status", "becomes", "advice"),
     [
-        (Status.QUEUED, "will be sent until", "send_messages([error.message]) tries"),
+        (Status.QUEUED, "is tried until", "send_messages([error.message]) tries"),
         (Status.HELD, "once somebody releases it", "release([error.message]) does so"),
         (Status.CANCELLED, "will not be sent", ""),
     ],
@@ -34,4 +35,10 @@ def test_says_so_where_its_time_is_over_before_it_may_leave():
     message.due_at = message.expires_at
     assert "will not be sent by itself" in fate_of(message)
     message.due_at -= timedelta(seconds=1)
-    assert "will be sent until" in fate_of(message)
+    assert "is tried until" in fate_of(message)
+
+
+def test_says_so_where_it_will_be_cancelled():
+    message = MessageFactory(status=Status.QUEUED)
+    services.opt_out(message.mobile, account="default")
+    assert "opted out of account default. (it is cancelled" in fate_of(message)

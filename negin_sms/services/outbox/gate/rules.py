@@ -258,9 +258,10 @@ def _over_cap(message: Message, full: caps.Full, passage: Passage) -> Verdict:
     if caps.take_place(message, later, counted_for, passage.using):
         return Verdict(full.reason, later, error=error)
     blocked = caps.find_full(message, later, counted_for, passage.using)
-    if blocked and blocked.scope == "account":
+    # Nothing is full any more where a place was given back this moment.
+    if blocked is None or blocked.scope == "account":
         return Verdict(full.reason, later, error=error)
-    reason = _next_is_full(full)
+    reason = _next_is_full(full, blocked)
     error = CapExceeded(reason, scope=full.scope, retry_after=wait)
     return Verdict(reason, stops=True, error=error)
 
@@ -271,13 +272,16 @@ def _foresee(message: Message, full: caps.Full, passage: Passage) -> Verdict:
     if full.scope == "mobile" and message.expires_at > later:
         blocked = caps.find_full(message, later, counted_for, passage.using)
         if blocked and blocked.scope == "mobile":
-            return Verdict(_next_is_full(full), stops=True)
+            return Verdict(_next_is_full(full, blocked), stops=True)
     return Verdict(full.reason, later)
 
 
-def _next_is_full(full: caps.Full) -> str:
+def _next_is_full(full: caps.Full, blocked: caps.Full) -> str:
+    """Name both caps where it is another one that is full in the next period."""
     reason = _("%(reason)s The next period is full, too.")
-    return reason % {"reason": full.reason}
+    if blocked.period.seconds != full.period.seconds:
+        reason = _("%(reason)s When the next period begins, this is full: %(other)s")
+    return reason % {"reason": full.reason, "other": blocked.reason}
 
 
 RULES: tuple[Rule, ...] = (

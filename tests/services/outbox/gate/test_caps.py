@@ -86,6 +86,26 @@ def test_message_is_cancelled_where_the_next_period_is_full_too(capped):
     assert detail.endswith("The next period is full, too.")
 
 
+def test_cap_that_is_full_in_the_next_period_is_the_one_that_is_named(use_account):
+    """Of what waits for tomorrow one has a place: in its first minute."""
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1, "day": 1}, EXPIRES_IN=172800)
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(3)])
+    services.dispatch_queue()
+    late = services.queue_sms(MOBILE, "late")
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1, "day": 2}, EXPIRES_IN=172800)
+    CapCount.objects.filter(seconds=86400, messages=1).update(messages=2)
+    tomorrow = CapCount.objects.filter(seconds=86400).latest("began_at")
+    CapCount.objects.filter(pk=tomorrow.pk).update(messages=1)
+    (verdict,) = services.why_waiting(late)
+    assert services.dispatch_queue().cancelled == 1
+    late.refresh_from_db()
+    assert late.detail == verdict.reason
+    assert late.detail == (
+        "At most 2 messages in a day go to one number. When the next period begins, "
+        "this is full: At most 1 message in a minute goes to one number."
+    )
+
+
 def test_why_waiting_foresees_that_the_next_period_is_full_too(capped):
     services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(4)])
     services.dispatch_queue()
