@@ -202,9 +202,9 @@ def _sending_warnings(
         # Of several, as many may be others.
         if later and (as_now != as_wished or len(fit) > 1):
             at_once += reach_warnings(as_now, alias)
-    for alone in fit if len(fit) == 1 else ():
-        told += quiet_warnings(alone)
-        at_once += quiet_warnings(alone, sent_at=now) if alone in waiting else []
+    told += _quiet_warnings(fit)
+    if len(fit) == 1 and waiting:
+        at_once += quiet_warnings(fit[0], sent_at=now)
     instead = _("Sent now instead: %(warning)s")
     at_once = [words for words in at_once if len(fit) > 1 or words not in told]
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
@@ -212,8 +212,20 @@ def _sending_warnings(
 
 def _released_warnings(fit: Sequence[Message]) -> list[str]:
     """Return whom these do not reach at their times, and what keeps a single one."""
-    alone = fit if len(fit) == 1 else ()
-    return _reach_warnings(fit) + [words for m in alone for words in quiet_warnings(m)]
+    return _reach_warnings(fit) + _quiet_warnings(fit)
+
+
+def _quiet_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return what quiet hours do to a single one, at its time or now.
+
+    Not from when it was put off to: that is their end.
+    """
+    if len(fit) != 1:
+        return []
+    (alone,) = fit
+    return quiet_warnings(
+        alone, sent_at=None if is_scheduled(alone) else timezone.now()
+    )
 
 
 def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:

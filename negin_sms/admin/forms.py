@@ -56,7 +56,9 @@ class DraftForm(forms.ModelForm):
         widget=widgets.AdminTextInputWidget(attrs=LTR),
         help_text=_("An Iranian mobile number, in any spelling."),
     )
-    account = forms.ChoiceField(label=capfirst(_("account")))
+    account = forms.ChoiceField(
+        label=capfirst(_("account")), initial=conf.DEFAULT_ALIAS
+    )
     send_at = MomentField(label=capfirst(_("send at")), required=False)
 
     class Meta:

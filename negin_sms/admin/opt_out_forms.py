@@ -10,6 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
+from negin_sms import conf
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import OptOut
 from negin_sms.services import OptOutImport, import_opt_outs
@@ -42,6 +43,7 @@ class EnterForm(RecipientFields):
         label=capfirst(_("account")),
         required=False,
         choices=account_choices,
+        initial=conf.DEFAULT_ALIAS,
         help_text=_(
             "Used without a line only: an opt-out of a line holds for every account "
             "that sends from it."

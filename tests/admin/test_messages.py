@@ -30,6 +30,7 @@ pytestmark = pytest.mark.django_db
 
 NUMBER = "+989395213300"
 LIST = "/admin/negin_sms/message/"
+OPT_OUTS = "/admin/negin_sms/optout/add/"
 ADD = LIST + "add/"
 WISH = {
     "account": "default",
@@ -158,6 +159,16 @@ def seen(*rows: Message) -> dict[str, str]:
 
 
 DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize("page_of", [ADD, f"{LIST}compose/", OPT_OUTS])
+def test_account_that_is_offered_first_is_the_default_one(
+    admin_client, settings, page_of
+):
+    default = settings.NEGIN_SMS["default"]
+    settings.NEGIN_SMS = {"another": default, "default": default}
+    html = page(admin_client, page_of)
+    assert '<option value="default" selected>' in html
 
 
 class TestAddPage:
@@ -710,6 +721,19 @@ class TestOptedOut:
         assert "Sent now instead: 2 recipients have opted out" in html
         html = act(admin_client, "send_selected", rows[:1]).text
         assert "Sent now instead" not in html
+
+    def test_quiet_hours_are_told_of_what_they_put_off_before(
+        self, admin_client, use_account
+    ):
+        now = timezone.localtime()
+        hours = tuple(f"{(now.hour + step) % 24:02}:00" for step in (0, 2))
+        use_account(QUIET_HOURS=hours)
+        row = services.queue_sms(NUMBER, "x", priority=Priority.LOW)
+        services.send_messages([row])
+        for name, status in [("send", Status.QUEUED), ("release", Status.HELD)]:
+            Message.objects.update(status=status)
+            html = admin_client.get(f"{LIST}{row.pk}/{name}/").text
+            assert "It waits until quiet hours are over" in html
 
     def test_what_is_to_be_released(self, admin_client):
         rows = [make(status=Status.HELD), make_accepted()]
