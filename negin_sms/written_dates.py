@@ -65,7 +65,7 @@ _GREGORIAN_MONTHS = {
     for name in names.split()
 }  # fmt: skip
 
-_EXAMPLES = _("Write such as 1405/09/10 10:30, or 2026-12-01 10:30.")
+EXAMPLES = _("Write such as 1405/09/10 10:30, or 2026-12-01 10:30.")
 
 
 def read_moment(
@@ -281,7 +281,7 @@ def _month_name(written: str) -> str:
 
 def _no_date(field: str) -> InvalidMessage:
     reason = _("This is not a date, or not one that can be read in one way only.")
-    return InvalidMessage(field, f"{reason} {_EXAMPLES}")
+    return InvalidMessage(field, f"{reason} {EXAMPLES}")
 
 
 def _is_jalali(year: int, field: str) -> bool:
@@ -294,4 +294,4 @@ def _is_jalali(year: int, field: str) -> bool:
 
 def _neither(year: int, field: str) -> InvalidMessage:
     reason = _("The year %(year)s is of neither calendar.") % {"year": year}
-    return InvalidMessage(field, f"{reason} {_EXAMPLES}")
+    return InvalidMessage(field, f"{reason} {EXAMPLES}")

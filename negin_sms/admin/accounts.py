@@ -49,7 +49,11 @@ _SHOWN = (
 class PauseForm(forms.Form):
     """Why an account is paused, and for how long."""
 
-    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=500)
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        help_text=gettext_lazy("It is kept in the history: write no number."),
+    )
     until = MomentField(
         label=gettext_lazy("Until"),
         required=False,

@@ -24,7 +24,7 @@ from negin_sms import jalali
 from negin_sms.dates import is_jalali
 from negin_sms.digits import are_wanted, spoken
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.written_dates import read_day, read_moment
+from negin_sms.written_dates import EXAMPLES, read_day, read_moment
 
 # Somebody at a form looks at now; programs may be late (LONG_PAST).
 _LONG_PAST = timedelta(days=1)
@@ -141,7 +141,11 @@ class DayField(forms.Field):
         try:
             return read_day(value)
         except InvalidMessage as error:
-            raise ValidationError(str(error.reason)) from None
+            # The reader's own examples have a time, which this field refuses.
+            reason = str(error.reason).replace(
+                str(EXAMPLES), _("Write such as 1405/09/10, or 2026-12-01.")
+            )
+            raise ValidationError(reason) from None
 
 
 def _minutes_ahead() -> int:

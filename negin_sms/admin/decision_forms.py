@@ -84,7 +84,10 @@ class ResolveForm(DecisionForm):
         label=capfirst(_("reason")),
         max_length=300,
         widget=widgets.AdminTextInputWidget,
-        help_text=_("How you know. It is kept with the message, where others read it."),
+        help_text=_(
+            "How you know. It is kept with the message and in the history, where others "
+            "read it: write no number."
+        ),
     )
     gateway_id = forms.CharField(
         label=capfirst(_("gateway id")),

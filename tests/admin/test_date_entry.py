@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import override
 
@@ -81,6 +83,17 @@ class TestField:
         with override("fa"):
             assert 'value="۱۴۱۸/۱۰/۱۲ ۱۰:۰۰"' in drawn(MomentField(), SOON)
             assert 'value="۱۴۱۸/۱۰/۱۲"' in drawn(DayField(), SOON.date())
+
+    @pytest.mark.parametrize("language", ["en", "fa"])
+    @pytest.mark.parametrize("typed", ["1/9/1405", "1205/01/01"])
+    def test_examples_of_a_day_are_ones_that_it_takes(self, language, typed):
+        with override(language):
+            with pytest.raises(ValidationError) as refused:
+                DayField().clean(typed)
+            (words,) = refused.value.messages
+            assert ":" not in words
+            examples = re.findall(r"\d{4}[/-]\d\d[/-]\d\d", words)
+            assert len({DayField().clean(each) for each in examples}) == 1
 
     def test_day_without_jalali_is_the_browsers_own(self, settings):
         settings.NEGIN_SMS_JALALI = False

@@ -177,9 +177,15 @@ def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -
     """Return how many of these find no place in the periods of a moment; reads only.
 
     What is queued and has not left is not counted yet, unless a place is kept for it;
-    what is over its number's cap is not counted for the account's.
+    what is over its number's cap is not counted for the account's, unless that one's
+    period ends later: it is the one that they wait for.
     """
     using = messages.db
+    used_up = [
+        period
+        for period, most in _account_periods(account, at)
+        if not _room(period, most, using)
+    ]
     is_full = Q()
     for seconds, most in account.mobile_caps:
         period = _period(account.alias, seconds, at, "")
@@ -187,7 +193,11 @@ def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -
         del counts["mobile"]
         full = CapCount.objects.using(using).filter(**counts, messages__gte=most)
         numbers = full.exclude(mobile="").values("mobile")
-        is_full |= Q(mobile__in=numbers) & ~_has_place(period)
+        over = Q(mobile__in=numbers) & ~_has_place(period)
+        for longer in used_up:
+            if longer.ends_at > period.ends_at:
+                over &= _has_place(longer)
+        is_full |= over
     by_number = messages.filter(is_full).count() if is_full else 0
     fit = messages.exclude(is_full) if is_full else messages
     by_account = 0

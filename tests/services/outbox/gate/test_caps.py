@@ -86,6 +86,23 @@ def test_message_is_cancelled_where_the_next_period_is_full_too(capped):
     assert detail.endswith("The next period is full, too.")
 
 
+def test_of_two_caps_the_one_that_lasts_longer_is_told(use_account):
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 1})
+    services.send_sms(MOBILE, "x")
+    row = services.queue_sms(MOBILE, "x")
+    rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
+    at = timezone.now().replace(hour=12)  # no hour that ends with the day
+    CapCount.objects.filter(seconds=3600).update(
+        began_at=at.replace(minute=0, second=0, microsecond=0)
+    )
+    assert caps.count_over(rows, account, at) == (0, 1)
+    full = caps.find_full(row, at, None, "default")
+    assert full is not None
+    assert full.scope == "account"
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 2})
+    assert caps.count_over(rows, conf.get_account(), at) == (1, 0)
+
+
 def test_cap_that_is_full_in_the_next_period_is_the_one_that_is_named(use_account):
     """Of what waits for tomorrow one has a place: in its first minute."""
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1, "day": 1}, EXPIRES_IN=172800)
@@ -390,17 +407,18 @@ def test_account_over_its_cap_claims_nothing(use_account):
 
 @pytest.mark.parametrize("by_name", [False, True])
 def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_name):
-    use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 2})
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"minute": 1}, ACCOUNT_CAPS={"day": 2})
     services.send_sms(MOBILE, "first")
     row = services.queue_sms(MOBILE, "second")
     services.dispatch_queue()
     row.refresh_from_db()
-    assert row.counted_for  # in the next hour, and so in the day, which is full now
+    assert row.counted_for  # in the next minute, and so in the day, which is full now
     rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
     now = timezone.now()
     before = row.counted_for - timedelta(seconds=1)  # sent then, it would wait again
     assert caps.count_over(rows, account, row.counted_for) == (0, 0)
     assert caps.count_over(rows, account, before) == (1, 0)
+    use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 2})  # a minute may end any time
     services.queue_sms(OTHER_MOBILE, "without a place")
     rows.update(counted_for=now - timedelta(days=1))  # in a day that is over
     assert services.dispatch_queue().accepted == 0
