@@ -35,7 +35,7 @@ def scheduled_count_words(count: int, first: datetime) -> str:
     """Say for when so many messages are scheduled; quiet hours may keep them longer."""
     words = ngettext(
         "%(count)s message is scheduled for %(moment)s.",
-        "%(count)s messages are scheduled for their times, the first for %(moment)s.",
+        "%(count)s messages are scheduled; none leaves before %(moment)s.",
         count,
     )
     return words % {"count": count, "moment": both_words(first)}

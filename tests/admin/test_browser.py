@@ -361,6 +361,7 @@ class TestCounter:
             True,
             "5",
         )
+        assert not page.is_checked("[name=footer]")
         page.select_option("[name=account]", "default")
         assert page.is_checked("[name=footer]")
         assert count(page, "characters") == "11"

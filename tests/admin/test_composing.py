@@ -503,7 +503,7 @@ class TestOnce:
         group = draft(admin_client, recipients=TABLE, send_at="2040-01-02 10:00")
         given = {"group": group, "seen": look_at(group).seen}
         words = words_of(admin_client.post(CONFIRM, given, follow=True))
-        assert "2 messages are scheduled for their times, the first for" in words
+        assert "2 messages are scheduled; none leaves before" in words
         assert "Jan. 2, 2040" in words
 
     def test_page_of_which_one_has_left_writes_nothing_more(self, admin_client):

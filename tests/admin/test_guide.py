@@ -48,6 +48,19 @@ def test_guide_speaks_the_language_of_the_user(
     assert text(shown).strip() in html
 
 
+@pytest.mark.parametrize(("digits", "one"), [(True, "۱"), (False, "1")])
+def test_steps_are_numbered_in_the_digits_of_the_page(
+    admin_client, settings, digits, one
+):
+    """By the style sheet, which reads them there."""
+    settings.NEGIN_SMS_PERSIAN_DIGITS = digits
+    with override("fa"):
+        html = admin_client.get(GUIDE, headers={"accept-language": "fa"}).text
+    assert f'data-one="{one}"' in html
+    styles = TEXTS.parents[3] / "static/negin_sms/admin.css"
+    assert '[data-one="۱"] ol' in styles.read_text(encoding="utf-8")
+
+
 def test_guide_names_the_right_for_everything_that_people_do():
     rights = Permission.objects.filter(
         content_type__app_label="negin_sms",

@@ -40,6 +40,15 @@
         return isNumber ? value.toLocaleString(digits || "en", {useGrouping}) : value;
     }
 
+    /* A box that cannot be ticked now shows no tick; it comes back with the box. */
+    function rest(box, rests) {
+        box.disabled = rests;
+        if (rests) {
+            box.dataset.ticked = box.checked;
+        }
+        box.checked = !rests && box.dataset.ticked === "true";
+    }
+
     /* What the form says of the account and the line that the text leaves by. */
     function wayOf(counter, form) {
         const accounts = JSON.parse(counter.dataset.accounts || "{}");
@@ -49,8 +58,8 @@
             return {footer: "", prices: null};
         }
         const box = form.elements.footer;
-        if (box) {
-            box.disabled = !account.footer;
+        if (box && box.disabled === Boolean(account.footer)) {
+            rest(box, !account.footer);
         }
         const hasNone = value("scenario") === "service_line";
         const line = hasNone ? "" : neginSms.latin(value("line").trim()) || account.line;
