@@ -204,7 +204,7 @@ def _sending_warnings(
             at_once += reach_warnings(as_now, alias)
     told += _quiet_warnings(fit)
     if len(fit) == 1 and waiting:
-        at_once += quiet_warnings(fit[0], sent_at=now)
+        at_once += _quiet_warnings_now(fit[0])
     instead = _("Sent now instead: %(warning)s")
     at_once = [words for words in at_once if len(fit) > 1 or words not in told]
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
@@ -223,9 +223,18 @@ def _quiet_warnings(fit: Sequence[Message]) -> list[str]:
     if len(fit) != 1:
         return []
     (alone,) = fit
-    return quiet_warnings(
-        alone, sent_at=None if is_scheduled(alone) else timezone.now()
-    )
+    return quiet_warnings(alone) if is_scheduled(alone) else _quiet_warnings_now(alone)
+
+
+def _quiet_warnings_now(message: Message) -> list[str]:
+    """Return what quiet hours do to one that is sent now.
+
+    Its lifetime begins then, where it began neither yet nor at another time.
+    """
+    now, ends_at = timezone.now(), message.expires_at
+    if message.lifetime and (message.status == Status.DRAFT or is_scheduled(message)):
+        ends_at = now + message.lifetime
+    return quiet_warnings(message, due_at=now, expires_at=ends_at)
 
 
 def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:

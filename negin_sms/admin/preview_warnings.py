@@ -32,15 +32,12 @@ def quiet_warnings(
     *,
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
-    sent_at: datetime | None = None,
 ) -> list[str]:
     """Return a warning where its account's quiet hours keep a message, or end it.
 
-    The first two moments are those of another time that it is to be given; the third
-    is where somebody sends it now, which leaves it its end.
+    The moments are those of another time that it is to be given.
     """
     begins_at, ends_at = due_at or message.due_at, expires_at or message.expires_at
-    begins_at = sent_at or begins_at
     # Of an account that is gone the obstacles tell.
     known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
     hours = known.get(message.account) if message.priority == Priority.LOW else None

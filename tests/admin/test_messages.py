@@ -694,6 +694,14 @@ class TestOptedOut:
         row = make(priority=Priority.LOW, send_at=later, due_at=later)
         html = admin_client.get(f"{LIST}{row.pk}/send/").text
         assert "Sent now instead: It waits until quiet hours are over" in html
+        short = later + timedelta(minutes=10)  # it lives as long from now on, too
+        Message.objects.update(begins_at=later, expires_at=short)
+        html = admin_client.get(f"{LIST}{row.pk}/send/").text
+        assert "Sent now instead: It may never leave" in html
+        question = admin_client.get(f"{LIST}{row.pk}/send/")
+        confirm(admin_client, question, now="1")
+        row.refresh_from_db()
+        assert row.expires_at < later
 
     def test_among_several_those_that_wait_are_counted(self, admin_client):
         rows = [make(), make(mobile="+989390000000"), make_accepted()]
