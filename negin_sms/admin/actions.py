@@ -13,7 +13,6 @@ from functools import partial
 from typing import Any
 
 from django.contrib import messages as notices
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -52,6 +51,7 @@ from .action_words import (
 )
 from .decision_forms import DecisionForm, ResendForm, ResolveForm
 from .outcomes import Outcome, tell
+from .waiting import is_scheduled
 
 # More than that would keep the browser waiting: they are left to the dispatcher.
 AT_ONCE = 20
@@ -142,12 +142,6 @@ def _forget_times(messages: Sequence[Message], by: Any) -> None:
     for message in rows.filter(pk__in=[each.pk for each in messages]).defer("text"):
         with contextlib.suppress(NeginSmsError):  # it has left meanwhile
             reschedule(message, None, by=by)
-
-
-def is_scheduled(message: Message) -> bool:
-    """Return whether a message has a later send_at, and can."""
-    later = message.send_at is not None and message.send_at > timezone.now()
-    return message.status in WAITING and later
 
 
 def _refresh(order: Order) -> Outcome:

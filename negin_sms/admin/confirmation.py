@@ -25,7 +25,7 @@ from negin_sms.services.operations.resending import why_not_resent
 from negin_sms.services.submission.seen import digest
 
 from .action_words import scheduled_warnings
-from .actions import AT_ONCE, RELEASE, RESEND, SEEN, SEND, MessageAction, is_scheduled
+from .actions import AT_ONCE, RELEASE, RESEND, SEEN, SEND, MessageAction
 from .displays import (
     gateway_answer,
     hidden_text,
@@ -37,6 +37,7 @@ from .displays import (
 from .pages import BATCH
 from .preview_warnings import Unreached, quiet_warnings, reach_warnings, unreached
 from .privacy import PrivacyMixin
+from .waiting import is_scheduled
 
 _LISTED = 10
 # In the address of a question that was asked from the review, to lead back to it.
@@ -229,7 +230,7 @@ def _quiet_warnings(fit: Sequence[Message]) -> list[str]:
 def _quiet_warnings_now(message: Message) -> list[str]:
     """Return what quiet hours do to one that is sent now.
 
-    Its lifetime begins then, where it began neither yet nor at another time.
+    The lifetime of a draft, and of what has a time to come, begins anew then.
     """
     now, ends_at = timezone.now(), message.expires_at
     if message.lifetime and (message.status == Status.DRAFT or is_scheduled(message)):

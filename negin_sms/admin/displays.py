@@ -192,7 +192,7 @@ class MessageDisplays(MessageMoments, PagesMixin):
         """Return when the message is given up; of some drafts, how long after that."""
         if is_timeless_draft(message):
             after = lifetime_words(message.expires_at - message.begins_at)
-            return str(_("%(time)s after that")) % {"time": spoken(after)}
+            return str(_("%(time)s after that")) % {"time": after}
         return str(super().shown_expires_at(message))
 
     @admin.display(description=_("delivery state"), ordering="state")

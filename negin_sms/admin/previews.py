@@ -33,7 +33,6 @@ from negin_sms.services.submission import batches
 from negin_sms.services.submission.batches import Batch
 
 from .action_words import queued_count_words, scheduled_count_words
-from .actions import is_scheduled
 from .batch_pages import BatchMixin
 from .displays import hidden_text, lines_of, ltr, message_text
 from .estimates import batch_estimate
@@ -48,7 +47,7 @@ from .preview_warnings import (
     unlike_warnings,
     unreached,
 )
-from .waiting import lifetime_words
+from .waiting import is_scheduled, lifetime_words
 
 _IGNORE_CAPS = "ignore_caps"  # in the form, and in the permission
 

@@ -17,6 +17,7 @@ from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.models import Message
 from negin_sms.services import Verdict, why_waiting
+from negin_sms.services.outbox.transitions import WAITING
 
 _ANY_DAY = datetime(2000, 1, 1)
 _EXACTLY = 6  # units, of those that Django has
@@ -34,10 +35,15 @@ def reasons_to_wait(message: Message) -> SafeString:
     return format_html_join("", '<div><bdi dir="auto">{}</bdi></div>', lines)
 
 
+def is_scheduled(message: Message) -> bool:
+    """Return whether a message has a later send_at, and can."""
+    later = message.send_at is not None and message.send_at > timezone.now()
+    return message.status in WAITING and later
+
+
 def is_timeless_draft(message: Message) -> bool:
     """Return whether a draft leaves as soon as it is confirmed, and at no time."""
-    timed = message.send_at is not None and message.send_at > timezone.now()
-    return message.status == Status.DRAFT and not timed
+    return message.status == Status.DRAFT and not is_scheduled(message)
 
 
 def lifetime_words(lifetime: timedelta) -> str:

@@ -131,9 +131,8 @@ def check_breaker(message: Message, passage: Passage) -> Verdict | None:
 
 def _is_due_after(message: Message, moment: datetime, passage: Passage) -> bool:
     """Return whether a message has a later time than this one, and than now."""
-    due_at: datetime | None = (
-        message.due_at
-    )  # None where all of an account is asked for
+    # None where all of an account is asked for.
+    due_at: datetime | None = message.due_at
     return due_at is not None and due_at > max(moment, passage.now)
 
 

@@ -123,6 +123,23 @@ def test_cap_that_is_full_in_the_next_period_is_the_one_that_is_named(use_accoun
     )
 
 
+def test_place_given_back_while_it_is_judged_cancels_nothing(capped, monkeypatch):
+    """Neither a place nor a full period is found then: it waits, and is asked again."""
+    services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(4)])
+    services.dispatch_queue()
+    late = services.queue_sms(MOBILE, "late")
+    find_full, asked = caps.find_full, []
+
+    def given_back(*args):
+        asked.append(args)
+        return find_full(*args) if len(asked) == 1 else None
+
+    monkeypatch.setattr(caps, "find_full", given_back)
+    assert services.dispatch_queue().put_off == 1
+    late.refresh_from_db()
+    assert (late.status, len(asked)) == ("queued", 2)
+
+
 def test_why_waiting_foresees_that_the_next_period_is_full_too(capped):
     services.queue_many([{"mobile": MOBILE, "text": str(n)} for n in range(4)])
     services.dispatch_queue()
