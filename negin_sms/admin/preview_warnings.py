@@ -42,13 +42,13 @@ def quiet_warnings(
     known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
     hours = known.get(message.account) if message.priority == Priority.LOW else None
     begins_at = max(begins_at, timezone.now())
-    waits_until, end = quiet_until(begins_at, hours), quiet_until(ends_at, hours)
-    if end and never_leaves(begins_at, ends_at, hours):
+    waits_until = quiet_until(begins_at, hours)
+    if waits_until and never_leaves(begins_at, ends_at, hours):
         words = _(
             "It may never leave: quiet hours last until %(moment)s, and it expires "
             "before that."
         )
-        return [words % {"moment": moment_words(end)}]
+        return [words % {"moment": moment_words(waits_until)}]
     waits = _("It waits until quiet hours are over (%(moment)s).")
     expires = _(
         "It expires within the quiet hours that begin on %(moment)s; what has not left "
@@ -106,15 +106,33 @@ def unreached(
     """Count whom messages of one account do not reach at their time.
 
     Of the caps, at the first one's; or all at another moment, to which they are moved.
+    What quiet hours keep is judged at their end, as the gate does.
     """
     known = {account.alias: account for account in conf.get_accounts()}
     account, now = known.get(first.account), timezone.now()
     if account is None:
         return Unreached()
-    stopped = opted_out(messages, account, at=at)
+    begins_at = max(at or first.send_at or now, now)
+    morning = quiet_until(begins_at, account.quiet_hours)
+    if morning is None:
+        return _unreached_at(begins_at, messages, account, opted_out_at=at)
+    low = Q(priority=Priority.LOW)
+    awake, asleep = messages.exclude(low), messages.filter(low)
+    soon = _unreached_at(begins_at, awake, account, opted_out_at=at)
+    return soon + _unreached_at(morning, asleep, account, opted_out_at=morning)
+
+
+def _unreached_at(
+    moment: datetime,
+    messages: MessageQuerySet,
+    account: conf.Account,
+    *,
+    opted_out_at: datetime | None,
+) -> Unreached:
+    stopped = opted_out(messages, account, at=opted_out_at)
     capped = messages.filter(ignores_caps=False)
     capped = capped.exclude(pk__in=stopped.values("pk"))  # it stops before the caps do
-    over = count_over(capped, account, max(at or first.send_at or now, now))
+    over = count_over(capped, account, moment)
     return Unreached(stopped.count(), over.by_number, over.by_account)
 
 

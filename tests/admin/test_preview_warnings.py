@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import functools
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db.models import F
@@ -10,16 +11,18 @@ from django.utils import timezone
 
 from negin_sms import conf, services
 from negin_sms.admin.preview_warnings import (
+    Unreached,
     draft_warnings,
     length_warnings,
     quiet_warnings,
+    unreached,
 )
 from negin_sms.choices import Priority, Status
 from negin_sms.dates import moment_words
-from negin_sms.models import Message
+from negin_sms.models import CapCount, Message
 from negin_sms.services.outbox.gate.opt_outs import opted_out
 from tests.admin.test_composing import draft, preview
-from tests.factories import MessageFactory
+from tests.factories import MOBILE, MessageFactory
 
 COMPOSE = "/admin/negin_sms/message/compose/"
 TEHRAN = timezone.get_default_timezone()
@@ -97,6 +100,7 @@ def test_message_that_may_never_leave_is_warned_of(quiet):
     assert words.startswith(
         "It may never leave: quiet hours last until Dec. 2, 2026, 8"
     )
+    assert quiet_warnings(low(23, 8)) == [words]  # it expires with them
 
 
 def test_expiry_within_quiet_hours_is_warned_of(quiet):
@@ -165,6 +169,64 @@ def test_preview_says_who_opted_out_and_what_reaches_them(admin_client, fields, 
     words = "".join(page.context["warnings"])
     assert words.startswith("1 recipient has opted out") is warned
     assert ("Line, then Chelcheleh" in words) is warned
+
+
+@pytest.fixture
+def asleep(use_account):
+    """Return a function that sets caps, and quiet hours until more than an hour on."""
+    began_at, ends_at = (timezone.localtime() + timedelta(hours=h) for h in (-1, 3))
+    hours = (f"{began_at:%H:00}", f"{ends_at:%H:00}")
+    memory = "negin_sms.gateway.memory.MemoryGateway"
+    return functools.partial(use_account, BACKEND=memory, QUIET_HOURS=hours)
+
+
+def told_of(row: Message) -> tuple[Unreached, list[str]]:
+    """Return what a preview counts, and what the message's page says."""
+    found = unreached(Message.objects.filter(pk=row.pk), row)
+    return found, [str(why.reason) for why in services.why_waiting(row)]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["MOBILE_CAPS", "ACCOUNT_CAPS"])
+def test_cap_of_an_hour_that_is_over_before_quiet_hours_keeps_nothing(asleep, kind):
+    asleep(**{kind: {"hour": 1}})
+    services.send_sms(MOBILE, "x")
+    found, reasons = told_of(MessageFactory(priority=Priority.LOW))
+    assert found == Unreached()
+    assert reasons == ["It waits for the end of the quiet hours."]
+
+
+@pytest.mark.django_db
+def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
+    asleep(MOBILE_CAPS={"hour": 1})
+    row = MessageFactory(priority=Priority.LOW)
+    (quiet,) = services.why_waiting(row)
+    CapCount.objects.create(
+        account="default",
+        mobile=MOBILE,
+        seconds=3600,
+        began_at=quiet.until.astimezone(UTC).replace(minute=0),
+        messages=1,
+    )
+    found, reasons = told_of(row)
+    assert found == Unreached(by_number=1)
+    assert "At most 1 message in an hour" in reasons[1]
+    services.queue_sms(MOBILE, "x")  # which leaves now
+    assert unreached(Message.objects.all(), row) == Unreached(by_number=1)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("minutes", "is_told"), [(-1, False), (1, True)])
+def test_opt_out_counts_when_quiet_hours_end(asleep, minutes, is_told):
+    asleep()
+    row = MessageFactory(priority=Priority.LOW)
+    (quiet,) = services.why_waiting(row)
+    ends_at = quiet.until
+    assert ends_at
+    services.opt_out(MOBILE, until=ends_at + timedelta(minutes=minutes))
+    found, reasons = told_of(row)
+    assert found == Unreached(opted_out=int(is_told))
+    assert ("opted out" in str(reasons)) is is_told
 
 
 @pytest.mark.django_db

@@ -9,7 +9,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import transaction
 from django.db.models import Q
@@ -25,7 +25,7 @@ from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox import transitions
 from negin_sms.services.outbox.gate import caps, opt_outs, rules
-from negin_sms.services.outbox.gate.rules import RULES, Passage, Verdict
+from negin_sms.services.outbox.gate.rules import RULES, Passage, Rule, Verdict
 from negin_sms.services.outbox.gateway_binding import is_elsewhere
 from negin_sms.services.submission.arguments import one
 
@@ -78,30 +78,25 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
         database_now(using),
         is_leaving=False,
         places={message.pk: message.counted_for},
-        opt_outs={
-            pk: row
-            for pk, row in opt_outs.find([message], account, using).items()
-            if row.until is None or row.until > message.due_at
-        },
+        opt_outs=opt_outs.find([message], account, using),
     )
     asked = [rule for rule in RULES if rule is not rules.check_receivers]
-    found = (rule(message, passage) for rule in (_check_time, _check_gateway, *asked))
+    found = _foretell(message, passage, (_check_time, _check_gateway, *asked))
     # What was put off has the rule's own words, and the rule still says them.
-    return tuple(dict.fromkeys(verdict for verdict in found if verdict is not None))
+    return tuple(dict.fromkeys(found))
 
 
 def obstacles(account: conf.Account, using: str) -> tuple[Verdict, ...]:
     """Return what keeps all of an account's messages from leaving now; reads only."""
     passage = Passage(account, using, database_now(using), is_leaving=False)
     anybody = Message(account=account.alias, priority=Priority.NORMAL)
-    found = (rule(anybody, passage) for rule in _OF_ACCOUNTS)
-    return tuple(verdict for verdict in found if verdict is not None)
+    return tuple(_foretell(anybody, passage, _OF_ACCOUNTS))
 
 
 _OF_ACCOUNTS = (
     rules.check_dispatch,
     rules.check_breaker,
-    rules.check_account_caps,
+    rules.check_caps,
 )
 
 
@@ -150,6 +145,17 @@ def _passage(
 def _ask(message: Message, passage: Passage) -> Verdict | None:
     found = (rule(message, passage) for rule in RULES)
     return next((verdict for verdict in found if verdict is not None), None)
+
+
+def _foretell(
+    message: Message, passage: Passage, asked: Iterable[Rule]
+) -> Iterator[Verdict]:
+    """Yield what keeps a message: each rule is asked of when those before let it go."""
+    for rule in asked:
+        verdict = rule(message, passage)
+        if verdict is not None:
+            yield verdict
+            passage = passage.after(verdict)
 
 
 def _move(message: Message, verdict: Verdict, passage: Passage) -> None:

@@ -6,6 +6,7 @@ add one, write a function and put its name into RULES.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Sequence
@@ -66,8 +67,9 @@ class Verdict:
 class Passage:
     """Under what a message comes to the gate.
 
-    ``is_leaving`` is False for who only asks; ``may_wait`` for who wants it now or
-    not at all. ``places`` and ``opt_outs`` are what is known of messages by their key.
+    ``is_leaving`` is False for who only asks, and ``at`` is when the rules before let
+    it go then; ``may_wait`` is False for who wants it now or not at all. ``places`` and
+    ``opt_outs`` are what is known of messages by their key.
     """
 
     account: conf.Account
@@ -77,6 +79,18 @@ class Passage:
     may_wait: bool = True
     places: dict[int, datetime | None] = field(default_factory=dict)
     opt_outs: dict[int, OptOut] = field(default_factory=dict)
+    waits_until: datetime | None = None
+
+    @property
+    def at(self) -> datetime:
+        """Return the moment by which a rule judges."""
+        return self.waits_until or self.now
+
+    def after(self, verdict: Verdict) -> Passage:
+        """Return the same for the rules that come after one that lets it wait."""
+        if verdict.until is None:
+            return self
+        return dataclasses.replace(self, waits_until=max(self.at, verdict.until))
 
 
 ALL_PRIORITIES: Sequence[int] = Priority.values
@@ -120,7 +134,7 @@ def check_breaker(message: Message, passage: Passage) -> Verdict | None:
     state = states.filter(account=passage.account.alias).first()
     if state is None or not state.is_paused:
         return None
-    if state.paused_until and _is_due_after(message, state.paused_until, passage):
+    if state.paused_until and passage.at > max(state.paused_until, passage.now):
         return None
     if state.paused_until and state.paused_until <= passage.now:
         return Verdict(
@@ -129,20 +143,12 @@ def check_breaker(message: Message, passage: Passage) -> Verdict | None:
     return Verdict(str(breaker.paused_error(state)), until=state.paused_until)
 
 
-def _is_due_after(message: Message, moment: datetime, passage: Passage) -> bool:
-    """Return whether a message has a later time than this one, and than now."""
-    # None where all of an account is asked for.
-    due_at: datetime | None = message.due_at
-    return due_at is not None and due_at > max(moment, passage.now)
-
-
 def check_quiet_hours(message: Message, passage: Passage) -> Verdict | None:
     """Let LOW messages wait for the end of the quiet hours."""
     if message.priority != Priority.LOW:
         return None
     # Who sends now what was put off until the morning sends it in the night.
-    at = passage.now if passage.is_leaving else max(passage.now, message.due_at)
-    until = quiet_until(at, passage.account.quiet_hours)
+    until = quiet_until(passage.at, passage.account.quiet_hours)
     return (
         Verdict(_("It waits for the end of the quiet hours."), until) if until else None
     )
@@ -180,8 +186,8 @@ def check_only_to(message: Message, passage: Passage) -> Verdict | None:
 
 def check_opt_outs(message: Message, passage: Passage) -> Verdict | None:
     """Stop what its recipient opted out of, and what has no other way."""
-    found = passage.opt_outs.get(message.pk)
-    if found is None:
+    found, later = passage.opt_outs.get(message.pk), passage.waits_until
+    if found is None or (found.until and later and found.until <= later):
         return None
     if found.line:
         reason = _("The recipient opted out of line %(line)s") % {"line": found.line}
@@ -199,8 +205,7 @@ def check_caps(message: Message, passage: Passage) -> Verdict | None:
         return None
     counted_for = passage.places.get(message.pk)
     if not passage.is_leaving:
-        at = max(passage.now, message.due_at)
-        full = caps.find_full(message, at, counted_for, passage.using)
+        full = caps.find_full(message, passage.at, counted_for, passage.using)
         return _foresee(message, full, passage) if full else None
     if caps.take_place(message, passage.now, counted_for, passage.using):
         passage.places[message.pk] = passage.now
@@ -208,15 +213,6 @@ def check_caps(message: Message, passage: Passage) -> Verdict | None:
     full = caps.find_full(message, passage.now, counted_for, passage.using)
     # Nothing is full any more where a place was given back this moment.
     return _over_cap(message, full, passage) if full else check_caps(message, passage)
-
-
-def check_account_caps(message: Message, passage: Passage) -> Verdict | None:
-    """Tell of an account whose cap is used up."""
-    account = passage.account
-    if caps.account_room(account, passage.now, passage.using) != 0:
-        return None
-    full = caps.find_full(message, passage.now, None, passage.using)
-    return Verdict(full.reason, full.period.ends_at) if full else None
 
 
 def check_receivers(message: Message, passage: Passage) -> Verdict | None:

@@ -12,11 +12,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from negin_sms import services, signals
+from negin_sms import conf, services, signals
 from negin_sms.choices import Priority, Status
 from negin_sms.exceptions import NotSent, Vetoed
 from negin_sms.gateway import memory
 from negin_sms.models import AccountState, CapCount, Message
+from negin_sms.services.outbox.gate import obstacles
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -270,7 +271,8 @@ class TestWhyWaiting:
         use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 1}, MOBILE_CAPS={"day": 1})
         services.send_sms(MOBILE, "x")
         services.pause_account("default", reason="no credit")
-        end = timezone.now() + timedelta(hours=2)
+        # So short, for the caps are judged by when the pause is over.
+        end = timezone.now() + timedelta(seconds=1)
         AccountState.objects.update(paused_until=end)
         for days, kept_by in [(0, 2), (2, 0)]:
             due_at = timezone.now() + timedelta(days=days)
@@ -279,6 +281,25 @@ class TestWhyWaiting:
             assert len(reasons) == kept_by + bool(days)
         AccountState.objects.update(paused_until=None)
         assert "no credit" in self.reasons(MessageFactory(due_at=due_at))[-1]
+
+    def test_what_is_over_before_the_pause_does_not_keep_it(self, use_account):
+        use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"hour": 1}, MOBILE_CAPS={"hour": 1})
+        services.send_sms(MOBILE, "x")
+        services.pause_account("default", reason="no credit")
+        end = timezone.now() + timedelta(hours=2)
+        AccountState.objects.update(paused_until=end)
+        (paused,) = self.reasons(MessageFactory())
+        assert "no credit" in paused
+        (paused,) = obstacles(conf.get_account(), "default")
+        assert paused.until == end
+
+    def test_quiet_hours_in_which_the_pause_ends_keep_it_too(self, use_account):
+        first, last = (timezone.localtime() + timedelta(hours=h) for h in (1, 4))
+        use_account(BACKEND=MEMORY, QUIET_HOURS=(f"{first:%H:%M}", f"{last:%H:%M}"))
+        services.pause_account("default", reason="no credit")
+        AccountState.objects.update(paused_until=timezone.now() + timedelta(hours=2))
+        paused, quiet = self.reasons(MessageFactory(priority=Priority.LOW))
+        assert ("no credit" in paused, "quiet hours" in quiet) == (True, True)
 
     def test_reads_only_and_asks_no_receiver(self, receive, django_assert_num_queries):
         receive(refuse)
