@@ -548,6 +548,14 @@ class TestIndex:
         assert "poll_sms_states" in html
         assert "dispatch_sms_queue" not in html
 
+    @pytest.mark.parametrize(("minutes", "is_over"), [(-1, True), (1, False)])
+    def test_says_that_a_pause_is_over(self, admin_client, minutes, is_over):
+        end = timezone.now() + timedelta(minutes=minutes)
+        services.pause_account("default", reason="no credit")
+        AccountState.objects.update(paused_until=end)
+        html = page(admin_client, INDEX)
+        assert ("over since " in html) is is_over
+
     def test_is_calm_where_all_is_well(self, admin_client):
         AccountState.objects.create(
             account="default",

@@ -93,7 +93,7 @@ def _news(findings: Sequence[Finding], using: str) -> list[tuple[Alert, Row]]:
 
 
 def _begin(finding: Finding, now: datetime, using: str) -> Row:
-    values = {"severity": finding.severity, "text": str(finding), "began_at": now}
+    values = {"severity": finding.severity, "text": finding.text, "began_at": now}
     rows = Row.objects.using(using)
     return rows.get_or_create(
         code=finding.code, account=finding.account, defaults=values
@@ -112,7 +112,7 @@ def _claim(row: Row, finding: Finding, now: datetime, using: str) -> bool:
     """Take the step to told; return whether it was ours."""
     ours = Row.objects.using(using).filter(pk=row.pk, severity=row.severity)
     before = {"told_at": row.told_at} if row.told_at else {"told_at__isnull": True}
-    values = {"severity": finding.severity, "text": str(finding), "told_at": now}
+    values = {"severity": finding.severity, "text": finding.text, "told_at": now}
     return ours.filter(**before).update(**values) == 1
 
 
@@ -148,14 +148,17 @@ def _told(finding: Finding, row: Row, now: datetime) -> Alert:
 
 
 def _over(row: Row) -> Alert:
+    ended = Finding(
+        code=row.code, severity=Severity.OK, account=row.account, text=row.text
+    )
     return Alert(
-        code=row.code,
-        severity=Severity.OK,
-        account=row.account,
-        text=row.text,
+        code=ended.code,
+        severity=ended.severity,
+        account=ended.account,
+        text=ended.text,
         advice="",
         began_at=row.began_at,
-        words="OK: " + _("It is over: %(text)s") % {"text": row.text},
+        words="OK: " + _("It is over: %(text)s") % {"text": ended},
     )
 
 

@@ -136,6 +136,11 @@ def test_hook_gets_what_is_to_be_told(settings):
     look()
     (told,) = TOLD
     assert (told.code, told.severity, told.account) == ("paused", "critical", "default")
+    services.resume_account("default")
+    look()
+    _began, ended = TOLD
+    assert (ended.severity, ended.text) == ("ok", told.text)
+    assert "default" not in told.text
 
 
 def remember(news: list[alerts.Alert]) -> None:

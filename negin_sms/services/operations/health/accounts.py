@@ -45,12 +45,16 @@ def _paused(case: Case, limit: float) -> Finding | None:
         return None
     if ends and (ends - began).total_seconds() < limit:
         return None
-    # A pause that has run out waits for a message to try with.
-    is_over = ends is not None and ends <= case.now and not stands.queued
+    words, is_over = _pause_in_words(stands), ends is not None and ends <= case.now
+    if is_over:
+        words += " " + _(
+            "Its time is over: the next message that is due tries the gateway, and the "
+            "pause ends if that goes well."
+        )
     return case.finding(
         "paused",
-        Severity.WARNING if is_over else Severity.CRITICAL,
-        _pause_in_words(stands),
+        Severity.WARNING if is_over and not stands.due else Severity.CRITICAL,
+        words,
         _(
             "When the cause is gone: “Resume…” on the account's page in the admin, or "
             "manage.py resume_sms_account %(account)s"

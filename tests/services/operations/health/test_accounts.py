@@ -57,8 +57,17 @@ class TestWhatKeepsMessagesBack:
     def test_pause_that_has_run_out_is_no_alarm_while_nothing_waits(self):
         seen(timedelta(), paused_at=ago(hours=2), paused_until=ago(hours=1))
         assert find("paused").severity == "warning"
+        MessageFactory(due_at=timezone.now() + timedelta(days=1))
+        assert find("paused").severity == "warning"
         MessageFactory()
         assert find("paused").severity == "critical"
+
+    def test_pause_that_has_run_out_is_said_to_be_over(self):
+        words = "Its time is over: the next message"
+        for until, is_told in [(-1, True), (1, False)]:
+            end = timezone.now() + timedelta(hours=until)
+            seen(timedelta(), paused_at=ago(hours=2), paused_until=end)
+            assert (words in find("paused").text) is is_told
 
     @pytest.mark.parametrize("lasted", [5, 900])
     def test_pause_that_has_run_out_hides_no_dead_dispatcher(self, lasted):
