@@ -49,8 +49,8 @@ def queued_words(done: Sequence[Message]) -> str:
 def queued_count_words(count: int) -> str:
     """Say who sends so many queued messages."""
     words = ngettext(
-        "%(count)s message was queued. The dispatcher sends it.",
-        "%(count)s messages were queued. The dispatcher sends them.",
+        "%(count)s message was queued for the dispatcher to send.",
+        "%(count)s messages were queued for the dispatcher to send.",
         count,
     )
     return words % {"count": count}
@@ -59,8 +59,8 @@ def queued_count_words(count: int) -> str:
 def waiting_words(done: Sequence[Message]) -> str:
     """Say who sends what was queued before."""
     words = ngettext(
-        "%(count)s message was waiting already. The dispatcher sends it.",
-        "%(count)s messages were waiting already. The dispatcher sends them.",
+        "%(count)s message was waiting already, for the dispatcher to send.",
+        "%(count)s messages were waiting already, for the dispatcher to send.",
         len(done),
     )
     return " ".join([words % {"count": len(done)}, *scheduled_warnings(done)])
@@ -100,8 +100,8 @@ def release_advice(chosen: Sequence[Message]) -> str:
 def resent_words(done: Sequence[Message]) -> str:
     """Say what was queued as a new message."""
     words = ngettext(
-        "%(count)s message was queued again as a new one. The dispatcher sends it.",
-        "%(count)s messages were queued again as new ones. The dispatcher sends them.",
+        "%(count)s message was queued again as a new one, for the dispatcher to send.",
+        "%(count)s messages were queued again as new ones, for the dispatcher to send.",
         len(done),
     )
     return " ".join([words % {"count": len(done)}, *scheduled_warnings(done)])

@@ -892,8 +892,10 @@ class TestActions:
                 admin_client, act(admin_client, "send_selected", [*rows, gone, sent])
             )
         )
-        assert f"{AT_ONCE + 1} messages were queued. The dispatcher sends" in words
-        assert "1 message was waiting already. The dispatcher sends it." in words
+        assert (
+            f"{AT_ONCE + 1} messages were queued for the dispatcher to send." in words
+        )
+        assert "1 message was waiting already, for the dispatcher to send." in words
         assert f"Not queued (1 message: {gone.pk}): It has expired." in words
         assert f"Not queued (1 message: {sent.pk}): Its status does not" in words
         statuses = {
