@@ -139,6 +139,7 @@ def stop_account(
         paused_by_id=by_id,
         probe="",
         probe_until=None,
+        pauses=0,
     )
 
 
@@ -188,9 +189,13 @@ def _pause(
     until = now + timedelta(seconds=seconds)
     if by_hand or (state.paused_until and until - state.paused_until < _MARGIN):
         return
-    state.paused_at = state.paused_at or now
-    state.paused_until = until
-    state.reason = str(error.reason if error else "")[:500]
+    reason = str(error.reason if error else "")[:500]
+    # After a person's, or for the account's own fault, it is another pause; one outage
+    # may have many reasons.
+    may_be_another = not state.pauses or _effect(error) is Effect.PAUSES
+    if state.paused_at is None or (may_be_another and reason != state.reason):
+        state.paused_at, state.paused_by_id = now, None
+    state.paused_until, state.reason = until, reason
     logger.error(
         "SMS account %r is paused for %d s: %s (code %s)",
         state.account,

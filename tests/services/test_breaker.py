@@ -164,3 +164,49 @@ def test_healthy_account_costs_one_query(django_assert_num_queries):
     admit()
     with django_assert_num_queries(1):
         breaker.note(admit(), [None] * 8, using="default")
+
+
+def begun_an_hour_ago():
+    """Let the pause be over that began then; return when."""
+    AccountState.objects.update(paused_at=timezone.now() - timedelta(hours=1))
+    let_pause_run_out()
+    return AccountState.objects.get().paused_at
+
+
+@pytest.mark.parametrize("is_out", [False, True])
+def test_what_follows_a_person_s_pause_is_a_pause_of_its_own(is_out):
+    """It had the beginning, and the name, of what somebody had planned."""
+    if is_out:
+        tell(Effect.TRIPS)
+    end = timezone.now() + timedelta(hours=1)
+    breaker.stop_account("default", "planned", by_id=7, until=end)
+    before = begun_an_hour_ago()
+    state = tell(Effect.FAILURE, admission=admit("one"))
+    assert state.paused_at > before
+    assert (state.paused_by_id, state.reason) == (None, "down")
+    assert seconds_left(state) == pytest.approx(30, abs=3)
+
+
+def test_no_credit_after_an_outage_is_a_pause_of_its_own():
+    tell(Effect.TRIPS)
+    before = begun_an_hour_ago()
+    error = AccountPaused("no credit", code=14)
+    assert tell(Effect.PAUSES, error=error, admission=admit("one")).paused_at > before
+    before = begun_an_hour_ago()
+    assert tell(Effect.PAUSES, error=error, admission=admit("one")).paused_at == before
+
+
+@pytest.mark.parametrize("effect", [Effect.FAILURE, Effect.THROTTLES])
+def test_outage_has_one_beginning_whatever_its_reasons(effect):
+    tell(Effect.TRIPS)
+    before = begun_an_hour_ago()
+    error = Throttled("no answer")
+    assert tell(effect, error=error, admission=admit("one")).paused_at == before
+
+
+def test_throttling_that_goes_on_keeps_its_beginning():
+    tell(Effect.THROTTLES, error=Throttled("slow down"))
+    before = begun_an_hour_ago()
+    error = Throttled("slow down")
+    again = tell(Effect.THROTTLES, error=error, admission=admit("one"))
+    assert again.paused_at == before

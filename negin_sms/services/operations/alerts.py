@@ -84,8 +84,11 @@ def _news(findings: Sequence[Finding], using: str) -> list[tuple[Alert, Row]]:
     news = []
     for finding in findings:
         if finding.severity in _ALARMING:
-            key = (finding.code, finding.account)
-            row = rows.pop(key, None) or _begin(finding, now, using)
+            row = rows.pop((finding.code, finding.account), None)
+            if row and _is_another(finding, row):
+                _end(row, using)  # what comes now is told, not that this is over
+                row = None
+            row = row or _begin(finding, now, using)
             if _is_time(row, finding, now) and _claim(row, finding, now, using):
                 news.append((_told(finding, row, now), row))
     ended = [row for row in rows.values() if _end(row, using) and row.told_at]
@@ -98,6 +101,12 @@ def _begin(finding: Finding, now: datetime, using: str) -> Row:
     return rows.get_or_create(
         code=finding.code, account=finding.account, defaults=values
     )[0]
+
+
+def _is_another(finding: Finding, row: Row) -> bool:
+    """Return whether it began after what was told under its code."""
+    began_at = finding.since if finding.is_event else None
+    return began_at is not None and began_at > row.began_at
 
 
 def _is_time(row: Row, finding: Finding, now: datetime) -> bool:

@@ -54,6 +54,7 @@ def pass_time(**kwargs: float) -> None:
     past = timezone.now() - timedelta(**kwargs)
     Alert.objects.update(began_at=past)
     Alert.objects.filter(told_at__isnull=False).update(told_at=past)
+    AccountState.objects.filter(paused_at__isnull=False).update(paused_at=past)
 
 
 def test_without_a_thread_nothing_is_told_and_nothing_ends(monkeypatch):
@@ -85,6 +86,22 @@ def test_pause_is_told_once_then_hourly_then_its_end():
     assert look() == ()
     assert len(mail.outbox) == 3
     assert "runbook-paused" in mail.outbox[0].body
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_another_pause_is_told_at_once(is_resumed):
+    """Who was told of a planned one would take a real one for that."""
+    services.pause_account("default", reason="planned")
+    assert look() == ("CRITICAL: default: The account is paused: planned.",)
+    if is_resumed:
+        services.resume_account("default")
+    services.pause_account("default", reason="credit")
+    assert [look(), look()] == [
+        ("CRITICAL: default: The account is paused: credit.",),
+        (),
+    ]
+    services.resume_account("default")
+    assert look() == ("OK: It is over: default: The account is paused: credit.",)
 
 
 def test_warning_is_told_when_it_has_lasted():
@@ -179,7 +196,7 @@ def test_end_that_could_not_be_told_is_tried_again(settings, seconds):
     assert not Alert.objects.exists()
 
 
-def test_what_began_again_before_its_end_was_told_still_lasts(settings):
+def test_what_began_again_before_its_end_was_told_is_told(settings):
     services.pause_account("default", reason="x")
     look()
     settings.NEGIN_SMS_ALERTS = f"{__name__}.fail"
@@ -190,7 +207,7 @@ def test_what_began_again_before_its_end_was_told_still_lasts(settings):
     look()
     services.resume_account("default")
     look()
-    assert [each.severity for each in TOLD] == ["ok"]
+    assert [each.severity for each in TOLD] == ["critical", "ok"]
 
 
 def test_database_that_is_away_ends_nothing(monkeypatch):

@@ -64,6 +64,7 @@ def _paused(case: Case, limit: float) -> Finding | None:
         value=case.age(began),
         since=began,
         until=ends,
+        is_event=True,
     )
 
 

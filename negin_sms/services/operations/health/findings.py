@@ -44,7 +44,8 @@ class Finding:
 
     ``account`` is empty for what concerns all. ``value`` is what its threshold is
     compared with: a count, a share or seconds. ``is_capped``: no more than ``count``
-    were looked at, there may be more.
+    were looked at, there may be more. ``is_event``: with another ``since`` it is
+    another one.
     """
 
     code: str
@@ -57,6 +58,7 @@ class Finding:
     value: float = 0.0
     since: datetime | None = None
     until: datetime | None = None
+    is_event: bool = False
 
     def __str__(self) -> str:
         return f"{self.account}: {self.text}" if self.account else self.text
