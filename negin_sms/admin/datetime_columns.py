@@ -10,9 +10,11 @@ from typing import Any
 from django.contrib import admin
 from django.db import models
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 
 from negin_sms.dates import exact_words, moment_words
 from negin_sms.models import AccountState, DeliveryState, Message, OptOut
+from negin_sms.services.operations.resending import left_early
 
 from .pages import AdminPart
 
@@ -47,7 +49,7 @@ class MessageMoments(HistoryMoments):
     listed_created_at = moment(
         Message, "created_at", partial(moment_words, style="SHORT_DATETIME_FORMAT")
     )
-    shown_send_at = moment(Message, "send_at")
+    planned_at = moment(Message, "send_at")
     shown_expires_at = moment(Message, "expires_at")
     shown_created_at = moment(Message, "created_at")
     shown_due_at = moment(Message, "due_at")
@@ -56,6 +58,14 @@ class MessageMoments(HistoryMoments):
     shown_state_at = moment(Message, "state_at")
     shown_poll_at = moment(Message, "poll_at")
     shown_settled_at = moment(Message, "settled_at")
+
+    @admin.display(description=_("send at"), ordering="send_at")
+    def shown_send_at(self, message: Message) -> str:
+        """Return when the message was to leave, and whether somebody sent it before."""
+        shown = self.planned_at(message)
+        if not left_early(message):
+            return shown
+        return format_html("{} {}", shown, _("(it was sent before that)"))
 
 
 class ReportMoments:

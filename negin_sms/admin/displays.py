@@ -25,6 +25,7 @@ from negin_sms.digits import spoken
 from negin_sms.exceptions import InvalidConfiguration
 from negin_sms.gateway.codes import code_meaning
 from negin_sms.models import DeliveryState, Message
+from negin_sms.services.operations.resending import left_early
 
 from .datetime_columns import MessageMoments, ReportMoments
 from .pages import PagesMixin
@@ -185,6 +186,8 @@ class MessageDisplays(MessageMoments, PagesMixin):
             return str(_("when somebody releases it"))
         if is_timeless_draft(message):
             return str(_("when somebody confirms it"))
+        if left_early(message):
+            return self._nothing
         return str(super().shown_due_at(message))
 
     @admin.display(description=_("expires at"), ordering="expires_at")
@@ -193,6 +196,8 @@ class MessageDisplays(MessageMoments, PagesMixin):
         if is_timeless_draft(message):
             after = lifetime_words(message.expires_at - message.begins_at)
             return str(_("%(time)s after that")) % {"time": after}
+        if left_early(message):
+            return self._nothing
         return str(super().shown_expires_at(message))
 
     @admin.display(description=_("delivery state"), ordering="state")

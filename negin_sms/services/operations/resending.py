@@ -24,6 +24,7 @@ from negin_sms.services.submission.keywords import checks_keywords, read_choice
 from negin_sms.services.submission.wakers import wake
 
 _NOT_SENT = (Status.REJECTED, Status.CANCELLED, Status.EXPIRED)
+_LEFT = (Status.ACCEPTED, Status.REJECTED, Status.UNCERTAIN)
 _NOT_DELIVERED = (State.UNDELIVERED, State.REFUSED)
 _NOT_SENT_YET = {
     Status.DRAFT: gettext_lazy("It is a draft: a person confirms or discards it."),
@@ -58,6 +59,12 @@ def may_have_arrived(message: Message) -> bool:
     return message.status not in _NOT_SENT
 
 
+def left_early(message: Message) -> bool:
+    """Return whether somebody sent a message ahead of its ``send_at``."""
+    ended_at = message.finished_at if message.status in _LEFT else None
+    return bool(ended_at and message.send_at and ended_at < message.send_at)
+
+
 @checks_keywords
 @private
 def resend(
@@ -75,10 +82,10 @@ def resend(
     uncertain, which may arrive twice: that is the caller's decision. The new row
     points at the old one (``resend_of``); there is one at the most, however often this
     is called. It has the old one's idempotency key where that was never sent, leaves at
-    its ``send_at`` where that is still to come, may wait as long as it could from then
-    on, and goes its way, unless another ``scenario``, ``line`` or ``template`` is
-    given. What was redacted, or cannot go that way, is skipped. Raise InvalidMessage
-    for a scenario that is none.
+    its ``send_at`` where that is still to come, unless the old one was sent before it,
+    may wait as long as it could from then on, and goes its way, unless another
+    ``scenario``, ``line`` or ``template`` is given. What was redacted, or cannot go
+    that way, is skipped. Raise InvalidMessage for a scenario that is none.
     """
     using = write_alias()
     scenario = scenario and read_choice("scenario", scenario, Scenario)
@@ -138,12 +145,13 @@ def _copy(
     old: Message, by: User | None, way: Mapping[str, Any], now: datetime
 ) -> Message:
     given = {name: value for name, value in way.items() if value is not None}
-    is_later = old.send_at is not None and old.send_at > now
+    # What somebody sent before its time is not to wait for that time now.
+    send_at = None if left_early(old) else old.send_at
     copy = compose(
         old.mobile,
         old.text,
         now=now,
-        send_at=old.send_at if is_later else None,
+        send_at=send_at if send_at and send_at > now else None,
         expires_in=old.lifetime,
         created_by=by,
         **{name: getattr(old, name) for name in _COPIED},
@@ -151,7 +159,7 @@ def _copy(
     )
     copy.resend_of = old
     # A time that has passed too, as whoever repeats the call under its key asks for it.
-    copy.send_at = old.send_at
+    copy.send_at = send_at
     return copy
 
 

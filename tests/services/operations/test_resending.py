@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 
 from negin_sms import services
-from negin_sms.choices import Status
+from negin_sms.choices import State, Status
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from tests.factories import MOBILE, MessageFactory
@@ -102,3 +102,26 @@ def test_time_that_is_still_to_come_is_kept(hours, is_kept):
     assert new.send_at == at
     assert (new.due_at == at) is is_kept
     assert (new.due_at == at) is is_kept
+
+
+def test_what_somebody_sent_before_its_time_does_not_wait_for_it_now():
+    at = timezone.now() + timedelta(days=10)
+    old = services.queue_sms(MOBILE, "x", send_at=at, expires_in=3600)
+    assert services.send_messages([old]).done == 1
+    Message.objects.update(state=State.UNDELIVERED, idempotency_key="k")
+    services.resend([old], by=None)
+    new = Message.objects.get(resend_of=old)
+    assert new.send_at is None
+    assert new.due_at <= timezone.now()
+    assert new.lifetime == timedelta(hours=1)
+    old.refresh_from_db()
+    assert old.send_at == at  # its key still stands for that
+
+
+@pytest.mark.parametrize("status", [Status.CANCELLED, Status.EXPIRED])
+def test_what_ended_without_having_left_keeps_its_time(status):
+    at = timezone.now() + timedelta(days=10)
+    now = timezone.now()
+    old = MessageFactory(status=status, send_at=at, due_at=at, finished_at=now)
+    services.resend([old], by=None)
+    assert Message.objects.get(resend_of=old).due_at == at
