@@ -13,16 +13,23 @@ from negin_sms.characters import left_to_right
 from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.models import Message
-from negin_sms.services.operations.resending import may_have_arrived
+from negin_sms.services.operations.resending import left_early, may_have_arrived
 
 
 def accepted_words(done: Sequence[Message]) -> str:
-    """Say what the gateway accepted."""
+    """Say what the gateway accepted, and what left ahead of its time."""
+    words = _("The gateway accepted %(count)s messages.") % {"count": len(done)}
     if len(done) == 1:
         words = _("The gateway accepted message %(pk)s; its id there is %(id)s.")
         copied = left_to_right(done[0].gateway_id)
-        return words % {"pk": done[0].pk, "id": copied}
-    return _("The gateway accepted %(count)s messages.") % {"count": len(done)}
+        words %= {"pk": done[0].pk, "id": copied}
+    count = sum(map(left_early, done))
+    early = ngettext(
+        "%(count)s message was sent ahead of its time.",
+        "%(count)s messages were sent ahead of their times.",
+        count,
+    )
+    return f"{words} {early % {'count': count}}" if count else words
 
 
 def scheduled_words(done: Sequence[Message]) -> str:
@@ -108,15 +115,19 @@ def resent_words(done: Sequence[Message]) -> str:
 
 
 def scheduled_warnings(messages: Sequence[Message]) -> list[str]:
-    """Say how many keep a time that is still to come."""
+    """Say how many keep a time that is still to come, and the first of these."""
     now = timezone.now()
-    count = sum(bool(each.send_at and each.send_at > now) for each in messages)
+    planned = [each.send_at for each in messages if not left_early(each)]
+    later = [moment for moment in planned if moment and moment > now]
+    if not later:
+        return []
     words = ngettext(
-        "%(count)s message has a time of its own, and leaves then.",
-        "%(count)s messages have times of their own, and leave then.",
-        count,
+        "%(count)s message has a time of its own, and leaves then: on %(moment)s.",
+        "%(count)s messages have times of their own, and leave then; the first on "
+        "%(moment)s.",
+        len(later),
     )
-    return [words % {"count": count}] if count else []
+    return [words % {"count": len(later), "moment": both_words(min(later))}]
 
 
 def resend_advice(chosen: Sequence[Message]) -> str:

@@ -86,8 +86,8 @@ class ComposeFields(RecipientFields):
         label=capfirst(_("sensitive")),
         required=False,
         help_text=_(
-            "Once confirmed, its text is shown on request only; once sent or given "
-            "up, it is redacted before long."
+            "Its text is shown on request only, to its author once it is confirmed; "
+            "once sent or given up, it is redacted before long."
         ),
     )
     footer = forms.BooleanField(label=_("Append the footer"), required=False)

@@ -35,7 +35,7 @@ from .displays import (
     status_badge,
 )
 from .pages import BATCH
-from .preview_warnings import Unreached, quiet_warnings, reach_warnings, unreached
+from .preview_warnings import Unreached, delay_warnings, reach_warnings, unreached
 from .privacy import PrivacyMixin
 from .waiting import is_scheduled
 
@@ -167,7 +167,7 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
         else ngettext("Schedule it?", "Schedule them?", many)
     )
     return {
-        "waiting": many,
+        "waiting": scheduled_warnings(waiting),
         "schedules": all_wait,
         "leaves_at": alone.send_at if alone else None,
         "warnings": _sending_warnings(waiting, fit, may_go_now=len(chosen) <= AT_ONCE),
@@ -203,9 +203,9 @@ def _sending_warnings(
         # Of several, as many may be others.
         if later and (as_now != as_wished or len(fit) > 1):
             at_once += reach_warnings(as_now, alias)
-    told += _quiet_warnings(fit)
+    told += _delay_warnings(fit)
     if len(fit) == 1 and waiting:
-        at_once += _quiet_warnings_now(fit[0])
+        at_once += _delay_warnings_now(fit[0])
     instead = _("Sent now instead: %(warning)s")
     at_once = [words for words in at_once if len(fit) > 1 or words not in told]
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
@@ -213,29 +213,29 @@ def _sending_warnings(
 
 def _released_warnings(fit: Sequence[Message]) -> list[str]:
     """Return whom these do not reach at their times, and what keeps a single one."""
-    return _reach_warnings(fit) + _quiet_warnings(fit)
+    return _reach_warnings(fit) + _delay_warnings(fit)
 
 
-def _quiet_warnings(fit: Sequence[Message]) -> list[str]:
-    """Return what quiet hours do to a single one, at its time or now.
+def _delay_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return what a pause and quiet hours do to a single one, at its time or now.
 
     Not from when it was put off to: that is their end.
     """
     if len(fit) != 1:
         return []
     (alone,) = fit
-    return quiet_warnings(alone) if is_scheduled(alone) else _quiet_warnings_now(alone)
+    return delay_warnings(alone) if is_scheduled(alone) else _delay_warnings_now(alone)
 
 
-def _quiet_warnings_now(message: Message) -> list[str]:
-    """Return what quiet hours do to one that is sent now.
+def _delay_warnings_now(message: Message) -> list[str]:
+    """Return what they do to one that is sent now.
 
     The lifetime of a draft, and of what has a time to come, begins anew then.
     """
     now, ends_at = timezone.now(), message.expires_at
     if message.lifetime and (message.status == Status.DRAFT or is_scheduled(message)):
         ends_at = now + message.lifetime
-    return quiet_warnings(message, due_at=now, expires_at=ends_at)
+    return delay_warnings(message, due_at=now, expires_at=ends_at)
 
 
 def _resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:

@@ -35,7 +35,7 @@ from negin_sms.services.submission.seen import digest
 from .action_views import ActionViewsMixin
 from .actions import SEEN
 from .forms import GONE, EditForm, RescheduleForm
-from .preview_warnings import quiet_warnings, reach_warnings, unreached
+from .preview_warnings import delay_warnings, reach_warnings, unreached
 
 SAVE_AND_SEND = "_send"
 # The buttons below a draft's form; an action of its page is posted there too.
@@ -227,7 +227,7 @@ class EditingMixin(ActionViewsMixin):
             "warnings": [
                 *([_is_over(send_at)] if is_over else []),
                 *reach_warnings(found, message.account),
-                *quiet_warnings(message, **moved),
+                *delay_warnings(message, **moved),
             ],
         }
         seen = request.POST.get(SEEN, "")

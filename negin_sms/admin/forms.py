@@ -77,8 +77,8 @@ class DraftForm(forms.ModelForm):
             "line": _("Empty: the account's own line, where the scenario uses one."),
             "line2": _("Empty: the account's own, where the scenario uses one."),
             "sensitive": _(
-                "Once confirmed, its text is shown on request only; once sent or given "
-                "up, it is redacted before long."
+                "Its text is shown on request only, to its author once it is confirmed; "
+                "once sent or given up, it is redacted before long."
             ),
         }
 

@@ -20,6 +20,8 @@ from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.quiet_hours import never_leaves, quiet_since, quiet_until
 from negin_sms.segments import costly_characters
+from negin_sms.services.accounts import pause_ends_at
+from negin_sms.services.operations.resending import left_early
 from negin_sms.services.outbox.gate.caps import count_over
 from negin_sms.services.outbox.gate.opt_outs import opted_out
 from negin_sms.services.submission.batches import differing
@@ -27,21 +29,38 @@ from negin_sms.services.submission.batches import differing
 _MOST_NAMED = 12
 
 
-def quiet_warnings(
+def delay_warnings(
     message: Message,
     *,
     due_at: datetime | None = None,
     expires_at: datetime | None = None,
 ) -> list[str]:
-    """Return a warning where its account's quiet hours keep a message, or end it.
+    """Return warnings where a pause or quiet hours keep a message, or end it.
 
-    The moments are those of another time that it is to be given.
+    The moments are those of another time that it is to be given. Of a pause without an
+    end the obstacles tell, as of an account that is gone.
     """
     begins_at, ends_at = due_at or message.due_at, expires_at or message.expires_at
-    # Of an account that is gone the obstacles tell.
+    begins_at = max(begins_at, timezone.now())
+    resumes_at = pause_ends_at(message.account)
+    if resumes_at is None or resumes_at <= begins_at:
+        return _quiet_warnings(message, begins_at, ends_at)
+    words = _("It waits until the pause of its account is over (%(moment)s).")
+    is_over = ends_at <= resumes_at
+    if is_over:
+        words = _(
+            "It may never leave: its account is paused until %(moment)s, and it expires "
+            "before that."
+        )
+    told = [words % {"moment": moment_words(resumes_at)}]
+    return told if is_over else told + _quiet_warnings(message, resumes_at, ends_at)
+
+
+def _quiet_warnings(
+    message: Message, begins_at: datetime, ends_at: datetime
+) -> list[str]:
     known = {account.alias: account.quiet_hours for account in conf.get_accounts()}
     hours = known.get(message.account) if message.priority == Priority.LOW else None
-    begins_at = max(begins_at, timezone.now())
     waits_until = quiet_until(begins_at, hours)
     if waits_until and never_leaves(begins_at, ends_at, hours):
         words = _(
@@ -106,13 +125,17 @@ def unreached(
     """Count whom messages of one account do not reach at their time.
 
     Of the caps, at the first one's; or all at another moment, to which they are moved.
-    What quiet hours keep is judged at their end, as the gate does.
+    What a pause or quiet hours keep is judged at their end, as the gate does.
     """
     known = {account.alias: account for account in conf.get_accounts()}
     account, now = known.get(first.account), timezone.now()
     if account is None:
         return Unreached()
-    begins_at = max(at or first.send_at or now, now)
+    planned_at = None if left_early(first) else first.send_at
+    wished_at = max(at or planned_at or now, now)
+    begins_at = max(wished_at, pause_ends_at(first.account) or now)
+    if begins_at > wished_at or left_early(first):
+        at = begins_at
     morning = quiet_until(begins_at, account.quiet_hours)
     if morning is None:
         return _unreached_at(begins_at, messages, account, opted_out_at=at)

@@ -39,11 +39,11 @@ from .estimates import batch_estimate
 from .history import HistoryMixin
 from .preview_warnings import (
     cap_warnings,
+    delay_warnings,
     draft_warnings,
     length_warnings,
     opt_out_warnings,
     past_warnings,
-    quiet_warnings,
     unlike_warnings,
     unreached,
 )
@@ -198,7 +198,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
         return [
             *unlike_warnings(drafts, _("Shown is the first; each leaves as it is.")),
             *past_warnings(first),
-            *quiet_warnings(first),
+            *delay_warnings(first),
             *draft_warnings(drafts, first),
             *length_warnings(readable),
         ]
@@ -214,10 +214,12 @@ class PreviewMixin(HistoryMixin, BatchMixin):
     def _sample(self, request: HttpRequest, message: Message) -> dict[str, object]:
         number = self.may_read_number(request, message)
         text = self.may_read_text(request, message)
+        hidden = self.may_reveal(request, message)
         return {
             "mobile": ltr(message.mobile if number else message.masked_mobile),
             "text": message_text(message) if text else hidden_text(message),
             "parts": message.parts,
+            "reveal_url": self.page_url("reveal", message.pk) if hidden else "",
         }
 
     def _facts(self, message: Message) -> list[tuple[object, object]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -10,6 +11,8 @@ from django.conf import settings
 from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import AccountState
+
+from .database import write_alias
 
 
 def find_account(alias: str) -> conf.Account:
@@ -32,6 +35,12 @@ def unknown_accounts(aliases: Iterable[str]) -> dict[str, str]:
         except InvalidMessage as error:
             unknown[alias] = str(error.reason)
     return unknown
+
+
+def pause_ends_at(alias: str) -> datetime | None:
+    """Return when an account's pause ends, None where it has none, or no end."""
+    states = AccountState.objects.using(write_alias()).filter(account=alias)
+    return states.values_list("paused_until", flat=True).first()
 
 
 def account_state(alias: str, using: str) -> AccountState:

@@ -20,7 +20,8 @@ from django.utils import timezone
 from negin_sms import services
 from negin_sms.admin.actions import AT_ONCE
 from negin_sms.admin.displays import lines_of
-from negin_sms.choices import Flag, Priority, Status
+from negin_sms.choices import Flag, Priority, State, Status
+from negin_sms.dates import moment_words
 from negin_sms.exceptions import OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import MemoryGateway, outbox
 from negin_sms.models import AccountState, DeliveryState, Message
@@ -666,6 +667,29 @@ class TestOptedOut:
         row.refresh_from_db()
         assert (row.status, row.attempts) == (Status.CANCELLED, 0)
 
+    def test_one_that_left_before_its_time_says_so(self, admin_client, use_account):
+        """Its page named a day to come as that of its sending; so did its resend."""
+        later = timezone.now() + timedelta(days=3)
+        row = make(status=Status.QUEUED, send_at=later, due_at=later)
+        before = {"send_at": later - timedelta(days=9), "finished_at": timezone.now()}
+        other = make(status=Status.REJECTED, **before)
+        own = f"{LIST}{row.pk}/"
+        early = "(it was sent before that)"
+        assert early not in admin_client.get(f"{own}change/").text
+        sent = confirm(admin_client, admin_client.get(f"{own}send/"), now="1")
+        assert "1 message was sent ahead of its time." in sent.text
+        html = admin_client.get(f"{own}change/").text
+        assert f"{moment_words(later)}</span> {early}" in html
+        assert html.count(moment_words(later)) == 1
+        assert early not in admin_client.get(f"{LIST}{other.pk}/change/").text
+        Message.objects.update(state=State.UNDELIVERED)
+        services.opt_out(NUMBER, account="default", until=later - timedelta(days=1))
+        html = admin_client.get(f"{own}resend/").text
+        assert "has a time of its own" not in html
+        assert self.WORDS in html  # by now, not by then
+        again = confirm(admin_client, admin_client.get(f"{own}resend/")).text
+        assert "has a time of its own" not in again
+
     def test_its_caps_are_those_of_now_too(self, admin_client, use_account):
         use_account(MOBILE_CAPS={"day": 1})
         services.send_sms(NUMBER, "first")
@@ -908,8 +932,11 @@ class TestActions:
         rows = [make(send_at=later) for _ in range(AT_ONCE)]
         rows.append(make(status=Status.QUEUED, send_at=later, due_at=later))
         words = told(confirm(admin_client, act(admin_client, "send_selected", rows)))
-        assert f"{AT_ONCE} messages have times of their own, and leave then." in words
-        assert "1 message has a time of its own, and leaves then." in words
+        assert (
+            f"{AT_ONCE} messages have times of their own, and leave then; the first on"
+            in words
+        )
+        assert "1 message has a time of its own, and leaves then: on" in words
         assert outbox == []
 
     @pytest.mark.parametrize("action", ["cancel", "resolve"])

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from negin_sms import services
 from negin_sms.choices import Status
+from negin_sms.dates import both_words
 from negin_sms.gateway.memory import outbox
 from negin_sms.models import AccountState, CapCount, Message
 from tests.admin.test_messages import (
@@ -166,7 +167,8 @@ class TestResend:
     def test_time_that_is_to_come_is_told_before_and_after(self, admin_client):
         later = timezone.now() + timedelta(days=2)
         old = make(status=Status.CANCELLED, send_at=later)
-        words = "1 message has a time of its own, and leaves then."
+        words = "1 message has a time of its own, and leaves then: on "
+        words += f"{both_words(later)}."
         assert words in page(admin_client, url(old, "resend"))
         assert words in told(admin_client.post(url(old, "resend"), follow=True))
         assert Message.objects.get(resend_of=old).due_at == later

@@ -12,17 +12,19 @@ from django.utils import timezone
 from negin_sms import conf, services
 from negin_sms.admin.preview_warnings import (
     Unreached,
+    delay_warnings,
     draft_warnings,
     length_warnings,
-    quiet_warnings,
     unreached,
 )
 from negin_sms.choices import Priority, Status
 from negin_sms.dates import moment_words
-from negin_sms.models import CapCount, Message
+from negin_sms.models import AccountState, CapCount, Message
 from negin_sms.services.outbox.gate.opt_outs import opted_out
 from tests.admin.test_composing import draft, preview
 from tests.factories import MOBILE, MessageFactory
+
+pytestmark = pytest.mark.django_db
 
 COMPOSE = "/admin/negin_sms/message/compose/"
 TEHRAN = timezone.get_default_timezone()
@@ -43,7 +45,6 @@ def low(due: int, expires: int, day: int = 2) -> Message:
     )
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("sensitive", [True, False])
 def test_preview_says_when_sensitive_drafts_are_deleted(admin_client, sensitive):
     group = draft(admin_client, **({"sensitive": "on"} if sensitive else {}))
@@ -54,7 +55,6 @@ def test_preview_says_when_sensitive_drafts_are_deleted(admin_client, sensitive)
     assert (words in page.text) is sensitive
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("hours", [-1, 1, None])
 def test_preview_warns_of_a_time_that_is_over(admin_client, hours):
     moment = hours and timezone.localtime() + timedelta(hours=hours)
@@ -63,7 +63,6 @@ def test_preview_warns_of_a_time_that_is_over(admin_client, hours):
     assert ("time that they were given is over" in page.text) is (hours == -1)
 
 
-@pytest.mark.django_db
 def test_one_that_was_changed_by_itself_is_said_on_preview_and_edit(admin_client):
     """Shown is the first; to edit the batch gives all of them what that one has."""
     later = timezone.localtime() + timedelta(days=2)
@@ -96,23 +95,23 @@ def test_one_that_was_changed_by_itself_is_said_on_preview_and_edit(admin_client
 
 
 def test_message_that_may_never_leave_is_warned_of(quiet):
-    (words,) = quiet_warnings(low(23, 7))
+    (words,) = delay_warnings(low(23, 7))
     assert words.startswith(
         "It may never leave: quiet hours last until Dec. 2, 2026, 8"
     )
-    assert quiet_warnings(low(23, 8)) == [words]  # it expires with them
+    assert delay_warnings(low(23, 8)) == [words]  # it expires with them
 
 
 def test_expiry_within_quiet_hours_is_warned_of(quiet):
-    (words,) = quiet_warnings(low(20, 7))
+    (words,) = delay_warnings(low(20, 7))
     begins = "the quiet hours that begin on Dec. 1, 2026, 10 p.m.;"
     assert words.startswith(f"It expires within {begins}")
 
 
 def test_wait_for_the_end_of_quiet_hours_is_told(quiet):
-    (words,) = quiet_warnings(low(23, 9))
+    (words,) = delay_warnings(low(23, 9))
     assert words.startswith("It waits until quiet hours are over (Dec. 2, 2026, 8")
-    waits, expires = quiet_warnings(low(23, 7, day=3))
+    waits, expires = delay_warnings(low(23, 7, day=3))
     assert waits == words
     assert "that begin on Dec. 2, 2026, 10 p.m.;" in expires
 
@@ -120,12 +119,12 @@ def test_wait_for_the_end_of_quiet_hours_is_told(quiet):
 def test_others_are_not(quiet):
     urgent = low(23, 7)
     urgent.priority = Priority.NORMAL
-    assert quiet_warnings(urgent) == []
-    assert quiet_warnings(low(20, 21, day=1)) == []
+    assert delay_warnings(urgent) == []
+    assert delay_warnings(low(20, 21, day=1)) == []
 
 
 def test_without_quiet_hours_nothing_is_said():
-    assert quiet_warnings(low(23, 7)) == []
+    assert delay_warnings(low(23, 7)) == []
 
 
 def test_costly_characters_are_named_once():
@@ -135,7 +134,6 @@ def test_costly_characters_are_named_once():
     ]
 
 
-@pytest.mark.django_db
 def test_preview_says_both(admin_client, quiet):
     wish = {
         "recipients": "09395213300",
@@ -151,7 +149,6 @@ def test_preview_says_both(admin_client, quiet):
     assert "U+200F" in html
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("fields", "warned"),
     [({}, True), ({"scenario": "service_line"}, False), ({"sensitive": "on"}, False)],
@@ -186,7 +183,6 @@ def told_of(row: Message) -> tuple[Unreached, list[str]]:
     return found, [str(why.reason) for why in services.why_waiting(row)]
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("kind", ["MOBILE_CAPS", "ACCOUNT_CAPS"])
 def test_cap_of_an_hour_that_is_over_before_quiet_hours_keeps_nothing(asleep, kind):
     asleep(**{kind: {"hour": 1}})
@@ -196,7 +192,51 @@ def test_cap_of_an_hour_that_is_over_before_quiet_hours_keeps_nothing(asleep, ki
     assert reasons == ["It waits for the end of the quiet hours."]
 
 
-@pytest.mark.django_db
+def pause(hours: float) -> datetime:
+    """Pause the account for so long; return until when."""
+    services.pause_account("default", reason="no credit")
+    end = timezone.now() + timedelta(hours=hours)
+    AccountState.objects.update(paused_until=end)
+    return end
+
+
+def test_pause_that_outlasts_it_is_warned_of(use_account):
+    use_account()
+    now = timezone.now()
+    row = MessageFactory(expires_at=now + timedelta(hours=2))
+    assert delay_warnings(row) == []
+    (words,) = delay_warnings(row) if pause(3) else []
+    assert words.startswith("It may never leave: its account is paused until ")
+    (words,) = delay_warnings(row) if pause(1) else []
+    assert words.startswith("It waits until the pause of its account is over (")
+    assert delay_warnings(row, due_at=now + timedelta(hours=1.5)) == []
+    AccountState.objects.update(paused_until=None)
+    assert delay_warnings(row) == []
+
+
+def test_quiet_hours_in_which_a_pause_ends_are_told(use_account):
+    first, last = (timezone.localtime() + timedelta(hours=h) for h in (1, 4))
+    use_account(QUIET_HOURS=(f"{first:%H:%M}", f"{last:%H:%M}"))
+    row = MessageFactory(priority=Priority.LOW)
+    assert delay_warnings(row) == []
+    pause(2)
+    paused, quiet = delay_warnings(row)
+    assert ("pause" in paused, "quiet hours are over" in quiet) == (True, True)
+
+
+def test_what_is_over_before_a_pause_is_keeps_nothing(use_account):
+    memory = "negin_sms.gateway.memory.MemoryGateway"
+    use_account(BACKEND=memory, MOBILE_CAPS={"hour": 1})
+    services.send_sms(MOBILE, "x")
+    end = pause(2)
+    row = MessageFactory()
+    services.opt_out(MOBILE, until=end - timedelta(minutes=1))
+    found, (reason,) = told_of(row)
+    assert (found, "no credit" in reason) == (Unreached(), True)
+    services.opt_out(MOBILE, until=end + timedelta(minutes=1))
+    assert told_of(row)[0] == Unreached(opted_out=1)
+
+
 def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
     asleep(MOBILE_CAPS={"hour": 1})
     row = MessageFactory(priority=Priority.LOW)
@@ -215,7 +255,6 @@ def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
     assert unreached(Message.objects.all(), row) == Unreached(by_number=1)
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize(("minutes", "is_told"), [(-1, False), (1, True)])
 def test_opt_out_counts_when_quiet_hours_end(asleep, minutes, is_told):
     asleep()
@@ -229,7 +268,6 @@ def test_opt_out_counts_when_quiet_hours_end(asleep, minutes, is_told):
     assert ("opted out" in str(reasons)) is is_told
 
 
-@pytest.mark.django_db
 def test_opt_out_that_is_over_when_they_leave_is_none(settings):
     now = timezone.now()
     opt_out = services.opt_out("09395213300", until=now + timedelta(days=2))
@@ -244,7 +282,6 @@ def test_opt_out_that_is_over_when_they_leave_is_none(settings):
         assert any("opted out" in words for words in told) is is_told
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("sensitive", [0, 1])
 def test_sensitive_draft_among_others_has_its_end_told(sensitive):
     drafts = MessageFactory.create_batch(2, status="draft", group="g")
@@ -258,7 +295,6 @@ def test_sensitive_draft_among_others_has_its_end_told(sensitive):
     assert words.startswith("They are sensitive")
 
 
-@pytest.mark.django_db
 def test_question_whether_to_schedule_says_it_too(admin_client, quiet):
     due_at = timezone.now().replace(year=2040, month=1, day=2, hour=20)
     row = MessageFactory(

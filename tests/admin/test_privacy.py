@@ -190,6 +190,13 @@ class TestReveal:
         assert TEXT not in page(client, self.url(message))
         assert not LogEntry.objects.exists()
 
+    @pytest.mark.parametrize("sensitive", [True, False])
+    def test_preview_leads_who_confirms_to_the_text(self, client, sensitive):
+        draft = make(text=TEXT, sensitive=sensitive, group="g")
+        html = page(client, f"{LIST}preview/?group=g")
+        assert (f'href="{self.url(draft)}"' in html) is sensitive
+        assert (TEXT in html) is not sensitive
+
     def test_text_is_shown_once_and_written_down(self, client, message):
         response = client.post(self.url(message))
         assert TEXT in response.text
