@@ -1,0 +1,130 @@
+"""What the page between a button and what it does warns of."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from negin_sms.choices import Status
+from negin_sms.models import Message
+from negin_sms.querysets import MessageQuerySet
+from negin_sms.services.database import write_alias
+from negin_sms.services.operations.health.findings import Finding
+from negin_sms.services.operations.health.judgement import obstacles
+from negin_sms.services.operations.resending import why_not_resent
+
+from .action_words import scheduled_warnings
+from .preview_warnings import Unreached, delay_warnings, reach_warnings, unreached
+from .waiting import is_scheduled
+
+
+def obstacles_of(fit: Sequence[Message], *, are_left: bool) -> list[Finding]:
+    """Return what keeps these accounts from sending.
+
+    That no dispatcher runs concerns only what is left to one.
+    """
+    found = [each for alias in _by_account(fit) for each in obstacles(alias)]
+    return [each for each in found if are_left or each.code != "no_dispatcher"]
+
+
+def sending_warnings(
+    waiting: Sequence[Message], fit: Sequence[Message], *, may_go_now: bool
+) -> list[str]:
+    """Return whom these do not reach, now or at their time, and what keeps them.
+
+    Where ``may_go_now`` also what holds for all of them sent now instead.
+    """
+    told, at_once, now = [], [], timezone.now()
+    for alias, of_account in _by_account(fit).items():
+        later = [message for message in of_account if message in waiting]
+        due = [message for message in of_account if message not in waiting]
+        as_now = _unreached(of_account, at=now)
+        as_wished = _unreached(due, at=now) + _unreached(later)
+        told += reach_warnings(as_wished, alias)
+        # Of several, as many may be others.
+        if later and (as_now != as_wished or len(fit) > 1):
+            at_once += reach_warnings(as_now, alias)
+    told += _delay_warnings(fit)
+    if len(fit) == 1 and waiting:
+        at_once += _delay_warnings_now(fit[0])
+    instead = _("Sent now instead: %(warning)s")
+    at_once = [words for words in at_once if len(fit) > 1 or words not in told]
+    return told + [instead % {"warning": words} for words in at_once if may_go_now]
+
+
+def released_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return whom these do not reach at their times, and what keeps a single one."""
+    return _reach_warnings(fit) + _delay_warnings(fit)
+
+
+def _delay_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return what a pause and quiet hours do to a single one, at its time or now.
+
+    Not from when it was put off to: that is their end.
+    """
+    if len(fit) != 1:
+        return []
+    (alone,) = fit
+    return delay_warnings(alone) if is_scheduled(alone) else _delay_warnings_now(alone)
+
+
+def _delay_warnings_now(message: Message) -> list[str]:
+    """Return what they do to one that is sent now.
+
+    The lifetime of a draft, and of what has a time to come, begins anew then.
+    """
+    now, ends_at = timezone.now(), message.expires_at
+    if message.lifetime and (message.status == Status.DRAFT or is_scheduled(message)):
+        ends_at = now + message.lifetime
+    return delay_warnings(message, due_at=now, expires_at=ends_at)
+
+
+def resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
+    """Return why some are skipped, and what will become of the others."""
+    reasons = Counter(why for message in chosen if (why := why_not_resent(message)))
+    done = len(chosen) - len(fit) - reasons.total()
+    reasons[_("It was sent again already.")] = done
+    words = [
+        ngettext(
+            "%(count)s message will be skipped: %(reason)s",
+            "%(count)s messages will be skipped: %(reason)s",
+            count,
+        )
+        % {"count": count, "reason": reason}
+        for reason, count in reasons.items()
+        if count
+    ]
+    return words + _reach_warnings(fit) + scheduled_warnings(fit)
+
+
+def _reach_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return the warnings of those whom these do not reach at their times."""
+    return [
+        words
+        for alias, of_account in _by_account(fit).items()
+        for words in reach_warnings(_unreached(of_account), alias)
+    ]
+
+
+def _by_account(messages: Sequence[Message]) -> dict[str, list[Message]]:
+    accounts: dict[str, list[Message]] = {}
+    for message in messages:
+        accounts.setdefault(message.account, []).append(message)
+    return accounts
+
+
+def _unreached(messages: Sequence[Message], *, at: datetime | None = None) -> Unreached:
+    if not messages:
+        return Unreached()
+    return unreached(rows_of(messages), messages[0], at=at)
+
+
+def rows_of(chosen: Sequence[Message]) -> MessageQuerySet:
+    """Return these messages as they stand now."""
+    keys = [message.pk for message in chosen]
+    return Message.objects.using(write_alias()).filter(pk__in=keys)
