@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from negin_sms.choices import Status
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
+from negin_sms.services.operations.resending import left_early
 from negin_sms.services.submission.seen import digest
 
 from .action_words import scheduled_warnings
@@ -77,7 +78,7 @@ class ConfirmationMixin(PrivacyMixin):
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen, fit) if action is SEND else {}),
             **({"warnings": released_warnings(fit)} if action is RELEASE else {}),
-            **({"warnings": resent_warnings(chosen, fit)} if action is RESEND else {}),
+            **(_resending(chosen, fit) if action is RESEND else {}),
         }
         return self.draw(request, "message/confirmation.html", context)
 
@@ -132,7 +133,7 @@ class ConfirmationMixin(PrivacyMixin):
             ("account", message.account),
             ("line", ltr(line) if line else ""),
             ("line2", ltr(line2) if line2 else ""),
-            ("send_at", _moment(message.send_at)),
+            ("send_at", "" if left_early(message) else _moment(message.send_at)),
             ("status", status_badge(message)),
             ("finished_at", _moment(message.finished_at)),
             ("answer", gateway_answer(message)),
@@ -174,6 +175,14 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
         "obstacles": obstacles_of(fit, are_left=all_wait or len(chosen) > AT_ONCE),
         "is_scheduled": is_scheduled_already,
         **({"title": title} if all_wait else {}),
+    }
+
+
+def _resending(chosen: Sequence[Message], fit: list[Message]) -> dict[str, object]:
+    """Return what the question of sending again shows besides."""
+    return {
+        "warnings": resent_warnings(chosen, fit),
+        "obstacles": obstacles_of(fit, are_left=True),
     }
 
 

@@ -21,6 +21,7 @@ from negin_sms.querysets import MessageQuerySet
 from negin_sms.quiet_hours import never_leaves, quiet_since, quiet_until
 from negin_sms.segments import costly_characters
 from negin_sms.services.accounts import pause_ends_at
+from negin_sms.services.database import write_alias
 from negin_sms.services.operations.resending import left_early
 from negin_sms.services.outbox.gate.caps import count_over
 from negin_sms.services.outbox.gate.opt_outs import opted_out
@@ -42,7 +43,7 @@ def delay_warnings(
     """
     begins_at, ends_at = due_at or message.due_at, expires_at or message.expires_at
     begins_at = max(begins_at, timezone.now())
-    resumes_at = pause_ends_at(message.account)
+    resumes_at = pause_ends_at(message.account, write_alias())
     if resumes_at is None or resumes_at <= begins_at:
         return _quiet_warnings(message, begins_at, ends_at)
     words = _("It waits until the pause of its account is over (%(moment)s).")
@@ -96,8 +97,8 @@ def past_warnings(first: Message) -> list[str]:
     if first.send_at is None or first.send_at > timezone.now():
         return []
     words = _(
-        "The time that they were given is over (%(moment)s): they leave as soon as this "
-        "is confirmed."
+        "The time that they were given is over (%(moment)s): they are due as soon as "
+        "this is confirmed."
     )
     return [words % {"moment": moment_words(first.send_at)}]
 
@@ -133,7 +134,7 @@ def unreached(
         return Unreached()
     planned_at = None if left_early(first) else first.send_at
     wished_at = max(at or planned_at or now, now)
-    begins_at = max(wished_at, pause_ends_at(first.account) or now)
+    begins_at = max(wished_at, pause_ends_at(first.account, messages.db) or now)
     if begins_at > wished_at or left_early(first):
         at = begins_at
     morning = quiet_until(begins_at, account.quiet_hours)

@@ -16,7 +16,7 @@ from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.operations.health.findings import Finding
 from negin_sms.services.operations.health.judgement import obstacles
-from negin_sms.services.operations.resending import why_not_resent
+from negin_sms.services.operations.resending import left_early, why_not_resent
 
 from .action_words import scheduled_warnings
 from .preview_warnings import Unreached, delay_warnings, reach_warnings, unreached
@@ -84,6 +84,19 @@ def _delay_warnings_now(message: Message) -> list[str]:
     return delay_warnings(message, due_at=now, expires_at=ends_at)
 
 
+def _delay_warnings_again(fit: Sequence[Message]) -> list[str]:
+    """Return what they do to the new message of a single one, which lives as long."""
+    if len(fit) != 1:
+        return []
+    (old,) = fit
+    lifetime = old.lifetime
+    if lifetime is None:
+        return []
+    planned_at = None if left_early(old) else old.send_at
+    begins_at = max(planned_at or timezone.now(), timezone.now())
+    return delay_warnings(old, due_at=begins_at, expires_at=begins_at + lifetime)
+
+
 def resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
     """Return why some are skipped, and what will become of the others."""
     reasons = Counter(why for message in chosen if (why := why_not_resent(message)))
@@ -99,7 +112,12 @@ def resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
         for reason, count in reasons.items()
         if count
     ]
-    return words + _reach_warnings(fit) + scheduled_warnings(fit)
+    return (
+        words
+        + _reach_warnings(fit)
+        + _delay_warnings_again(fit)
+        + scheduled_warnings(fit)
+    )
 
 
 def _reach_warnings(fit: Sequence[Message]) -> list[str]:

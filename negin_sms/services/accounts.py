@@ -12,8 +12,6 @@ from negin_sms import conf
 from negin_sms.exceptions import InvalidConfiguration, InvalidMessage
 from negin_sms.models import AccountState
 
-from .database import write_alias
-
 
 def find_account(alias: str) -> conf.Account:
     """Return an account; raise InvalidMessage where only its name is wrong."""
@@ -37,9 +35,9 @@ def unknown_accounts(aliases: Iterable[str]) -> dict[str, str]:
     return unknown
 
 
-def pause_ends_at(alias: str) -> datetime | None:
+def pause_ends_at(alias: str, using: str) -> datetime | None:
     """Return when an account's pause ends, None where it has none, or no end."""
-    states = AccountState.objects.using(write_alias()).filter(account=alias)
+    states = AccountState.objects.using(using).filter(account=alias)
     return states.values_list("paused_until", flat=True).first()
 
 

@@ -686,6 +686,7 @@ class TestOptedOut:
         services.opt_out(NUMBER, account="default", until=later - timedelta(days=1))
         html = admin_client.get(f"{own}resend/").text
         assert "has a time of its own" not in html
+        assert moment_words(later) not in html
         assert self.WORDS in html  # by now, not by then
         again = confirm(admin_client, admin_client.get(f"{own}resend/")).text
         assert "has a time of its own" not in again

@@ -173,6 +173,26 @@ class TestResend:
         assert words in told(admin_client.post(url(old, "resend"), follow=True))
         assert Message.objects.get(resend_of=old).due_at == later
 
+    @pytest.mark.parametrize(
+        ("days", "told"), [(0, "It may never leave"), (2, "leaves then")]
+    )
+    def test_pause_that_outlasts_the_new_one_is_told(self, admin_client, days, told):
+        """What expired in a pause was sent again in vain."""
+        services.pause_account("default", reason="no credit")
+        now = timezone.now()
+        AccountState.objects.update(paused_until=now + timedelta(hours=2))
+        later = now + timedelta(days=days)
+        old = make(
+            status=Status.EXPIRED,
+            send_at=later if days else None,
+            begins_at=now - timedelta(hours=2),
+            expires_at=now - timedelta(hours=1),
+        )
+        html = page(admin_client, url(old, "resend"))
+        assert "no credit" in html
+        for words in ("It may never leave", "leaves then"):
+            assert (words in html) is (words == told)
+
     def test_rejected_message_is_not_warned_of(self, admin_client):
         assert "twice" not in page(
             admin_client, url(make(status=Status.REJECTED), "resend")
