@@ -86,8 +86,9 @@ class ComposeFields(RecipientFields):
         label=capfirst(_("sensitive")),
         required=False,
         help_text=_(
-            "Its text is shown on request only, to its author once it is confirmed; "
-            "once sent or given up, it is redacted before long."
+            "Its author sees the text until it is confirmed; otherwise it is shown on "
+            "request only, to those who may see texts. Once sent or given up, it is "
+            "redacted before long."
         ),
     )
     footer = forms.BooleanField(label=_("Append the footer"), required=False)

@@ -77,8 +77,9 @@ class DraftForm(forms.ModelForm):
             "line": _("Empty: the account's own line, where the scenario uses one."),
             "line2": _("Empty: the account's own, where the scenario uses one."),
             "sensitive": _(
-                "Its text is shown on request only, to its author once it is confirmed; "
-                "once sent or given up, it is redacted before long."
+                "Its author sees the text until it is confirmed; otherwise it is shown on "
+                "request only, to those who may see texts. Once sent or given up, it is "
+                "redacted before long."
             ),
         }
 
