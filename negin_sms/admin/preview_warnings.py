@@ -24,7 +24,7 @@ from negin_sms.services.accounts import pause_ends_at
 from negin_sms.services.database import write_alias
 from negin_sms.services.operations.resending import left_early
 from negin_sms.services.outbox.gate.caps import count_over
-from negin_sms.services.outbox.gate.opt_outs import opted_out
+from negin_sms.services.outbox.gate.opt_outs import SPARED, opted_out
 from negin_sms.services.submission.batches import differing
 
 _MOST_NAMED = 12
@@ -108,6 +108,7 @@ class Unreached:
     """How many recipients some messages do not reach, or not at their time."""
 
     opted_out: int = 0
+    tried: int = 0  # who opted out of what is urgent or sensitive
     by_number: int = 0  # over the caps of their numbers
     by_account: int = 0  # over the account's
 
@@ -115,6 +116,7 @@ class Unreached:
         """Return those of both."""
         return Unreached(
             self.opted_out + other.opted_out,
+            self.tried + other.tried,
             self.by_number + other.by_number,
             self.by_account + other.by_account,
         )
@@ -153,29 +155,44 @@ def _unreached_at(
     *,
     opted_out_at: datetime | None,
 ) -> Unreached:
-    stopped = opted_out(messages, account, at=opted_out_at)
+    found = opted_out(messages, account, at=opted_out_at)
+    stopped, tried = found.exclude(SPARED), found.filter(SPARED)
     capped = messages.filter(ignores_caps=False)
     capped = capped.exclude(pk__in=stopped.values("pk"))  # it stops before the caps do
     over = count_over(capped, account, moment)
-    return Unreached(stopped.count(), over.by_number, over.by_account)
+    return Unreached(stopped.count(), tried.count(), over.by_number, over.by_account)
 
 
 def opt_out_warnings(found: Unreached, alias: str) -> list[str]:
-    """Return a warning of those whom a single message does not reach."""
-    if not found.opted_out:
+    """Return warnings of those whom a single message does not reach, or may not."""
+    if not (found.opted_out or found.tried):
         return []
-    words = ngettext(
+    stopped = ngettext(
         "%(count)s recipient has opted out, and is left out when this is sent. These "
         "scenarios reach them: %(scenarios)s",
         "%(count)s recipients have opted out, and are left out when this is sent. These "
         "scenarios reach them: %(scenarios)s",
         found.opted_out,
     )
+    tried = ngettext(
+        "%(count)s recipient of what is urgent or sensitive has opted out: it is sent all "
+        "the same, and the gateway may refuse it. These scenarios reach them: "
+        "%(scenarios)s",
+        "%(count)s recipients of what is urgent or sensitive have opted out: it is sent "
+        "all the same, and the gateway may refuse it. These scenarios reach them: "
+        "%(scenarios)s",
+        found.tried,
+    )
     ways = [way for way in Scenario if way != Scenario.SINGLE]
     if not conf.get_account(alias).line2:
         ways.remove(Scenario.SECOND_LINE)
     scenarios = " · ".join(str(way.label) for way in ways)
-    return [words % {"count": found.opted_out, "scenarios": scenarios}]
+    told = ((found.opted_out, stopped), (found.tried, tried))
+    return [
+        words % {"count": count, "scenarios": scenarios}
+        for count, words in told
+        if count
+    ]
 
 
 def cap_warnings(found: Unreached) -> list[str]:

@@ -150,10 +150,18 @@ def test_preview_says_both(admin_client, quiet):
 
 
 @pytest.mark.parametrize(
-    ("fields", "warned"),
-    [({}, True), ({"scenario": "service_line"}, False), ({"sensitive": "on"}, False)],
+    ("fields", "warned", "tried"),
+    [
+        ({}, True, True),
+        ({"scenario": "service_line"}, False, False),
+        ({"scenario": "service_line", "sensitive": "on"}, False, False),
+        ({"sensitive": "on"}, False, True),
+        ({"priority": str(Priority.URGENT.value)}, False, True),
+    ],
 )
-def test_preview_says_who_opted_out_and_what_reaches_them(admin_client, fields, warned):
+def test_preview_says_who_opted_out_and_what_reaches_them(
+    admin_client, fields, warned, tried
+):
     services.opt_out("09395213300", line="9830003300")
     wish = {
         "recipients": "09395213300\n09390000000",
@@ -165,7 +173,9 @@ def test_preview_says_who_opted_out_and_what_reaches_them(admin_client, fields, 
     page = admin_client.post(COMPOSE, wish | fields, follow=True)
     words = "".join(page.context["warnings"])
     assert words.startswith("1 recipient has opted out") is warned
-    assert ("Line, then Chelcheleh" in words) is warned
+    is_tried = "1 recipient of what is urgent or sensitive has opted out" in words
+    assert is_tried is (tried and not warned)
+    assert ("Line, then Chelcheleh" in words) is tried
 
 
 @pytest.fixture

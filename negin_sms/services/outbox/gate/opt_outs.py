@@ -172,23 +172,25 @@ def is_stopped(message: Message) -> bool:
     return message.scenario == Scenario.SINGLE and not urgent
 
 
+SPARED = Q(sensitive=True) | Q(priority=Priority.URGENT)
+
+
 def opted_out(
     messages: MessageQuerySet, account: conf.Account, *, at: datetime | None = None
 ) -> MessageQuerySet:
-    """Return those of an account's messages that opt-outs stop when they are due.
+    """Return an account's single messages to who has opted out when they are due.
 
-    Or at another moment, to which they are to be moved.
+    Or at another moment, to which they are moved. Those SPARED leave all the same.
     """
     if not account.opt_outs:
         return messages.none()
-    single = messages.filter(scenario=Scenario.SINGLE, sensitive=False)
+    single = messages.filter(scenario=Scenario.SINGLE)
     # A line that nobody named is empty until the claim.
     own = Case(When(default_line=True, then=Value(account.line)), default=F("line"))
     scope = Q(line=OuterRef("leaves_by"), account="") | Q(account=account.alias)
     then = Q(until__isnull=True) | Q(until__gt=at or OuterRef("due_at"))
     rows = OptOut.objects.filter(lasts(), then, scope, mobile=OuterRef("mobile"))
-    single = single.exclude(priority=Priority.URGENT).alias(leaves_by=own)
-    return single.filter(Exists(rows))
+    return single.alias(leaves_by=own).filter(Exists(rows))
 
 
 def lately_opted_out(
