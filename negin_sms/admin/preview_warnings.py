@@ -97,8 +97,8 @@ def past_warnings(first: Message) -> list[str]:
     if first.send_at is None or first.send_at > timezone.now():
         return []
     words = _(
-        "The time that they were given is over (%(moment)s): they are due as soon as "
-        "this is confirmed."
+        "The time that was given is over (%(moment)s): what is confirmed now is due at "
+        "once."
     )
     return [words % {"moment": moment_words(first.send_at)}]
 

@@ -60,7 +60,7 @@ def test_preview_warns_of_a_time_that_is_over(admin_client, hours):
     moment = hours and timezone.localtime() + timedelta(hours=hours)
     typed = moment.strftime("%Y-%m-%d %H:%M") if moment else ""
     page = preview(admin_client, draft(admin_client, send_at=typed))
-    assert ("time that they were given is over" in page.text) is (hours == -1)
+    assert ("time that was given is over" in page.text) is (hours == -1)
 
 
 def test_one_that_was_changed_by_itself_is_said_on_preview_and_edit(admin_client):
