@@ -51,6 +51,7 @@ from .action_words import (
 )
 from .decision_forms import DecisionForm, ResendForm, ResolveForm
 from .outcomes import Outcome, tell
+from .question_warnings import warnings_of_reach
 from .waiting import is_scheduled
 
 # More than that would keep the browser waiting: they are left to the dispatcher.
@@ -204,6 +205,9 @@ def _resend(order: Order) -> Outcome:
     if children := list(rows.defer("text")):
         words = _("Made by sending another message again.")
         outcome.history.append((words, children))
+    if any(order.decision.values()):  # else the question said it
+        told = warnings_of_reach(children)
+        outcome += Outcome([(notices.WARNING, words) for words in told])
     return outcome
 
 

@@ -143,13 +143,15 @@ class ComposingMixin(PreviewMixin):
         if merged := drafted.merged:
             words = ngettext(
                 "%(count)s number stood there more than once; it gets one message.",
-                "%(count)s lines repeated a number; each number gets one message.",
+                "%(count)s entries repeated a number; each number gets one message.",
                 merged,
             )
             self.message_user(request, words % {"count": merged}, notices.INFO)
         if left := len(drafted.refused):
             words = ngettext(
-                "%(count)s line was left out.", "%(count)s lines were left out.", left
+                "%(count)s entry was left out.",
+                "%(count)s entries were left out.",
+                left,
             )
             self.message_user(request, words % {"count": left}, notices.WARNING)
 

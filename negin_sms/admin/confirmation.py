@@ -75,6 +75,7 @@ class ConfirmationMixin(PrivacyMixin):
             "unfit": 0 if action is RESEND else len(chosen) - len(fit),
             "advice": action.advice(fit),
             "is_queued": action is SEND and len(chosen) > AT_ONCE,
+            "at_once": AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen, fit) if action is SEND else {}),
             **({"warnings": released_warnings(fit)} if action is RELEASE else {}),

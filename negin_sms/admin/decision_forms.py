@@ -43,6 +43,10 @@ class ResendForm(DecisionForm):
         required=False,
         choices=[("", _("As before")), *Scenario.choices],
         widget=ScenarioSelect,
+        help_text=_(
+            "The warnings above are for “As before”. By another way, whom it does not "
+            "reach is said once it is queued."
+        ),
     )
     line = line_field(_("line"), when_empty=_AS_BEFORE)
     line2 = line_field(_("second line"), when_empty=_AS_BEFORE)

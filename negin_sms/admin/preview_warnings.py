@@ -25,6 +25,7 @@ from negin_sms.services.database import write_alias
 from negin_sms.services.operations.resending import left_early
 from negin_sms.services.outbox.gate.caps import count_over
 from negin_sms.services.outbox.gate.opt_outs import SPARED, opted_out
+from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.batches import differing
 
 _MOST_NAMED = 12
@@ -157,7 +158,8 @@ def _unreached_at(
 ) -> Unreached:
     found = opted_out(messages, account, at=opted_out_at)
     stopped, tried = found.exclude(SPARED), found.filter(SPARED)
-    capped = messages.filter(ignores_caps=False)
+    # What is sent again does not ignore them any more.
+    capped = messages.exclude(ignores_caps=True, status__in=WAITING)
     capped = capped.exclude(pk__in=stopped.values("pk"))  # it stops before the caps do
     over = count_over(capped, account, moment)
     return Unreached(stopped.count(), tried.count(), over.by_number, over.by_account)

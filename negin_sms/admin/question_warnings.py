@@ -59,7 +59,7 @@ def sending_warnings(
 
 def released_warnings(fit: Sequence[Message]) -> list[str]:
     """Return whom these do not reach at their times, and what keeps a single one."""
-    return _reach_warnings(fit) + _delay_warnings(fit)
+    return warnings_of_reach(fit) + _delay_warnings(fit)
 
 
 def _delay_warnings(fit: Sequence[Message]) -> list[str]:
@@ -114,13 +114,13 @@ def resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
     ]
     return (
         words
-        + _reach_warnings(fit)
+        + warnings_of_reach(fit)
         + _delay_warnings_again(fit)
         + scheduled_warnings(fit)
     )
 
 
-def _reach_warnings(fit: Sequence[Message]) -> list[str]:
+def warnings_of_reach(fit: Sequence[Message]) -> list[str]:
     """Return the warnings of those whom these do not reach at their times."""
     return [
         words

@@ -218,7 +218,7 @@ class TestRefused:
         response = compose(admin_client, recipients=f"{MOBILE}\n0939\nfoo")
         assert not Message.objects.exists()
         words = words_of(response)
-        assert "2 lines were refused" in words
+        assert "2 entries were refused" in words
         assert "2 0939 The number is too short." in words
         assert field("recipients", response) == "0939\nfoo\n"
         assert field("kept", response) == f"{MOBILE}\n"
@@ -232,7 +232,7 @@ class TestRefused:
         wish = {"recipients": "0939", "kept": MOBILE, "_leave_out": "1"}
         page = client_page(admin_client, **wish)
         assert Message.objects.get().mobile == "+989395213300"
-        assert "1 line was left out." in words_of(page)
+        assert "1 entry was left out." in words_of(page)
 
     def test_leaving_all_out_writes_nothing(self, admin_client):
         response = compose(admin_client, recipients="0939", _leave_out="1")
@@ -272,20 +272,20 @@ class TestRefused:
         page = self.again(admin_client, response, **button)
         kept = [row.mobile for row in Message.objects.all()]
         assert kept == (["+989395213300"] if button else [])
-        assert ("1 line was refused" in words_of(page)) is not bool(button)
+        assert ("1 entry was refused" in words_of(page)) is not bool(button)
 
     def test_may_be_left_out_beside_an_empty_column_that_is_named_better(
         self, admin_client
     ):
         pasted = "name\tphone\tmobile\nSara\t09395213300\t\nAli\t02122345678\t\n"
         response = compose(admin_client, recipients=pasted, text="Dear {name}")
-        assert "1 line was refused" in words_of(response)
+        assert "1 entry was refused" in words_of(response)
         self.again(admin_client, response, _leave_out="1")
         assert [row.mobile for row in Message.objects.all()] == ["+989395213300"]
 
     def test_forged_kept_recipients_are_judged_again(self, admin_client):
         response = compose(admin_client, kept="0912FLOWERS")
-        assert "1 line was refused" in words_of(response)
+        assert "1 entry was refused" in words_of(response)
 
     def test_hostile_lines_are_inert(self, admin_client):
         response = compose(admin_client, recipients='<script>x"\n\u202e<img onerror=1>')

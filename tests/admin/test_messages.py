@@ -852,6 +852,8 @@ class TestScheduling:
         )
         assert "too many to send" not in html
         assert ('name="now"' in html) is (count <= AT_ONCE)
+        too_many = f"that can be done with up to {AT_ONCE} at a time"
+        assert (too_many in html) is (status == Status.QUEUED and count > AT_ONCE)
 
     def test_of_several_only_those_without_a_time_leave(self, admin_client):
         rows = [make(), make(send_at=self.LATER)]

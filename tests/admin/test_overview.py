@@ -133,7 +133,13 @@ class TestResend:
         assert words in act(admin_client, "resend_selected", [row, other]).text
         way = {"scenario": "service_line", "line": "", "template": 1}
         reached = make(status=Status.REJECTED, **way)
-        assert "has opted out" not in page(admin_client, url(reached, "resend"))
+        html = page(admin_client, url(reached, "resend"))
+        assert "has opted out" not in html
+        assert "The warnings above are for “As before”" in html
+        other_way = admin_client.post(
+            url(reached, "resend"), {"scenario": "single"}, follow=True
+        )
+        assert words in told(other_way)
 
     @pytest.mark.parametrize("name", ["send", "resend"])
     def test_what_is_over_a_cap_is_said(self, admin_client, use_account, name):
@@ -151,9 +157,12 @@ class TestResend:
             messages=1,
         )
         assert words in page(admin_client, url(row, name))
-        assert words not in page(admin_client, url(free, name))
+        # What is sent again does not ignore them any more.
+        is_again = name == "resend"
+        assert (words in page(admin_client, url(free, name))) is is_again
         many = act(admin_client, f"{name}_selected", [free, row]).text
-        assert f"1 message is {words}" in many
+        assert ("2 messages are over" in many) is is_again
+        assert (f"1 message is {words}" in many) is not is_again
 
     def test_each_reason_to_skip_is_the_one_that_counts(self, admin_client):
         redacted = make(status=Status.CANCELLED, redacted_at=timezone.now())

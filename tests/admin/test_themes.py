@@ -98,7 +98,7 @@ def test_desk_is_drawn_from_writing_to_the_report(admin_client):
     wish = {"recipients": NUMBER, "text": "Hello", "scenario": "single", "priority": 20}
     wrong = admin_client.post(f"{LIST}compose/", wish | {"recipients": "0939"}).text
     preview = admin_client.post(f"{LIST}compose/", wish, follow=True).text
-    assert "1 line was refused" in wrong
+    assert "1 entry was refused" in wrong
     assert f'action="{LIST}preview/confirm/"' in preview
     report = page(admin_client, f"{LIST}report/")
     assert all("unfold" in html for html in (wrong, preview, report))

@@ -38,7 +38,7 @@ from .tables import (
     refuse_cells,
 )
 
-_DELIMITERS = "\t;,،|"
+_DELIMITERS = "\t;؛,،|"
 _SEPARATORS = re.compile(r"[\t;؛,،|&]")
 _BREAKS = re.compile(rf"{_SEPARATORS.pattern}|[\r\n]+")
 _TITLES = 10  # lines above a heading, at the most

@@ -82,7 +82,7 @@ class TestList:
 
 
 class TestTable:
-    @pytest.mark.parametrize("delimiter", [";", ",", "\t", "،", "|"])
+    @pytest.mark.parametrize("delimiter", [";", "؛", ",", "\t", "،", "|"])
     def test_columns_are_values(self, delimiter):
         text = f"Mobile{delimiter}First Name\n09395213300{delimiter}Sara\n"
         row = Row(2, "09395213300", {"first name": "Sara"})
