@@ -140,6 +140,8 @@ class TestResend:
             url(reached, "resend"), {"scenario": "single"}, follow=True
         )
         assert words in told(other_way)
+        as_before = admin_client.post(url(row, "resend"), follow=True)
+        assert words not in told(as_before)
 
     @pytest.mark.parametrize("name", ["send", "resend"])
     def test_what_is_over_a_cap_is_said(self, admin_client, use_account, name):

@@ -9,7 +9,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from django.db import transaction
 from django.db.models import Q
@@ -148,14 +148,25 @@ def _ask(message: Message, passage: Passage) -> Verdict | None:
 
 
 def _foretell(
-    message: Message, passage: Passage, asked: Iterable[Rule]
+    message: Message, passage: Passage, asked: Sequence[Rule]
 ) -> Iterator[Verdict]:
-    """Yield what keeps a message: each rule is asked of when those before let it go."""
-    for rule in asked:
-        verdict = rule(message, passage)
-        if verdict is not None:
+    """Yield what keeps a message: each rule is asked of when those before let it go.
+
+    Then those that keep it again by when the last one does: a cap may end at night.
+    """
+    for is_again in (False, True):
+        if is_again and passage.waits_until is None:
+            return
+        for rule in asked:
+            verdict = rule(message, passage)
+            if verdict is None or (is_again and not _lasts_longer(verdict, passage)):
+                continue
             yield verdict
             passage = passage.after(verdict)
+
+
+def _lasts_longer(verdict: Verdict, passage: Passage) -> bool:
+    return verdict.until is not None and verdict.until > passage.at
 
 
 def _move(message: Message, verdict: Verdict, passage: Passage) -> None:

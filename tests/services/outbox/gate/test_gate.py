@@ -293,6 +293,28 @@ class TestWhyWaiting:
         (paused,) = obstacles(conf.get_account(), "default")
         assert paused.until == end
 
+    def test_quiet_hours_in_which_a_cap_ends_keep_it_too(self, use_account):
+        """It was said to wait for the cap, and not that it expires before it leaves."""
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+        ends = [
+            timezone.localtime(hour + timedelta(hours=h, minutes=30)) for h in (1, 3)
+        ]
+        quiet = tuple(f"{at:%H:%M}" for at in ends)
+        use_account(BACKEND=MEMORY, QUIET_HOURS=quiet, MOBILE_CAPS={"hour": 1})
+        due_at = hour + timedelta(hours=1, minutes=10)
+        CapCount.objects.create(
+            account="default",
+            mobile=MOBILE,
+            seconds=3600,
+            began_at=hour + timedelta(hours=1),
+            messages=1,
+        )
+        row = MessageFactory(priority=Priority.LOW, due_at=due_at)
+        _due, cap, asleep = services.why_waiting(row)
+        assert cap.until == hour + timedelta(hours=2)
+        assert asleep.until == ends[1]
+        assert "quiet hours" in asleep.reason
+
     def test_quiet_hours_in_which_the_pause_ends_keep_it_too(self, use_account):
         first, last = (timezone.localtime() + timedelta(hours=h) for h in (1, 4))
         use_account(BACKEND=MEMORY, QUIET_HOURS=(f"{first:%H:%M}", f"{last:%H:%M}"))
