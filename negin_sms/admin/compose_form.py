@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import ngettext, pgettext_lazy
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms import conf
@@ -25,6 +25,17 @@ from .waiting import lifetime_words
 from .widgets import CountedTextarea
 
 _LONGEST_LIFETIME = 9  # digits
+
+
+def remarks_on(drafted: Drafted) -> list[str]:
+    """Return what was noticed in the rows, and what repeated one of them."""
+    words = ngettext(
+        "%(count)s number stood there more than once; it gets one message.",
+        "%(count)s entries repeated a number; each number gets one message.",
+        drafted.merged,
+    )
+    merged = [words % {"count": drafted.merged}] if drafted.merged else []
+    return [*drafted.remarks, *merged]
 
 
 class ComposeForm(ComposeFields):
@@ -122,7 +133,7 @@ class ComposeForm(ComposeFields):
         refused = [refusal.row for refusal in drafted.refused]
         data["recipients"] = write_sheet(refused, drafted.columns)
         data["kept"] = write_sheet(drafted.kept, drafted.columns)
-        data["remarks"] = "\n".join(drafted.remarks)
+        data["remarks"] = "\n".join(remarks_on(drafted))
         return ComposeForm(data)
 
     @classmethod

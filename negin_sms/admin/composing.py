@@ -24,7 +24,7 @@ from negin_sms.services.submission.reopening import reopen
 from negin_sms.services.submission.seen import digest
 
 from .actions import SEEN
-from .compose_form import ComposeForm
+from .compose_form import ComposeForm, remarks_on
 from .pages import speak
 from .preview_warnings import unlike_warnings
 from .previews import PreviewMixin
@@ -114,6 +114,7 @@ class ComposingMixin(PreviewMixin):
             "adminform": adminform,
             "media": self.media + adminform.media,
             "drafted": drafted,
+            "remarks": remarks_on(drafted) if drafted else [],
             "listed": refused[:_LISTED],
             "unlisted": len(refused[_LISTED:]),
         }
@@ -131,7 +132,7 @@ class ComposingMixin(PreviewMixin):
         self.warn(request, link)
 
     def _tell_drafted(self, request: HttpRequest, drafted: Drafted) -> None:
-        for remark in drafted.remarks:
+        for remark in remarks_on(drafted):
             self.message_user(request, remark, notices.INFO)
         if drafted.is_repeat:
             return
@@ -140,13 +141,6 @@ class ComposingMixin(PreviewMixin):
             "%(count)s draft was written.", "%(count)s drafts were written.", count
         )
         self.log_many(request, ADDITION, drafted.group, words % {"count": count})
-        if merged := drafted.merged:
-            words = ngettext(
-                "%(count)s number stood there more than once; it gets one message.",
-                "%(count)s entries repeated a number; each number gets one message.",
-                merged,
-            )
-            self.message_user(request, words % {"count": merged}, notices.INFO)
         if left := len(drafted.refused):
             words = ngettext(
                 "%(count)s entry was left out.",

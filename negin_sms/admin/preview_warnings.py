@@ -162,7 +162,11 @@ def _unreached_at(
     capped = messages.exclude(ignores_caps=True, status__in=WAITING)
     capped = capped.exclude(pk__in=stopped.values("pk"))  # it stops before the caps do
     over = count_over(capped, account, moment)
-    return Unreached(stopped.count(), tried.count(), over.by_number, over.by_account)
+    return Unreached(_people(stopped), _people(tried), over.by_number, over.by_account)
+
+
+def _people(messages: MessageQuerySet) -> int:
+    return messages.order_by().values("mobile").distinct().count()
 
 
 def opt_out_warnings(found: Unreached, alias: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -21,6 +21,8 @@ from negin_sms.services.operations.resending import left_early, why_not_resent
 from .action_words import scheduled_warnings
 from .preview_warnings import Unreached, delay_warnings, reach_warnings, unreached
 from .waiting import is_scheduled
+
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 def obstacles_of(fit: Sequence[Message], *, are_left: bool) -> list[Finding]:
@@ -45,7 +47,7 @@ def sending_warnings(
         due = [message for message in of_account if message not in waiting]
         as_now = _unreached(of_account, at=now)
         as_wished = _unreached(due, at=now) + _unreached(later)
-        told += reach_warnings(as_wished, alias)
+        told += reach_warnings(as_wished, alias) + _of_the_earliest(as_wished, later)
         # Of several, as many may be others.
         if later and (as_now != as_wished or len(fit) > 1):
             at_once += reach_warnings(as_now, alias)
@@ -122,11 +124,11 @@ def resent_warnings(chosen: Sequence[Message], fit: list[Message]) -> list[str]:
 
 def warnings_of_reach(fit: Sequence[Message]) -> list[str]:
     """Return the warnings of those whom these do not reach at their times."""
-    return [
-        words
-        for alias, of_account in _by_account(fit).items()
-        for words in reach_warnings(_unreached(of_account), alias)
-    ]
+    told = []
+    for alias, of_account in _by_account(fit).items():
+        found = _unreached(of_account)
+        told += reach_warnings(found, alias) + _of_the_earliest(found, of_account)
+    return told
 
 
 def _by_account(messages: Sequence[Message]) -> dict[str, list[Message]]:
@@ -139,7 +141,23 @@ def _by_account(messages: Sequence[Message]) -> dict[str, list[Message]]:
 def _unreached(messages: Sequence[Message], *, at: datetime | None = None) -> Unreached:
     if not messages:
         return Unreached()
-    return unreached(rows_of(messages), messages[0], at=at)
+    first = min(messages, key=_planned_at)
+    return unreached(rows_of(messages), first, at=at)
+
+
+def _of_the_earliest(found: Unreached, messages: Sequence[Message]) -> list[str]:
+    """Return which time caps are judged by, where there are several."""
+    times = {_planned_at(message) for message in messages}
+    if len(times) < 2 or not (found.by_number or found.by_account):
+        return []
+    return [_("They have different times: their caps are judged by the earliest.")]
+
+
+def _planned_at(message: Message) -> datetime:
+    """Return the later time that a message has, the first moment of all for none."""
+    planned_at = None if left_early(message) else message.send_at
+    is_later = planned_at is not None and planned_at > timezone.now()
+    return planned_at if planned_at and is_later else _AT_ONCE
 
 
 def rows_of(chosen: Sequence[Message]) -> MessageQuerySet:

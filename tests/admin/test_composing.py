@@ -274,6 +274,17 @@ class TestRefused:
         assert kept == (["+989395213300"] if button else [])
         assert ("1 entry was refused" in words_of(page)) is not bool(button)
 
+    def test_number_that_stood_there_twice_is_told_beside_them(self, admin_client):
+        """One refused and one fine were shown of three that somebody pasted."""
+        pasted = "09395213300\n0939521\n09395213300"
+        response = compose(admin_client, recipients=pasted)
+        words = "1 number stood there more than once"
+        assert words in words_of(response)
+        names = ("recipients", "kept", "remarks")
+        boxes = {name: field(name, response) for name in names}
+        page = client_page(admin_client, **boxes, _leave_out="1")
+        assert words_of(page).count(words) == 1
+
     def test_may_be_left_out_beside_an_empty_column_that_is_named_better(
         self, admin_client
     ):
