@@ -42,9 +42,10 @@ def sending_warnings(
     Where ``may_go_now`` also what holds for all of them sent now instead.
     """
     told, at_once, now = [], [], timezone.now()
+    wait = {message.pk for message in waiting}
     for alias, of_account in _by_account(fit).items():
-        later = [message for message in of_account if message in waiting]
-        due = [message for message in of_account if message not in waiting]
+        later = [message for message in of_account if message.pk in wait]
+        due = [message for message in of_account if message.pk not in wait]
         as_now = _unreached(of_account, at=now)
         as_wished = _unreached(due, at=now) + _unreached(later)
         told += reach_warnings(as_wished, alias) + _of_the_earliest(as_wished, later)
