@@ -22,7 +22,7 @@ from negin_sms.dates import moment_words
 from negin_sms.models import AccountState, CapCount, Message
 from negin_sms.services.outbox.gate.opt_outs import opted_out
 from tests.admin.test_composing import draft, preview
-from tests.factories import MOBILE, MessageFactory
+from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -245,6 +245,21 @@ def test_what_is_over_before_a_pause_is_keeps_nothing(use_account):
     assert (found, "no credit" in reason) == (Unreached(), True)
     services.opt_out(MOBILE, until=end + timedelta(minutes=1))
     assert told_of(row)[0] == Unreached(opted_out=1)
+
+
+@pytest.mark.parametrize(("most", "by_account"), [(1, 2), (2, 0)])
+def test_full_account_keeps_who_has_opted_out_too(use_account, most, by_account):
+    """It was said to be left out at once, and waited until it expired."""
+    memory = "negin_sms.gateway.memory.MemoryGateway"
+    use_account(BACKEND=memory, ACCOUNT_CAPS={"day": most})
+    services.send_sms(OTHER_MOBILE, "x")
+    rows = MessageFactory.create_batch(2, mobile=MOBILE)
+    services.opt_out(MOBILE)
+    waiting = Message.objects.filter(pk__in=[row.pk for row in rows])
+    expected = Unreached(opted_out=1, by_account=by_account)
+    assert unreached(waiting, rows[0]) == expected
+    waiting.update(ignores_caps=True)
+    assert unreached(waiting, rows[0]) == Unreached(opted_out=1)
 
 
 def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
