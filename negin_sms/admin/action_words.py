@@ -13,7 +13,11 @@ from negin_sms.characters import left_to_right
 from negin_sms.choices import Status
 from negin_sms.dates import both_words
 from negin_sms.models import Message
-from negin_sms.services.operations.resending import left_early, may_have_arrived
+from negin_sms.services.operations.resending import (
+    left_early,
+    may_have_arrived,
+    planned_time,
+)
 
 
 def accepted_words(done: Sequence[Message]) -> str:
@@ -117,7 +121,7 @@ def resent_words(done: Sequence[Message]) -> str:
 def scheduled_warnings(messages: Sequence[Message]) -> list[str]:
     """Say how many keep a time that is still to come, and the first of these."""
     now = timezone.now()
-    planned = [each.send_at for each in messages if not left_early(each)]
+    planned = map(planned_time, messages)
     later = [moment for moment in planned if moment and moment > now]
     if not later:
         return []

@@ -22,7 +22,7 @@ from negin_sms.quiet_hours import never_leaves, quiet_since, quiet_until
 from negin_sms.segments import costly_characters
 from negin_sms.services.accounts import pause_ends_at
 from negin_sms.services.database import write_alias
-from negin_sms.services.operations.resending import left_early
+from negin_sms.services.operations.resending import left_early, planned_time
 from negin_sms.services.outbox.gate.caps import account_room, count_over
 from negin_sms.services.outbox.gate.opt_outs import SPARED, opted_out
 from negin_sms.services.outbox.transitions import WAITING
@@ -135,8 +135,7 @@ def unreached(
     account, now = known.get(first.account), timezone.now()
     if account is None:
         return Unreached()
-    planned_at = None if left_early(first) else first.send_at
-    wished_at = max(at or planned_at or now, now)
+    wished_at = max(at or planned_time(first) or now, now)
     begins_at = max(wished_at, pause_ends_at(first.account, messages.db) or now)
     if begins_at > wished_at or left_early(first):
         at = begins_at

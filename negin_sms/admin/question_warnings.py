@@ -16,7 +16,7 @@ from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
 from negin_sms.services.operations.health.findings import Finding
 from negin_sms.services.operations.health.judgement import obstacles
-from negin_sms.services.operations.resending import left_early, why_not_resent
+from negin_sms.services.operations.resending import planned_time, why_not_resent
 
 from .action_words import scheduled_warnings
 from .preview_warnings import Unreached, delay_warnings, reach_warnings, unreached
@@ -95,8 +95,7 @@ def _delay_warnings_again(fit: Sequence[Message]) -> list[str]:
     lifetime = old.lifetime
     if lifetime is None:
         return []
-    planned_at = None if left_early(old) else old.send_at
-    begins_at = max(planned_at or timezone.now(), timezone.now())
+    begins_at = max(_planned_at(old), timezone.now())
     return delay_warnings(old, due_at=begins_at, expires_at=begins_at + lifetime)
 
 
@@ -156,9 +155,8 @@ def _of_the_earliest(found: Unreached, messages: Sequence[Message]) -> list[str]
 
 def _planned_at(message: Message) -> datetime:
     """Return the later time that a message has, the first moment of all for none."""
-    planned_at = None if left_early(message) else message.send_at
-    is_later = planned_at is not None and planned_at > timezone.now()
-    return planned_at if planned_at and is_later else _AT_ONCE
+    planned_at = planned_time(message)
+    return planned_at if planned_at and planned_at > timezone.now() else _AT_ONCE
 
 
 def rows_of(chosen: Sequence[Message]) -> MessageQuerySet:

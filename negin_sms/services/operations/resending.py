@@ -65,6 +65,11 @@ def left_early(message: Message) -> bool:
     return bool(ended_at and message.send_at and ended_at < message.send_at)
 
 
+def planned_time(message: Message) -> datetime | None:
+    """Return the ``send_at`` that still counts: not that of what left before it."""
+    return None if left_early(message) else message.send_at
+
+
 @checks_keywords
 @private
 def resend(
@@ -146,7 +151,7 @@ def _copy(
 ) -> Message:
     given = {name: value for name, value in way.items() if value is not None}
     # What somebody sent before its time is not to wait for that time now.
-    send_at = None if left_early(old) else old.send_at
+    send_at = planned_time(old)
     copy = compose(
         old.mobile,
         old.text,

@@ -172,6 +172,7 @@ def is_stopped(message: Message) -> bool:
     return message.scenario == Scenario.SINGLE and not urgent
 
 
+# The single messages that ``is_stopped`` spares, as a condition on rows.
 SPARED = Q(sensitive=True) | Q(priority=Priority.URGENT)
 
 
