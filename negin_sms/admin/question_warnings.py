@@ -19,7 +19,14 @@ from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.operations.resending import planned_time, why_not_resent
 
 from .action_words import scheduled_warnings
-from .preview_warnings import Unreached, delay_warnings, reach_warnings, unreached
+from .preview_warnings import (
+    Unreached,
+    cap_warnings,
+    delay_warnings,
+    opt_out_warnings,
+    reach_warnings,
+    unreached,
+)
 from .waiting import is_scheduled
 
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
@@ -48,15 +55,19 @@ def sending_warnings(
         due = [message for message in of_account if message.pk not in wait]
         as_now = _unreached(of_account, at=now)
         as_wished = _unreached(due, at=now) + _unreached(later)
-        told += reach_warnings(as_wished, alias) + _of_the_earliest(as_wished, later)
-        # Of several, as many may be others.
-        if later and (as_now != as_wished or len(fit) > 1):
-            at_once += reach_warnings(as_now, alias)
+        stopped = opt_out_warnings(as_wished, alias)
+        told += stopped + cap_warnings(as_wished) + _of_the_earliest(as_wished, later)
+        if later:
+            # As many are the same people: an opt-out ends, and none begins.
+            again = opt_out_warnings(as_now, alias)
+            at_once += [words for words in again if words not in stopped]
+            # Of caps, the same words are about another period than at their time.
+            at_once += cap_warnings(as_now)
     told += _delay_warnings(fit)
     if len(fit) == 1 and waiting:
-        at_once += _delay_warnings_now(fit[0])
+        again = _delay_warnings_now(fit[0])
+        at_once += [words for words in again if words not in told]
     instead = _("Sent now instead: %(warning)s")
-    at_once = [words for words in at_once if len(fit) > 1 or words not in told]
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
 
 

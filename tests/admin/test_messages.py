@@ -24,7 +24,7 @@ from negin_sms.choices import Flag, Priority, State, Status
 from negin_sms.dates import moment_words
 from negin_sms.exceptions import OutcomeUnknown, Rejected
 from negin_sms.gateway.memory import MemoryGateway, outbox
-from negin_sms.models import AccountState, DeliveryState, Message
+from negin_sms.models import AccountState, CapCount, DeliveryState, Message
 from negin_sms.services.submission.seen import digest
 
 pytestmark = pytest.mark.django_db
@@ -696,8 +696,26 @@ class TestOptedOut:
         services.send_sms(NUMBER, "first")
         later = timezone.now() + timedelta(days=3)
         row = make(status=Status.QUEUED, send_at=later, due_at=later)
-        html = admin_client.get(f"{LIST}{row.pk}/send/").text
-        assert "Sent now instead: 1 message is over the cap of its number" in html
+        url, instead = f"{LIST}{row.pk}/send/", "Sent now instead: "
+        over = "1 message is over the cap of its number"
+        html = admin_client.get(url).text
+        assert f"{instead}{over}" in html
+        assert html.count(over) == 1
+        # The same words at its time mean another period, so now is told of as well.
+        (today,) = CapCount.objects.exclude(mobile="")
+        CapCount.objects.bulk_create(
+            CapCount(
+                account=today.account,
+                mobile=today.mobile,
+                seconds=today.seconds,
+                began_at=today.began_at + timedelta(days=days),
+                messages=1,
+            )
+            for days in (3, 4)  # in case that midnight comes between
+        )
+        html = admin_client.get(url).text
+        assert f"{instead}{over}" in html
+        assert html.count(over) == 2
 
     def test_place_that_is_kept_for_tomorrow_is_none_today(
         self, admin_client, use_account
