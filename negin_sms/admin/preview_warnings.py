@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
@@ -106,18 +106,20 @@ def past_warnings(first: Message) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Unreached:
-    """How many recipients some messages do not reach, or not at their time."""
+    """Whom some messages do not reach, and how many not at their time."""
 
-    opted_out: int = 0
-    tried: int = 0  # who opted out of what is urgent or sensitive
-    by_number: int = 0  # over the caps of their numbers
+    # Their numbers: of two messages to one, one person has opted out.
+    opted_out: frozenset[str] = field(default=frozenset(), repr=False)
+    # Who opted out of what is urgent or sensitive.
+    tried: frozenset[str] = field(default=frozenset(), repr=False)
+    by_number: int = 0  # messages over the caps of their numbers
     by_account: int = 0  # over the account's
 
     def __add__(self, other: Unreached) -> Unreached:
         """Return those of both."""
         return Unreached(
-            self.opted_out + other.opted_out,
-            self.tried + other.tried,
+            self.opted_out | other.opted_out,
+            self.tried | other.tried,
             self.by_number + other.by_number,
             self.by_account + other.by_account,
         )
@@ -168,8 +170,8 @@ def _unreached_at(
     return Unreached(_people(stopped), _people(tried), over.by_number, by_account)
 
 
-def _people(messages: MessageQuerySet) -> int:
-    return messages.order_by().values("mobile").distinct().count()
+def _people(messages: MessageQuerySet) -> frozenset[str]:
+    return frozenset(messages.order_by().values_list("mobile", flat=True).distinct())
 
 
 def opt_out_warnings(found: Unreached, alias: str) -> list[str]:
@@ -181,7 +183,7 @@ def opt_out_warnings(found: Unreached, alias: str) -> list[str]:
         "scenarios reach them: %(scenarios)s",
         "%(count)s recipients have opted out, and are left out when this is sent. These "
         "scenarios reach them: %(scenarios)s",
-        found.opted_out,
+        len(found.opted_out),
     )
     tried = ngettext(
         "%(count)s recipient of what is urgent or sensitive has opted out: it is sent all "
@@ -190,13 +192,13 @@ def opt_out_warnings(found: Unreached, alias: str) -> list[str]:
         "%(count)s recipients of what is urgent or sensitive have opted out: it is sent "
         "all the same, and the gateway may refuse it. These scenarios reach them: "
         "%(scenarios)s",
-        found.tried,
+        len(found.tried),
     )
     ways = [way for way in Scenario if way != Scenario.SINGLE]
     if not conf.get_account(alias).line2:
         ways.remove(Scenario.SECOND_LINE)
     scenarios = " · ".join(str(way.label) for way in ways)
-    told = ((found.opted_out, stopped), (found.tried, tried))
+    told = ((len(found.opted_out), stopped), (len(found.tried), tried))
     return [
         words % {"count": count, "scenarios": scenarios}
         for count, words in told

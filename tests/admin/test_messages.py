@@ -772,6 +772,10 @@ class TestOptedOut:
         assert "Sent now instead: 2 recipients have opted out" in html
         html = act(admin_client, "send_selected", rows[:1]).text
         assert "Sent now instead" not in html
+        Message.objects.update(mobile=numbers[0])
+        html = act(admin_client, "send_selected", rows[:2]).text
+        assert ">1 recipient has opted out" in html
+        assert "Sent now instead" not in html
 
     def test_quiet_hours_are_told_of_what_they_put_off_before(
         self, admin_client, use_account

@@ -15,6 +15,7 @@ from negin_sms.admin.preview_warnings import (
     delay_warnings,
     draft_warnings,
     length_warnings,
+    opt_out_warnings,
     unreached,
 )
 from negin_sms.choices import Priority, Status
@@ -244,7 +245,7 @@ def test_what_is_over_before_a_pause_is_keeps_nothing(use_account):
     found, (reason,) = told_of(row)
     assert (found, "no credit" in reason) == (Unreached(), True)
     services.opt_out(MOBILE, until=end + timedelta(minutes=1))
-    assert told_of(row)[0] == Unreached(opted_out=1)
+    assert told_of(row)[0] == Unreached(opted_out=frozenset([MOBILE]))
 
 
 @pytest.mark.parametrize(("most", "by_account"), [(1, 2), (2, 0)])
@@ -256,10 +257,10 @@ def test_full_account_keeps_who_has_opted_out_too(use_account, most, by_account)
     rows = MessageFactory.create_batch(2, mobile=MOBILE)
     services.opt_out(MOBILE)
     waiting = Message.objects.filter(pk__in=[row.pk for row in rows])
-    expected = Unreached(opted_out=1, by_account=by_account)
+    expected = Unreached(opted_out=frozenset([MOBILE]), by_account=by_account)
     assert unreached(waiting, rows[0]) == expected
     waiting.update(ignores_caps=True)
-    assert unreached(waiting, rows[0]) == Unreached(opted_out=1)
+    assert unreached(waiting, rows[0]) == Unreached(opted_out=frozenset([MOBILE]))
 
 
 def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
@@ -280,6 +281,18 @@ def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
     assert unreached(Message.objects.all(), row) == Unreached(by_number=1)
 
 
+def test_who_gets_one_now_and_one_in_the_morning_is_one_person(asleep):
+    asleep()
+    row = MessageFactory(priority=Priority.LOW)
+    MessageFactory(priority=Priority.NORMAL)
+    services.opt_out(MOBILE)
+    found = unreached(Message.objects.all(), row)
+    assert found == Unreached(opted_out=frozenset([MOBILE]))
+    (words,) = opt_out_warnings(found, "default")
+    assert words.startswith("1 recipient has opted out")
+    assert MOBILE not in repr(found)
+
+
 @pytest.mark.parametrize(("minutes", "is_told"), [(-1, False), (1, True)])
 def test_opt_out_counts_when_quiet_hours_end(asleep, minutes, is_told):
     asleep()
@@ -289,7 +302,7 @@ def test_opt_out_counts_when_quiet_hours_end(asleep, minutes, is_told):
     assert ends_at
     services.opt_out(MOBILE, until=ends_at + timedelta(minutes=minutes))
     found, reasons = told_of(row)
-    assert found == Unreached(opted_out=int(is_told))
+    assert found == Unreached(opted_out=frozenset([MOBILE] * is_told))
     assert ("opted out" in str(reasons)) is is_told
 
 
