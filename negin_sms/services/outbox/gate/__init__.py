@@ -152,10 +152,11 @@ def _foretell(
 ) -> Iterator[Verdict]:
     """Yield what keeps a message: each rule is asked of when those before let it go.
 
-    Then those that keep it again by when the last one does: a cap may end at night.
+    Then those that keep it again by when the last one does: a cap may end at night. Not
+    of what has expired by then.
     """
     for is_again in (False, True):
-        if is_again and passage.waits_until is None:
+        if is_again and not _may_go_later(message, passage):
             return
         for rule in asked:
             verdict = rule(message, passage)
@@ -163,6 +164,11 @@ def _foretell(
                 continue
             yield verdict
             passage = passage.after(verdict)
+
+
+def _may_go_later(message: Message, passage: Passage) -> bool:
+    later, ends_at = passage.waits_until, message.expires_at
+    return later is not None and (ends_at is None or later < ends_at)
 
 
 def _lasts_longer(verdict: Verdict, passage: Passage) -> bool:

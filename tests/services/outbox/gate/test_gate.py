@@ -310,10 +310,12 @@ class TestWhyWaiting:
             messages=1,
         )
         row = MessageFactory(priority=Priority.LOW, due_at=due_at)
-        _due, cap, asleep = services.why_waiting(row)
+        due, cap, asleep = services.why_waiting(row)
         assert cap.until == hour + timedelta(hours=2)
         assert asleep.until == ends[1]
         assert "quiet hours" in asleep.reason
+        row.expires_at = cap.until  # so nothing keeps it any longer
+        assert services.why_waiting(row) == (due, cap)
 
     def test_quiet_hours_in_which_the_pause_ends_keep_it_too(self, use_account):
         first, last = (timezone.localtime() + timedelta(hours=h) for h in (1, 4))
