@@ -23,7 +23,8 @@ from negin_sms.segments import costly_characters
 from negin_sms.services.accounts import pause_ends_at
 from negin_sms.services.database import write_alias
 from negin_sms.services.operations.resending import left_early, planned_time
-from negin_sms.services.outbox.gate.caps import account_room, count_over
+from negin_sms.services.outbox.gate.cap_forecast import count_over
+from negin_sms.services.outbox.gate.caps import account_room
 from negin_sms.services.outbox.gate.opt_outs import SPARED, opted_out
 from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.batches import differing
@@ -159,13 +160,13 @@ def _unreached_at(
 ) -> Unreached:
     found = opted_out(messages, account, at=opted_out_at)
     stopped, tried = found.exclude(SPARED), found.filter(SPARED)
-    # What is sent again does not ignore them any more.
-    capped = messages.exclude(ignores_caps=True, status__in=WAITING)
     is_stopped = Q(pk__in=stopped.values("pk"))  # before the caps are asked
-    over = count_over(capped.exclude(is_stopped), account, moment)
+    over = count_over(messages.exclude(is_stopped), account, moment)
     by_account = over.by_account
     if account_room(account, moment, messages.db) == 0:
-        # Nothing is claimed then, so what will be stopped waits for that as well.
+        # Nothing is claimed then, so what will be stopped waits for that as well. What
+        # is sent again does not ignore caps any more.
+        capped = messages.exclude(ignores_caps=True, status__in=WAITING)
         by_account += capped.filter(is_stopped).count()
     return Unreached(_people(stopped), _people(tried), over.by_number, by_account)
 

@@ -717,6 +717,17 @@ class TestOptedOut:
         assert f"{instead}{over}" in html
         assert html.count(over) == 2
 
+    @pytest.mark.parametrize("action", ["send_selected", "resend_selected"])
+    def test_several_to_one_number_fill_its_cap_themselves(
+        self, admin_client, use_account, action
+    ):
+        make_one = make if action == "send_selected" else make_accepted
+        rows = [make_one(), make_one(), make_one(mobile="+989390000000")]
+        Message.objects.filter(status="accepted").update(state=State.UNDELIVERED)
+        use_account(MOBILE_CAPS={"day": 1})
+        html = act(admin_client, action, rows).text
+        assert "1 message is over the cap of its number" in html
+
     def test_place_that_is_kept_for_tomorrow_is_none_today(
         self, admin_client, use_account
     ):

@@ -152,23 +152,25 @@ def _foretell(
 ) -> Iterator[Verdict]:
     """Yield what keeps a message: each rule is asked of when those before let it go.
 
-    Then those that keep it again by when the last one does: a cap may end at night. Not
-    of what has expired by then.
+    Then those that keep it again by when the last one does: a cap may end at night.
+    What expires before one ends meets no more of them.
     """
     for is_again in (False, True):
-        if is_again and not _may_go_later(message, passage):
+        if is_again and passage.waits_until is None:
             return
         for rule in asked:
             verdict = rule(message, passage)
             if verdict is None or (is_again and not _lasts_longer(verdict, passage)):
                 continue
             yield verdict
+            if _outlasts(verdict, message):
+                return
             passage = passage.after(verdict)
 
 
-def _may_go_later(message: Message, passage: Passage) -> bool:
-    later, ends_at = passage.waits_until, message.expires_at
-    return later is not None and (ends_at is None or later < ends_at)
+def _outlasts(verdict: Verdict, message: Message) -> bool:
+    until, ends_at = verdict.until, message.expires_at  # "anybody" has no end
+    return until is not None and ends_at is not None and until >= ends_at
 
 
 def _lasts_longer(verdict: Verdict, passage: Passage) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -22,10 +22,9 @@ from django.utils.translation import ngettext
 
 from negin_sms import conf
 from negin_sms.models import CapCount, Message
-from negin_sms.querysets import MessageQuerySet, from_now
+from negin_sms.querysets import from_now
 from negin_sms.services.accounts import unknown_accounts
 from negin_sms.services.database import retry_deadlocks
-from negin_sms.services.outbox.transitions import WAITING
 
 _KEPT = 2 * 24 * 3600.0
 _SWEEP = 500
@@ -43,6 +42,10 @@ class Period(NamedTuple):
     def ends_at(self) -> datetime:
         """Return the first moment of the next one."""
         return self.began_at + timedelta(seconds=self.seconds)
+
+    def contains(self, moment: datetime) -> bool:
+        """Return whether a moment lies within."""
+        return self.began_at <= moment < self.ends_at
 
 
 class Full(NamedTuple):
@@ -74,13 +77,6 @@ class Full(NamedTuple):
         return words % {"most": self.most, "period": _WORDS[self.period.seconds]}
 
 
-class Over(NamedTuple):
-    """How many of some messages are over their numbers' caps, and the account's."""
-
-    by_number: int
-    by_account: int
-
-
 _WORDS = {60: _("a minute"), 3600: _("an hour"), 86400: _("a day")}
 
 
@@ -104,7 +100,7 @@ def _take_all(
         # The row first, as who cancels or edits it does: nobody waits crosswise.
         Message.objects.using(using).filter(pk=message.pk).update(counted_for=at)
         for period, most in _periods(message, at):
-            if counted_for is not None and _contains(period, counted_for):
+            if counted_for is not None and period.contains(counted_for):
                 continue
             if not _take(period, most, using, force=message.ignores_caps):
                 transaction.set_rollback(True, using=using)
@@ -112,7 +108,7 @@ def _take_all(
         if counted_for is not None and counted_for > at:
             # It leaves before the place that was kept for it.
             held = (period for period, _most in _periods(message, counted_for))
-            _give_back([p for p in held if not _contains(p, at)], using)
+            _give_back([p for p in held if not p.contains(at)], using)
     return True
 
 
@@ -128,10 +124,15 @@ def find_full(
     full = [
         Full(period, most)
         for period, most in _periods(message, at)
-        if counted_for is None or not _contains(period, counted_for)
+        if counted_for is None or not period.contains(counted_for)
         if _counts(period, using).filter(messages__gte=most).exists()
     ]
-    return max(full, key=lambda each: each.period.ends_at, default=None)
+    return longest(full) if full else None
+
+
+def longest(full: Sequence[Full]) -> Full:
+    """Return the one that ends last: it is the one that a message waits for."""
+    return max(full, key=lambda each: each.period.ends_at)
 
 
 def give_back_places(
@@ -155,7 +156,7 @@ def give_back_places(
 def account_room(account: conf.Account, now: datetime, using: str) -> int | None:
     """Return how many messages an account's caps let go now, None for no limit."""
     rooms = (
-        _room(period, most, using) for period, most in _account_periods(account, now)
+        _room(period, most, using) for period, most in account_periods(account, now)
     )
     return min(rooms, default=None)
 
@@ -167,54 +168,10 @@ def may_exceed(account: conf.Account, now: datetime, using: str) -> Q:
     """
     full = (
         period.began_at
-        for period, most in _account_periods(account, now)
+        for period, most in account_periods(account, now)
         if _counts(period, using).filter(messages__gte=most).exists()
     )
     return Q(ignores_caps=True) | Q(counted_for__gte=max(full, default=now))
-
-
-def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -> Over:
-    """Return how many of these find no place in the periods of a moment; reads only.
-
-    What is queued and has not left is not counted yet, unless a place is kept for it;
-    what is over its number's cap is not counted for the account's, unless that one's
-    period ends later: it is the one that they wait for.
-    """
-    using = messages.db
-    used_up = [
-        period
-        for period, most in _account_periods(account, at)
-        if not _room(period, most, using)
-    ]
-    is_full = Q()
-    for seconds, most in account.mobile_caps:
-        period = _period(account.alias, seconds, at, "")
-        counts = period._asdict()
-        del counts["mobile"]
-        full = CapCount.objects.using(using).filter(**counts, messages__gte=most)
-        numbers = full.exclude(mobile="").values("mobile")
-        over = Q(mobile__in=numbers) & ~_has_place(period)
-        for longer in used_up:
-            if longer.ends_at > period.ends_at:
-                over &= _has_place(longer)
-        is_full |= over
-    by_number = messages.filter(is_full).count() if is_full else 0
-    fit = messages.exclude(is_full) if is_full else messages
-    by_account = 0
-    for period, most in _account_periods(account, at):
-        asking = fit.exclude(_has_place(period)).count()
-        by_account = max(by_account, asking - _room(period, most, using))
-    return Over(by_number, by_account)
-
-
-def _has_place(period: Period) -> Q:
-    """Return the condition of what waits and is counted in a period already."""
-    return Q(
-        status__in=WAITING,
-        counted_for__isnull=False,
-        counted_for__gte=period.began_at,
-        counted_for__lt=period.ends_at,
-    )
 
 
 def forget_old(using: str) -> int:
@@ -227,15 +184,23 @@ def forget_old(using: str) -> int:
 
 def _periods(message: Message, at: datetime) -> Iterator[tuple[Period, int]]:
     account = conf.get_account(message.account)
-    # Who asks for the account alone has no number.
-    for seconds, most in account.mobile_caps if message.mobile else ():
-        yield _period(account.alias, seconds, at, message.mobile), most
-    yield from _account_periods(account, at)
+    if message.mobile:  # who asks for the account alone has no number
+        yield from mobile_periods(account, at, message.mobile)
+    yield from account_periods(account, at)
 
 
-def _account_periods(
+def mobile_periods(
+    account: conf.Account, at: datetime, mobile: str
+) -> Iterator[tuple[Period, int]]:
+    """Yield the periods in which a number is counted at a moment, with their caps."""
+    for seconds, most in account.mobile_caps:
+        yield _period(account.alias, seconds, at, mobile), most
+
+
+def account_periods(
     account: conf.Account, at: datetime
 ) -> Iterator[tuple[Period, int]]:
+    """Yield those in which the account is counted."""
     for seconds, most in account.account_caps:
         yield _period(account.alias, seconds, at, ""), most
 
@@ -243,10 +208,6 @@ def _account_periods(
 def _period(alias: str, seconds: int, at: datetime, mobile: str) -> Period:
     began_at = datetime.fromtimestamp(at.timestamp() // seconds * seconds, tz=UTC)
     return Period(alias, seconds, began_at, mobile)
-
-
-def _contains(period: Period, moment: datetime) -> bool:
-    return period.began_at <= moment < period.ends_at
 
 
 def _room(period: Period, most: int, using: str) -> int:

@@ -20,6 +20,7 @@ from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
 from negin_sms.services import breaker
 from negin_sms.services.outbox.gate import caps, obstacles
+from negin_sms.services.outbox.gate.cap_forecast import count_over
 from negin_sms.signals import pre_send
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
 
@@ -68,6 +69,19 @@ def test_what_was_put_off_says_once_why_it_waits(use_account):
     assert (verdict.reason, verdict.until) == (last.detail, last.due_at)
 
 
+def test_what_expires_before_tomorrow_meets_no_cap_of_tomorrow(use_account):
+    """Its page named one cap twice, with two ends."""
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1}, EXPIRES_IN=3 * 86400)
+    services.send_sms(MOBILE, "x")
+    hasty = services.queue_sms(MOBILE, "x", expires_in=60)
+    services.queue_sms(MOBILE, "takes the place of tomorrow")
+    services.dispatch_queue()
+    hasty.refresh_from_db()
+    assert hasty.due_at >= hasty.expires_at
+    (verdict,) = services.why_waiting(hasty)
+    assert (verdict.reason, verdict.until) == (hasty.detail, hasty.due_at)
+
+
 def test_queued_messages_are_counted_when_they_leave(capped):
     for number in range(3):
         services.queue_sms(MOBILE, str(number))
@@ -95,12 +109,12 @@ def test_of_two_caps_the_one_that_lasts_longer_is_told(use_account):
     CapCount.objects.filter(seconds=3600).update(
         began_at=at.replace(minute=0, second=0, microsecond=0)
     )
-    assert caps.count_over(rows, account, at) == (0, 1)
+    assert count_over(rows, account, at) == (0, 1)
     full = caps.find_full(row, at, None, "default")
     assert full is not None
     assert full.scope == "account"
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 2})
-    assert caps.count_over(rows, conf.get_account(), at) == (1, 0)
+    assert count_over(rows, conf.get_account(), at) == (1, 0)
 
 
 def test_cap_that_is_full_in_the_next_period_is_the_one_that_is_named(use_account):
@@ -433,8 +447,8 @@ def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_n
     rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
     now = timezone.now()
     before = row.counted_for - timedelta(seconds=1)  # sent then, it would wait again
-    assert caps.count_over(rows, account, row.counted_for) == (0, 0)
-    assert caps.count_over(rows, account, before) == (1, 0)
+    assert count_over(rows, account, row.counted_for) == (0, 0)
+    assert count_over(rows, account, before) == (1, 0)
     use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 2})  # a minute may end any time
     services.queue_sms(OTHER_MOBILE, "without a place")
     rows.update(counted_for=now - timedelta(days=1))  # in a day that is over
@@ -535,25 +549,6 @@ def hammer(use_account) -> None:
     for thread in threads:
         thread.join()
     assert ends == {"accepted": 7, "capped": 193}
-
-
-def test_what_is_over_is_counted_by_number_and_by_account(use_account):
-    use_account(
-        BACKEND=MEMORY, MOBILE_CAPS={"hour": 3, "day": 2}, ACCOUNT_CAPS={"day": 4}
-    )
-    for number in range(2):
-        services.send_sms(MOBILE, str(number))
-    others = [f"+98939521330{number}" for number in range(1, 4)]
-    for mobile in (MOBILE, *others):
-        MessageFactory(mobile=mobile, group="batch", status="draft")
-    drafts = Message.objects.filter(group="batch")
-    account, now = conf.get_account(), timezone.now()
-    assert caps.count_over(drafts, account, now) == (1, 1)
-    services.queue_messages(drafts)
-    assert services.dispatch_queue().accepted == 2  # as it was foretold
-    assert caps.count_over(drafts, account, now + timedelta(days=2)) == (0, 0)
-    use_account(BACKEND=MEMORY)
-    assert caps.count_over(drafts, conf.get_account(), now) == (0, 0)
 
 
 def test_what_ignores_caps_leaves_although_its_account_s_is_used_up(use_account):
