@@ -28,6 +28,7 @@ from negin_sms.models import Message
 from negin_sms.querysets import database_now
 from negin_sms.services import edit
 from negin_sms.services.database import write_alias
+from negin_sms.services.dispatch.foresight import unreached
 from negin_sms.services.operations.editing import changes_of
 from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.seen import digest
@@ -35,7 +36,7 @@ from negin_sms.services.submission.seen import digest
 from .action_views import ActionViewsMixin
 from .actions import SEEN
 from .forms import GONE, EditForm, RescheduleForm
-from .preview_warnings import delay_warnings, reach_warnings, unreached
+from .preview_warnings import delay_warnings, reach_warnings
 
 SAVE_AND_SEND = "_send"
 # The buttons below a draft's form; an action of its page is posted there too.
@@ -217,7 +218,7 @@ class EditingMixin(ActionViewsMixin):
             for name in ("due_at", "expires_at")
         }
         rows = Message.objects.using(write_alias()).filter(pk=message.pk)
-        found = unreached(rows, message, at=moved["due_at"])
+        found = unreached(rows, message.account, at=moved["due_at"])
         send_at = form.cleaned_data["send_at"]
         is_over = send_at is not None and send_at <= timezone.now()
         more = {

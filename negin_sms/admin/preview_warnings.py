@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Min, Q
@@ -22,11 +21,7 @@ from negin_sms.quiet_hours import never_leaves, quiet_since, quiet_until
 from negin_sms.segments import costly_characters
 from negin_sms.services.accounts import pause_ends_at
 from negin_sms.services.database import write_alias
-from negin_sms.services.operations.resending import left_early, planned_time
-from negin_sms.services.outbox.gate.cap_forecast import count_over
-from negin_sms.services.outbox.gate.caps import account_room
-from negin_sms.services.outbox.gate.opt_outs import SPARED, opted_out
-from negin_sms.services.outbox.transitions import WAITING
+from negin_sms.services.dispatch.foresight import Unreached
 from negin_sms.services.submission.batches import differing
 
 _MOST_NAMED = 12
@@ -103,76 +98,6 @@ def past_warnings(first: Message) -> list[str]:
         "once."
     )
     return [words % {"moment": moment_words(first.send_at)}]
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """Whom some messages do not reach, and how many not at their time."""
-
-    # Their numbers: of two messages to one, one person has opted out.
-    opted_out: frozenset[str] = field(default=frozenset(), repr=False)
-    # Who opted out of what is urgent or sensitive.
-    tried: frozenset[str] = field(default=frozenset(), repr=False)
-    by_number: int = 0  # messages over the caps of their numbers
-    by_account: int = 0  # over the account's
-
-    def __add__(self, other: Unreached) -> Unreached:
-        """Return those of both."""
-        return Unreached(
-            self.opted_out | other.opted_out,
-            self.tried | other.tried,
-            self.by_number + other.by_number,
-            self.by_account + other.by_account,
-        )
-
-
-def unreached(
-    messages: MessageQuerySet, first: Message, *, at: datetime | None = None
-) -> Unreached:
-    """Count whom messages of one account do not reach at their time.
-
-    Of the caps, at the first one's; or all at another moment, to which they are moved.
-    What a pause or quiet hours keep is judged at their end, as the gate does.
-    """
-    known = {account.alias: account for account in conf.get_accounts()}
-    account, now = known.get(first.account), timezone.now()
-    if account is None:
-        return Unreached()
-    wished_at = max(at or planned_time(first) or now, now)
-    begins_at = max(wished_at, pause_ends_at(first.account, messages.db) or now)
-    if begins_at > wished_at or left_early(first):
-        at = begins_at
-    morning = quiet_until(begins_at, account.quiet_hours)
-    if morning is None:
-        return _unreached_at(begins_at, messages, account, opted_out_at=at)
-    low = Q(priority=Priority.LOW)
-    awake, asleep = messages.exclude(low), messages.filter(low)
-    soon = _unreached_at(begins_at, awake, account, opted_out_at=at)
-    return soon + _unreached_at(morning, asleep, account, opted_out_at=morning)
-
-
-def _unreached_at(
-    moment: datetime,
-    messages: MessageQuerySet,
-    account: conf.Account,
-    *,
-    opted_out_at: datetime | None,
-) -> Unreached:
-    found = opted_out(messages, account, at=opted_out_at)
-    stopped, tried = found.exclude(SPARED), found.filter(SPARED)
-    is_stopped = Q(pk__in=stopped.values("pk"))  # before the caps are asked
-    over = count_over(messages.exclude(is_stopped), account, moment)
-    by_account = over.by_account
-    if account_room(account, moment, messages.db) == 0:
-        # Nothing is claimed then, so what will be stopped waits for that as well. What
-        # is sent again does not ignore caps any more.
-        capped = messages.exclude(ignores_caps=True, status__in=WAITING)
-        by_account += capped.filter(is_stopped).count()
-    return Unreached(_people(stopped), _people(tried), over.by_number, by_account)
-
-
-def _people(messages: MessageQuerySet) -> frozenset[str]:
-    return frozenset(messages.order_by().values_list("mobile", flat=True).distinct())
 
 
 def opt_out_warnings(found: Unreached, alias: str) -> list[str]:

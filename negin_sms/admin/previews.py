@@ -27,6 +27,7 @@ from negin_sms.exceptions import InvalidMessage
 from negin_sms.models import Message
 from negin_sms.services import confirm_batch
 from negin_sms.services.database import write_alias
+from negin_sms.services.dispatch.foresight import unreached
 from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.statistics.batch_progress import latest_batches, rows_of_batch
 from negin_sms.services.submission import batches
@@ -45,7 +46,6 @@ from .preview_warnings import (
     opt_out_warnings,
     past_warnings,
     unlike_warnings,
-    unreached,
 )
 from .waiting import is_scheduled, lifetime_words
 
@@ -166,7 +166,7 @@ class PreviewMixin(HistoryMixin, BatchMixin):
 
     def _preview_page(self, request: HttpRequest, batch: Batch) -> HttpResponse:
         first = batch.samples[0]
-        found = unreached(batches.drafts_of(batch.group), first)
+        found = unreached(batches.drafts_of(batch.group), first.account)
         over_caps = cap_warnings(found)
         context = {
             "title": _("Preview"),

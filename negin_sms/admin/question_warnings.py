@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,22 +13,19 @@ from negin_sms.choices import Status
 from negin_sms.models import Message
 from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.database import write_alias
+from negin_sms.services.dispatch.foresight import unreached
 from negin_sms.services.operations.health.findings import Finding
 from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.operations.resending import planned_time, why_not_resent
 
 from .action_words import scheduled_warnings
 from .preview_warnings import (
-    Unreached,
     cap_warnings,
     delay_warnings,
     opt_out_warnings,
     reach_warnings,
-    unreached,
 )
 from .waiting import is_scheduled
-
-_AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 def obstacles_of(fit: Sequence[Message], *, are_left: bool) -> list[Finding]:
@@ -52,12 +48,11 @@ def sending_warnings(
     wait = {message.pk for message in waiting}
     for alias, of_account in _by_account(fit).items():
         later = [message for message in of_account if message.pk in wait]
-        due = [message for message in of_account if message.pk not in wait]
-        as_now = _unreached(of_account, at=now)
-        as_wished = _unreached(due, at=now) + _unreached(later)
+        as_wished = unreached(rows_of(of_account), alias)
         stopped = opt_out_warnings(as_wished, alias)
-        told += stopped + cap_warnings(as_wished) + _of_the_earliest(as_wished, later)
+        told += stopped + cap_warnings(as_wished)
         if later:
+            as_now = unreached(rows_of(of_account), alias, at=now)
             # As many are the same people: an opt-out ends, and none begins.
             again = opt_out_warnings(as_now, alias)
             at_once += [words for words in again if words not in stopped]
@@ -106,7 +101,8 @@ def _delay_warnings_again(fit: Sequence[Message]) -> list[str]:
     lifetime = old.lifetime
     if lifetime is None:
         return []
-    begins_at = max(_planned_at(old), timezone.now())
+    now = timezone.now()
+    begins_at = max(planned_time(old) or now, now)
     return delay_warnings(old, due_at=begins_at, expires_at=begins_at + lifetime)
 
 
@@ -137,8 +133,7 @@ def warnings_of_reach(fit: Sequence[Message]) -> list[str]:
     """Return the warnings of those whom these do not reach at their times."""
     told = []
     for alias, of_account in _by_account(fit).items():
-        found = _unreached(of_account)
-        told += reach_warnings(found, alias) + _of_the_earliest(found, of_account)
+        told += reach_warnings(unreached(rows_of(of_account), alias), alias)
     return told
 
 
@@ -147,27 +142,6 @@ def _by_account(messages: Sequence[Message]) -> dict[str, list[Message]]:
     for message in messages:
         accounts.setdefault(message.account, []).append(message)
     return accounts
-
-
-def _unreached(messages: Sequence[Message], *, at: datetime | None = None) -> Unreached:
-    if not messages:
-        return Unreached()
-    first = min(messages, key=_planned_at)
-    return unreached(rows_of(messages), first, at=at)
-
-
-def _of_the_earliest(found: Unreached, messages: Sequence[Message]) -> list[str]:
-    """Return which time caps are judged by, where there are several."""
-    times = {_planned_at(message) for message in messages}
-    if len(times) < 2 or not (found.by_number or found.by_account):
-        return []
-    return [_("They have different times: their caps are judged by the earliest.")]
-
-
-def _planned_at(message: Message) -> datetime:
-    """Return the later time that a message has, the first moment of all for none."""
-    planned_at = planned_time(message)
-    return planned_at if planned_at and planned_at > timezone.now() else _AT_ONCE
 
 
 def rows_of(chosen: Sequence[Message]) -> MessageQuerySet:

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db.models import F
 from django.utils import timezone
 
-from negin_sms import conf, services
+from negin_sms import services
 from negin_sms.admin.preview_warnings import (
-    Unreached,
     delay_warnings,
     draft_warnings,
     length_warnings,
-    opt_out_warnings,
-    unreached,
 )
 from negin_sms.choices import Priority, Status
 from negin_sms.dates import moment_words
-from negin_sms.models import AccountState, CapCount, Message
-from negin_sms.services.outbox.gate.opt_outs import opted_out
+from negin_sms.models import AccountState, Message
 from tests.admin.test_composing import draft, preview
-from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
+from tests.factories import MessageFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -179,30 +174,6 @@ def test_preview_says_who_opted_out_and_what_reaches_them(
     assert ("Line, then Chelcheleh" in words) is tried
 
 
-@pytest.fixture
-def asleep(use_account):
-    """Return a function that sets caps, and quiet hours until more than an hour on."""
-    began_at, ends_at = (timezone.localtime() + timedelta(hours=h) for h in (-1, 3))
-    hours = (f"{began_at:%H:00}", f"{ends_at:%H:00}")
-    memory = "negin_sms.gateway.memory.MemoryGateway"
-    return functools.partial(use_account, BACKEND=memory, QUIET_HOURS=hours)
-
-
-def told_of(row: Message) -> tuple[Unreached, list[str]]:
-    """Return what a preview counts, and what the message's page says."""
-    found = unreached(Message.objects.filter(pk=row.pk), row)
-    return found, [str(why.reason) for why in services.why_waiting(row)]
-
-
-@pytest.mark.parametrize("kind", ["MOBILE_CAPS", "ACCOUNT_CAPS"])
-def test_cap_of_an_hour_that_is_over_before_quiet_hours_keeps_nothing(asleep, kind):
-    asleep(**{kind: {"hour": 1}})
-    services.send_sms(MOBILE, "x")
-    found, reasons = told_of(MessageFactory(priority=Priority.LOW))
-    assert found == Unreached()
-    assert reasons == ["It waits for the end of the quiet hours."]
-
-
 def pause(hours: float) -> datetime:
     """Pause the account for so long; return until when."""
     services.pause_account("default", reason="no credit")
@@ -233,91 +204,6 @@ def test_quiet_hours_in_which_a_pause_ends_are_told(use_account):
     pause(2)
     paused, quiet = delay_warnings(row)
     assert ("pause" in paused, "quiet hours are over" in quiet) == (True, True)
-
-
-def test_what_is_over_before_a_pause_is_keeps_nothing(use_account):
-    memory = "negin_sms.gateway.memory.MemoryGateway"
-    use_account(BACKEND=memory, MOBILE_CAPS={"hour": 1})
-    services.send_sms(MOBILE, "x")
-    end = pause(2)
-    row = MessageFactory()
-    services.opt_out(MOBILE, until=end - timedelta(minutes=1))
-    found, (reason,) = told_of(row)
-    assert (found, "no credit" in reason) == (Unreached(), True)
-    services.opt_out(MOBILE, until=end + timedelta(minutes=1))
-    assert told_of(row)[0] == Unreached(opted_out=frozenset([MOBILE]))
-
-
-@pytest.mark.parametrize(("most", "by_account"), [(1, 2), (2, 0)])
-def test_full_account_keeps_who_has_opted_out_too(use_account, most, by_account):
-    """It was said to be left out at once, and waited until it expired."""
-    memory = "negin_sms.gateway.memory.MemoryGateway"
-    use_account(BACKEND=memory, ACCOUNT_CAPS={"day": most})
-    services.send_sms(OTHER_MOBILE, "x")
-    rows = MessageFactory.create_batch(2, mobile=MOBILE)
-    services.opt_out(MOBILE)
-    waiting = Message.objects.filter(pk__in=[row.pk for row in rows])
-    expected = Unreached(opted_out=frozenset([MOBILE]), by_account=by_account)
-    assert unreached(waiting, rows[0]) == expected
-    waiting.update(ignores_caps=True)
-    assert unreached(waiting, rows[0]) == Unreached(opted_out=frozenset([MOBILE]))
-
-
-def test_place_that_is_taken_when_quiet_hours_end_is_told(asleep):
-    asleep(MOBILE_CAPS={"hour": 1})
-    row = MessageFactory(priority=Priority.LOW)
-    (quiet,) = services.why_waiting(row)
-    CapCount.objects.create(
-        account="default",
-        mobile=MOBILE,
-        seconds=3600,
-        began_at=quiet.until.astimezone(UTC).replace(minute=0),
-        messages=1,
-    )
-    found, reasons = told_of(row)
-    assert found == Unreached(by_number=1)
-    assert "At most 1 message in an hour" in reasons[1]
-    services.queue_sms(MOBILE, "x")  # which leaves now
-    assert unreached(Message.objects.all(), row) == Unreached(by_number=1)
-
-
-def test_who_gets_one_now_and_one_in_the_morning_is_one_person(asleep):
-    asleep()
-    row = MessageFactory(priority=Priority.LOW)
-    MessageFactory(priority=Priority.NORMAL)
-    services.opt_out(MOBILE)
-    found = unreached(Message.objects.all(), row)
-    assert found == Unreached(opted_out=frozenset([MOBILE]))
-    (words,) = opt_out_warnings(found, "default")
-    assert words.startswith("1 recipient has opted out")
-    assert MOBILE not in repr(found)
-
-
-@pytest.mark.parametrize(("minutes", "is_told"), [(-1, False), (1, True)])
-def test_opt_out_counts_when_quiet_hours_end(asleep, minutes, is_told):
-    asleep()
-    row = MessageFactory(priority=Priority.LOW)
-    (quiet,) = services.why_waiting(row)
-    ends_at = quiet.until
-    assert ends_at
-    services.opt_out(MOBILE, until=ends_at + timedelta(minutes=minutes))
-    found, reasons = told_of(row)
-    assert found == Unreached(opted_out=frozenset([MOBILE] * is_told))
-    assert ("opted out" in str(reasons)) is is_told
-
-
-def test_opt_out_that_is_over_when_they_leave_is_none(settings):
-    now = timezone.now()
-    opt_out = services.opt_out("09395213300", until=now + timedelta(days=2))
-    assert opt_out.until
-    row = MessageFactory(due_at=now + timedelta(days=1))
-    rows, account = Message.objects.all(), conf.get_account()
-    for due_at, is_told in [(opt_out.until, False), (row.due_at, True)]:
-        rows.update(due_at=due_at)
-        row.refresh_from_db()
-        assert opted_out(rows, account).exists() is is_told
-        told = [str(why.reason) for why in services.why_waiting(row)]
-        assert any("opted out" in words for words in told) is is_told
 
 
 @pytest.mark.parametrize("sensitive", [0, 1])

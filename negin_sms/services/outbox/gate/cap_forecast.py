@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db.models import Q
-
 from negin_sms import conf
 from negin_sms.models import CapCount
-from negin_sms.querysets import MessageQuerySet
 from negin_sms.services.outbox.gate.caps import (
     Full,
     Period,
@@ -19,7 +17,22 @@ from negin_sms.services.outbox.gate.caps import (
     longest,
     mobile_periods,
 )
-from negin_sms.services.outbox.transitions import WAITING
+
+_CHUNK = 500
+
+
+class Asking(NamedTuple):
+    """A message as it will come to the caps.
+
+    ``place`` is the moment whose periods have counted it, None for none; a rule before
+    has stopped it where ``is_stopped``.
+    """
+
+    mobile: str
+    at: datetime
+    place: datetime | None
+    ignores_caps: bool
+    is_stopped: bool
 
 
 class Over(NamedTuple):
@@ -29,57 +42,57 @@ class Over(NamedTuple):
     by_account: int
 
 
-def count_over(messages: MessageQuerySet, account: conf.Account, at: datetime) -> Over:
-    """Return how many of these find no place in the periods of a moment.
+def count_over(asking: Sequence[Asking], account: conf.Account, using: str) -> Over:
+    """Return how many of these find no place when they come.
 
     One after the other, as the gate does: of two to one number the second may be over.
     Others that are queued and have not left are not counted, unless a place is kept for
     them. Each is over the cap that it waits for, that of its number or the account's.
     """
-    of_numbers = list(mobile_periods(account, at, ""))
-    of_account = list(account_periods(account, at))
-    if not (of_numbers or of_account):
+    if not asking or not (account.mobile_caps or account.account_caps):
         return Over(0, 0)
-    counted = _counted(messages, [period for period, _most in of_numbers + of_account])
+    of_number = functools.cache(lambda at: list(mobile_periods(account, at, "")))
+    of_account = functools.cache(lambda at: list(account_periods(account, at)))
+    counted = _counted(asking, account, using)
     over: Counter[str] = Counter()
-    for mobile, place, is_forced in _asking(messages):
-        own = ((period._replace(mobile=mobile), most) for period, most in of_numbers)
+    for each in sorted(asking, key=lambda one: one.at):
+        # Nothing is claimed for a full account, so what will be stopped waits as well.
+        own = [] if each.is_stopped else of_number(each.at)
         asked = [
-            (period, most)
-            for period, most in (*own, *of_account)
-            if place is None or not period.contains(place)
+            *((period._replace(mobile=each.mobile), most) for period, most in own),
+            *of_account(each.at),
         ]
+        if each.place is not None:
+            asked = [(p, most) for p, most in asked if not p.contains(each.place)]
         full = [Full(period, most) for period, most in asked if counted[period] >= most]
-        if full and not is_forced:
+        if full and not each.ignores_caps:
             over[longest(full).scope] += 1
-        else:
+        elif not each.is_stopped:
             counted.update(period for period, _most in asked)
     return Over(over["mobile"], over["account"])
 
 
-def _counted(messages: MessageQuerySet, periods: Sequence[Period]) -> Counter[Period]:
-    """Return what these periods have seen, of these messages' numbers and in all."""
-    of_these = Q()
-    for period in periods:
-        of_these |= Q(
-            account=period.account, seconds=period.seconds, began_at=period.began_at
+def _counted(
+    asking: Sequence[Asking], account: conf.Account, using: str
+) -> Counter[Period]:
+    """Return what the periods have seen that these will come in."""
+    moments = [each.at for each in asking]
+    ends = [
+        period.began_at
+        for moment in (min(moments), max(moments))
+        for periods in (
+            mobile_periods(account, moment, ""),
+            account_periods(account, moment),
         )
-    numbers = Q(mobile="") | Q(mobile__in=messages.order_by().values("mobile"))
-    rows = CapCount.objects.using(messages.db).filter(of_these, numbers)
-    counts: Iterable[tuple[Period, int]] = (
-        (Period(*key), seen)
-        for *key, seen in rows.values_list(*Period._fields, "messages")
+        for period, _most in periods
+    ]
+    rows = CapCount.objects.using(using).filter(
+        account=account.alias, began_at__range=(min(ends), max(ends))
     )
-    return Counter(dict(counts))
-
-
-def _asking(messages: MessageQuerySet) -> Iterator[tuple[str, datetime | None, bool]]:
-    """Yield each one's number, its place, and whether it ignores caps; in their order.
-
-    What is sent again has no place, and does not ignore them any more.
-    """
-    columns = ("mobile", "status", "counted_for", "ignores_caps")
-    rows = messages.in_queue_order().values_list(*columns)
-    for mobile, status, counted_for, ignores_caps in rows:
-        waits = status in WAITING
-        yield mobile, counted_for if waits else None, ignores_caps and waits
+    numbers = sorted({"", *(each.mobile for each in asking)})
+    counted: Counter[Period] = Counter()
+    for start in range(0, len(numbers), _CHUNK):
+        found = rows.filter(mobile__in=numbers[start : start + _CHUNK])
+        for *key, messages in found.values_list(*Period._fields, "messages"):
+            counted[Period(*key)] = messages
+    return counted

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connections, transaction
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Q,
+    QuerySet,
+)
 from django.utils.translation import gettext_lazy as _
 
 from negin_sms import conf
@@ -25,7 +28,7 @@ from negin_sms.gateway.cleaning import clean
 from negin_sms.gateway.codes import OPTED_OUT, code_meaning
 from negin_sms.models import Message, OptOut
 from negin_sms.phones import normalize_mobile
-from negin_sms.querysets import DbNow, MessageQuerySet, database_now
+from negin_sms.querysets import DbNow, database_now
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import write_alias
 from negin_sms.services.outbox.jobs import SendResult
@@ -170,28 +173,6 @@ def is_stopped(message: Message) -> bool:
     """
     urgent = message.priority == Priority.URGENT or message.sensitive
     return message.scenario == Scenario.SINGLE and not urgent
-
-
-# The single messages that ``is_stopped`` spares, as a condition on rows.
-SPARED = Q(sensitive=True) | Q(priority=Priority.URGENT)
-
-
-def opted_out(
-    messages: MessageQuerySet, account: conf.Account, *, at: datetime | None = None
-) -> MessageQuerySet:
-    """Return an account's single messages to who has opted out when they are due.
-
-    Or at another moment, to which they are moved. Those SPARED leave all the same.
-    """
-    if not account.opt_outs:
-        return messages.none()
-    single = messages.filter(scenario=Scenario.SINGLE)
-    # A line that nobody named is empty until the claim.
-    own = Case(When(default_line=True, then=Value(account.line)), default=F("line"))
-    scope = Q(line=OuterRef("leaves_by"), account="") | Q(account=account.alias)
-    then = Q(until__isnull=True) | Q(until__gt=at or OuterRef("due_at"))
-    rows = OptOut.objects.filter(lasts(), then, scope, mobile=OuterRef("mobile"))
-    return single.alias(leaves_by=own).filter(Exists(rows))
 
 
 def lately_opted_out(

@@ -20,9 +20,9 @@ from negin_sms.gateway import memory
 from negin_sms.models import CapCount, Message
 from negin_sms.services import breaker
 from negin_sms.services.outbox.gate import caps, obstacles
-from negin_sms.services.outbox.gate.cap_forecast import count_over
 from negin_sms.signals import pre_send
 from tests.factories import MOBILE, OTHER_MOBILE, MessageFactory
+from tests.services.outbox.gate.test_cap_forecast import over
 
 MEMORY = "negin_sms.gateway.memory.MemoryGateway"
 
@@ -104,17 +104,17 @@ def test_of_two_caps_the_one_that_lasts_longer_is_told(use_account):
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 1})
     services.send_sms(MOBILE, "x")
     row = services.queue_sms(MOBILE, "x")
-    rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
+    rows = Message.objects.filter(pk=row.pk)
     at = timezone.now().replace(hour=12)  # no hour that ends with the day
     CapCount.objects.filter(seconds=3600).update(
         began_at=at.replace(minute=0, second=0, microsecond=0)
     )
-    assert count_over(rows, account, at) == (0, 1)
+    assert over(rows, at) == (0, 1)
     full = caps.find_full(row, at, None, "default")
     assert full is not None
     assert full.scope == "account"
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"hour": 1}, ACCOUNT_CAPS={"day": 2})
-    assert count_over(rows, conf.get_account(), at) == (1, 0)
+    assert over(rows, at) == (1, 0)
 
 
 def test_cap_that_is_full_in_the_next_period_is_the_one_that_is_named(use_account):
@@ -444,11 +444,11 @@ def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_n
     services.dispatch_queue()
     row.refresh_from_db()
     assert row.counted_for  # in the next minute, and so in the day, which is full now
-    rows, account = Message.objects.filter(pk=row.pk), conf.get_account()
+    rows = Message.objects.filter(pk=row.pk)
     now = timezone.now()
     before = row.counted_for - timedelta(seconds=1)  # sent then, it would wait again
-    assert count_over(rows, account, row.counted_for) == (0, 0)
-    assert count_over(rows, account, before) == (1, 0)
+    assert over(rows, row.counted_for) == (0, 0)
+    assert over(rows, before) == (1, 0)
     use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 2})  # a minute may end any time
     services.queue_sms(OTHER_MOBILE, "without a place")
     rows.update(counted_for=now - timedelta(days=1))  # in a day that is over

@@ -197,33 +197,6 @@ class TestGate:
         assert (len(found), len(asked)) == (3, 1)
 
 
-class TestOptedOut:
-    """Before anybody confirms: the same rows that the gate would stop."""
-
-    @pytest.mark.parametrize("scope", [{}, {"line": "", "account": "default"}])
-    def test_agrees_with_the_gate(self, scope):
-        opted_out(**scope)
-        opted_out(mobile=OTHER_MOBILE, until=timezone.now() - DAY)
-        fields: list[dict[str, Any]] = [
-            *({}, {"line": LINE}, {"line": OTHER_LINE}, {"sensitive": True}),
-            *({"priority": Priority.URGENT}, {"scenario": Scenario.CHELCHELEH}),
-            {"mobile": OTHER_MOBILE},
-        ]
-        rows = [queue(**each) for each in fields]
-        account = conf.get_account()
-        found = opt_outs.opted_out(Message.objects.all(), account)
-        stopped = opt_outs.find(rows, account, "default")
-        assert {row.pk for row in found.exclude(opt_outs.SPARED)} == set(stopped)
-        assert len(stopped) == (3 if scope else 2)
-        assert found.filter(opt_outs.SPARED).count() == 2
-
-    def test_switched_off(self, use_account):
-        use_account(BACKEND=MEMORY, OPT_OUTS=False)
-        opted_out()
-        queue()
-        assert not opt_outs.opted_out(Message.objects.all(), conf.get_account())
-
-
 class TestCode27:
     def refuse(self, **fields: Any) -> Message:
         memory.outbox.refuse(27)
