@@ -81,9 +81,13 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
         opt_outs=opt_outs.find([message], account, using),
     )
     asked = [rule for rule in RULES if rule is not rules.check_receivers]
-    found = _foretell(message, passage, (_check_time, _check_gateway, *asked))
-    # What was put off has the rule's own words, and the rule still says them.
-    return tuple(dict.fromkeys(found))
+    found: dict[str, Verdict] = {}
+    for verdict in _foretell(message, passage, (_check_time, _check_gateway, *asked)):
+        # What was put off has the rule's own words, and a rule may say them again of
+        # its next period: the last end is the one that holds.
+        found.pop(verdict.reason, None)
+        found[verdict.reason] = verdict
+    return tuple(found.values())
 
 
 def obstacles(account: conf.Account, using: str) -> tuple[Verdict, ...]:

@@ -69,6 +69,22 @@ def test_what_was_put_off_says_once_why_it_waits(use_account):
     assert (verdict.reason, verdict.until) == (last.detail, last.due_at)
 
 
+def test_of_a_cap_that_is_full_again_the_last_end_is_told(use_account):
+    """Who waits for the next period of a number has a place of the account there."""
+    use_account(BACKEND=MEMORY, ACCOUNT_CAPS={"day": 1}, EXPIRES_IN=9 * 86400)
+    services.send_sms(MOBILE, "x")
+    row = services.queue_sms(OTHER_MOBILE, "x")
+    (today,) = CapCount.objects.all()
+    days = [today.began_at + timedelta(days=n) for n in (1, 2)]
+    (verdict,) = services.why_waiting(row)
+    assert verdict.until == days[0]
+    CapCount.objects.create(
+        account="default", seconds=86400, began_at=days[0], messages=1
+    )
+    (verdict,) = services.why_waiting(row)
+    assert verdict.until == days[1]
+
+
 def test_what_expires_before_tomorrow_meets_no_cap_of_tomorrow(use_account):
     """Its page named one cap twice, with two ends."""
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1}, EXPIRES_IN=3 * 86400)
