@@ -78,7 +78,7 @@ class ConfirmationMixin(PrivacyMixin):
             "at_once": AT_ONCE,
             "seen": _digest(action, chosen) if action in (SEND, RELEASE) else "",
             **(_scheduling(chosen, fit) if action is SEND else {}),
-            **({"warnings": released_warnings(fit)} if action is RELEASE else {}),
+            **(_releasing(fit) if action is RELEASE else {}),
             **(_resending(chosen, fit) if action is RESEND else {}),
         }
         return self.draw(request, "message/confirmation.html", context)
@@ -176,6 +176,14 @@ def _scheduling(chosen: Sequence[Message], fit: list[Message]) -> dict[str, obje
         "obstacles": obstacles_of(fit, are_left=all_wait or len(chosen) > AT_ONCE),
         "is_scheduled": is_scheduled_already,
         **({"title": title} if all_wait else {}),
+    }
+
+
+def _releasing(fit: list[Message]) -> dict[str, object]:
+    """Return what the question of releasing shows besides."""
+    return {
+        "warnings": released_warnings(fit),
+        "obstacles": obstacles_of(fit, are_left=True),
     }
 
 

@@ -30,6 +30,7 @@ from negin_sms.services import edit
 from negin_sms.services.database import write_alias
 from negin_sms.services.dispatch.foresight import unreached
 from negin_sms.services.operations.editing import changes_of
+from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.outbox.transitions import WAITING
 from negin_sms.services.submission.seen import digest
 
@@ -225,6 +226,7 @@ class EditingMixin(ActionViewsMixin):
             "moved": moved,
             "is_now": send_at is None or is_over,
             "is_draft": message.status == Status.DRAFT,
+            "obstacles": obstacles(message.account),
             "warnings": [
                 *([_is_over(send_at)] if is_over else []),
                 *reach_warnings(found, message.account),

@@ -171,6 +171,14 @@ class TestReschedule:
         assert row.due_at == later
         assert LogEntry.objects.get().change_message.startswith("Reschedule: ")
 
+    def test_pause_without_an_end_is_told(self, admin_client):
+        row = queued()
+        given = {"send_at": ""} | seen(row)
+        paused = "The account is paused: maintenance."
+        assert paused not in post(admin_client, row, "reschedule", **given).text
+        services.pause_account("default", reason="maintenance")
+        assert paused in post(admin_client, row, "reschedule", **given).text
+
     def test_what_was_put_off_leaves_at_once_and_that_is_told(self, admin_client):
         row = queued()
         Message.objects.update(due_at=timezone.now() + DAY)

@@ -717,6 +717,16 @@ class TestOptedOut:
         assert f"{instead}{over}" in html
         assert html.count(over) == 2
 
+    @pytest.mark.parametrize("name", ["send", "release", "resend"])
+    def test_pause_without_an_end_is_told_by_each_question(self, admin_client, name):
+        """Of them "Release" was silent, and then said that it leaves soon."""
+        status = {"release": Status.HELD, "resend": Status.CANCELLED}
+        row = make(status=status.get(name, Status.QUEUED))
+        paused = "The account is paused: maintenance."
+        assert paused not in admin_client.get(f"{LIST}{row.pk}/{name}/").text
+        services.pause_account("default", reason="maintenance")
+        assert paused in admin_client.get(f"{LIST}{row.pk}/{name}/").text
+
     @pytest.mark.parametrize("action", ["send_selected", "resend_selected"])
     def test_several_to_one_number_fill_its_cap_themselves(
         self, admin_client, use_account, action
