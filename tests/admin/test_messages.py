@@ -727,6 +727,28 @@ class TestOptedOut:
         services.pause_account("default", reason="maintenance")
         assert paused in admin_client.get(f"{LIST}{row.pk}/{name}/").text
 
+    @pytest.mark.parametrize("name", ["send", "release"])
+    def test_what_is_past_its_time_is_told_and_expires(self, admin_client, name):
+        """It was asked about as if it could leave, and "still queued" afterwards."""
+        past = timezone.now() - timedelta(minutes=1)
+        fields = {"due_at": past - timedelta(hours=1), "expires_at": past}
+        status = Status.HELD if name == "release" else Status.QUEUED
+        row, other = make(status=status, **fields), make(status=status)
+        services.opt_out(NUMBER, account="default")
+        question = admin_client.get(f"{LIST}{row.pk}/{name}/")
+        over = "The time of 1 message is over: it expires, and is not sent."
+        assert over in question.text
+        assert self.WORDS not in question.text
+        both = act(admin_client, f"{name}_selected", [row, other]).text
+        assert (over in both, self.WORDS in both) == (True, True)
+        response = confirm(admin_client, question)
+        assert "Not " in told(response)
+        assert "still queued" not in told(response)
+        assert "xpired" in told(response)
+        assert "Its time is over" in page(
+            admin_client, change_url(make(status=status, **fields))
+        )
+
     @pytest.mark.parametrize("action", ["send_selected", "resend_selected"])
     def test_several_to_one_number_fill_its_cap_themselves(
         self, admin_client, use_account, action

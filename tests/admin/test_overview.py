@@ -626,6 +626,22 @@ class TestIndex:
         assert "negin-sms-alarm" not in html
         assert "negin-sms-warning" not in html
 
+    def test_sending_is_not_called_open_where_nothing_leaves(
+        self, admin_client, use_account
+    ):
+        """The notice above said that it is switched off, and the table "Open"."""
+        sending = r'data-label="Sending"><div>([\s\S]*?)</div>'
+        use_account()
+        assert ">Open<" in find(sending, page(admin_client, INDEX))
+        use_account(DISPATCH=False)
+        cell = find(sending, page(admin_client, INDEX))
+        assert ("Switched off" in cell, "Open" in cell) == (True, False)
+        use_account()
+        elsewhere = "other.example.com 0123456789abcdef"
+        AccountState.objects.create(account="default", gateway=elsewhere)
+        cell = find(sending, page(admin_client, INDEX))
+        assert ("Bound to another gateway" in cell, "Open" in cell) == (True, False)
+
     def test_is_not_calm_where_a_batch_waits_for_somebody(self, admin_client):
         make(status=Status.DRAFT, group="g")
         html = page(admin_client, INDEX)

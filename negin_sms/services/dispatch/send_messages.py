@@ -20,16 +20,18 @@ from negin_sms.services.submission.arguments import several
 
 from .dispatcher import send_rows
 
-# Drafts are those that were not queued, since their account is gone.
-_READY = (Status.QUEUED, Status.DRAFT)
+# Drafts: not queued, since their account is gone. Held: not released, since their time
+# is over.
+_READY = (Status.QUEUED, Status.DRAFT, Status.HELD)
 
 
 @private
 def send_messages(messages: Message | Iterable[Message]) -> ActionReport:
     """Send these drafts, queued and held messages now, due or not, several at a time.
 
-    Messages of any other status are skipped: nothing is sent twice. So are those of
-    accounts that the settings do not have any more; drafts of these stay drafts.
+    Messages of any other status are skipped: nothing is sent twice. So are those whose
+    time is over, which expire, and those of accounts that the settings do not have any
+    more; drafts of these stay drafts.
     """
     using = write_alias()
     refuse_transaction(using)
@@ -40,6 +42,7 @@ def send_messages(messages: Message | Iterable[Message]) -> ActionReport:
     transitions.queue(known)
     transitions.release(known)
     ready = list(rows.filter(status__in=_READY).values_list("pk", "account"))
+    transitions.expire(rows.overdue())
     paused: dict[str, str] = {}
     for alias in sorted({account for _pk, account in ready}):
         paused |= _send_account(alias, rows.filter(account=alias))

@@ -43,6 +43,18 @@ class TestSendMessages:
         old.save()
         assert services.send_messages([old]).done == 1
 
+    @pytest.mark.parametrize("status", [Status.QUEUED, Status.HELD])
+    def test_what_is_past_its_time_expires_and_says_so(self, live, status):
+        past = timezone.now() - timedelta(minutes=1)
+        late = MessageFactory(status=status, due_at=past, expires_at=past)
+        other = MessageFactory(due_at=past, expires_at=past)  # nobody's business here
+        report = services.send_messages([late])
+        assert report.skipped == ((late.pk, "It expired before it could be sent."),)
+        late.refresh_from_db()
+        other.refresh_from_db()
+        assert (late.status, other.status) == (Status.EXPIRED, Status.QUEUED)
+        assert not live.taken
+
     def test_each_row_is_tried_once_and_keeps_its_reason(self, use_account):
         use_account("http://127.0.0.1:9/api")
         rows = MessageFactory.create_batch(3)

@@ -69,6 +69,7 @@ class AccountOverview:
     paused_until: datetime | None
     paused_by: str  # a user's name, or ""
     pause_reason: str
+    switched_off: bool
     bound_elsewhere: bool
     poll_failures: int
     poll_error: str
@@ -216,6 +217,7 @@ def _account(
         paused_until=state.paused_until,
         paused_by=_name_of(state.paused_by_id),
         pause_reason=state.reason,
+        switched_off=not account.dispatch,
         bound_elsewhere=is_elsewhere(account, state.gateway),
         poll_failures=state.poll_failures,
         poll_error=state.poll_error,

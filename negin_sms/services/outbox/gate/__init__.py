@@ -63,15 +63,17 @@ def why_waiting(message: Message) -> tuple[Verdict, ...]:
     Reads only. Receivers of ``pre_send`` are the project's own and are not asked: what
     they said last is in the message's ``detail``.
     """
+    using = write_alias()
     if one(message).is_held:
-        return (Verdict(_("It is held: a person releases or cancels it.")),)
+        is_over = message.expires_at <= database_now(using)
+        held = Verdict(_("It is held: a person releases or cancels it."))
+        return (_time_is_over() if is_over else held,)
     if message.status != Status.QUEUED:
         return ()
     try:
         account = find_account(message.account)
     except InvalidMessage as error:
         return (Verdict(str(error.reason)),)
-    using = write_alias()
     passage = Passage(
         account,
         using,
@@ -201,10 +203,14 @@ def _move(message: Message, verdict: Verdict, passage: Passage) -> None:
 
 def _check_time(message: Message, passage: Passage) -> Verdict | None:
     if message.expires_at <= passage.now:
-        return Verdict(_("Its time is over: it expires, and is not sent."))
+        return _time_is_over()
     if message.due_at <= passage.now:
         return None
     return Verdict(message.detail or _("It is not due yet."), until=message.due_at)
+
+
+def _time_is_over() -> Verdict:
+    return Verdict(_("Its time is over: it expires, and is not sent."))
 
 
 def _check_gateway(message: Message, passage: Passage) -> Verdict | None:
