@@ -38,6 +38,7 @@ from .action_views import ActionViewsMixin
 from .actions import SEEN
 from .forms import GONE, EditForm, RescheduleForm
 from .preview_warnings import delay_warnings, reach_warnings
+from .question_warnings import late_warnings
 
 SAVE_AND_SEND = "_send"
 # The buttons below a draft's form; an action of its page is posted there too.
@@ -258,6 +259,7 @@ class EditingMixin(ActionViewsMixin):
             "form": form,
             "media": self.media + form.media,
             "seen": seen,
+            "warnings": late_warnings([message]) if change is EDIT else [],
             "action_url": self.with_filters(
                 request, self.page_url(change.name, message.pk)
             ),

@@ -44,8 +44,8 @@ def sending_warnings(
 
     Where ``may_go_now`` also what holds for all of them sent now instead.
     """
-    told, fit = _without_the_late(fit)
-    at_once, now = [], timezone.now()
+    told, at_once, now = late_warnings(fit), [], timezone.now()
+    fit = [message for message in fit if not _is_late(message)]
     wait = {message.pk for message in waiting}
     for alias, of_account in _by_account(fit).items():
         later = [message for message in of_account if message.pk in wait]
@@ -69,26 +69,29 @@ def sending_warnings(
 
 def released_warnings(fit: Sequence[Message]) -> list[str]:
     """Return whom these do not reach at their times, and what keeps a single one."""
-    late, fit = _without_the_late(fit)
-    return late + warnings_of_reach(fit) + _delay_warnings(fit)
+    told = late_warnings(fit)
+    fit = [message for message in fit if not _is_late(message)]
+    return told + warnings_of_reach(fit) + _delay_warnings(fit)
 
 
-def _without_the_late(fit: Sequence[Message]) -> tuple[list[str], list[Message]]:
-    """Return a warning of those whose time is over already, and the others."""
-    waiting = (Status.QUEUED, Status.HELD)
-    now = timezone.now()
-    late = [m for m in fit if m.status in waiting and m.expires_at <= now]
+def late_warnings(fit: Sequence[Message]) -> list[str]:
+    """Return a warning of those whose time is over already."""
+    late = sum(map(_is_late, fit))
     if not late:
-        return [], list(fit)
+        return []
     words = ngettext(
         "The time of %(count)s message is over: it expires, and is not sent. "
         "“Reschedule” gives it another.",
         "The time of %(count)s messages is over: they expire, and are not sent. "
         "“Reschedule” gives each another.",
-        len(late),
+        late,
     )
-    others = [message for message in fit if message not in late]
-    return [words % {"count": len(late)}], others
+    return [words % {"count": late}]
+
+
+def _is_late(message: Message) -> bool:
+    waits = message.status in (Status.QUEUED, Status.HELD)
+    return waits and message.expires_at <= timezone.now()
 
 
 def _delay_warnings(fit: Sequence[Message]) -> list[str]:

@@ -179,6 +179,19 @@ class TestReschedule:
         services.pause_account("default", reason="maintenance")
         assert paused in post(admin_client, row, "reschedule", **given).text
 
+    def test_what_is_past_its_time_gets_another(self, admin_client):
+        past = timezone.now() - DAY
+        row = queued(expires_in=3600)
+        over = "The time of 1 message is over"
+        assert over not in page(admin_client, f"{LIST}{row.pk}/edit/")
+        hour = timedelta(hours=1)
+        Message.objects.update(begins_at=past - hour, due_at=past, expires_at=past)
+        row.refresh_from_db()
+        assert over in page(admin_client, f"{LIST}{row.pk}/edit/")
+        post(admin_client, row, "reschedule", send_at="", sure="1", **seen(row))
+        row.refresh_from_db()
+        assert row.expires_at > timezone.now()
+
     def test_what_was_put_off_leaves_at_once_and_that_is_told(self, admin_client):
         row = queued()
         Message.objects.update(due_at=timezone.now() + DAY)

@@ -83,7 +83,8 @@ def edit(
     The keywords mean what they do for ``queue_sms``; what is left out stays. Another
     ``scenario`` takes none of the old lines; None for a line is the account's own, None
     for ``send_at`` is now. With another ``send_at`` the message's lifetime moves along,
-    unless ``expires_in`` or ``expires_at`` is given too. A place that caps had reserved
+    unless ``expires_in`` or ``expires_at`` is given too; so it does with the same one
+    where that lifetime is over. A place that caps had reserved
     for it is given up where its time or its number changes. With another number it does
     not wait for what kept it before, nor with another priority or way, unless that was
     a cap. Its idempotency key stands for the new wish from now on. ``by`` is logged;
@@ -150,7 +151,8 @@ def changes_of(row: Message, given: Mapping[str, Any], now: datetime) -> dict[st
         if getattr(wish, name) != getattr(row, name)
     }
     is_same_time = wish.send_at == row.send_at and row.due_at <= wish.due_at
-    if is_same_time and not given.keys() & {*_LIFETIME}:
+    is_over = row.status != Status.DRAFT and row.expires_at <= now
+    if is_same_time and not is_over and not given.keys() & {*_LIFETIME}:
         # Said again, nothing begins anew.
         changes = {k: v for k, v in changes.items() if k not in _COLUMNS["send_at"]}
     begins_at = max(row.begins_at, now)

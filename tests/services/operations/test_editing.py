@@ -143,6 +143,12 @@ def test_draft_of_yesterday_lives_as_long_as_it_was_given_today(old_draft):
     assert old_draft.expires_at - old_draft.due_at == timedelta(seconds=120)
 
 
+def test_draft_of_yesterday_is_not_changed_by_its_own_time(old_draft):
+    before = columns(old_draft)
+    services.reschedule(old_draft, None, by=None)
+    assert columns(old_draft) == before
+
+
 def test_draft_of_yesterday_may_be_given_an_end(old_draft):
     ends_at = timezone.now() + 2 * HOUR
     services.edit(old_draft, by=None, expires_at=ends_at)
@@ -191,6 +197,23 @@ def test_said_again_nothing_begins_anew(caplog):
     services.edit(row, by=None, text="x", priority=Priority.NORMAL, seen="stale")
     assert columns(row) == before
     assert "edited" not in caplog.text
+
+
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.HELD])
+def test_what_is_past_its_time_lives_anew_where_now_is_asked_for(status):
+    """The page foretold an end that was over, and then "Nothing was changed"."""
+    past = timezone.now() - DAY
+    times = {"begins_at": past - HOUR, "due_at": past - HOUR, "expires_at": past}
+    row = MessageFactory(status=status, **times)
+    services.edit(row, by=None, text="another")
+    row.refresh_from_db()
+    assert row.expires_at == past  # nobody has asked for another time
+    services.reschedule(row, None, by=None)
+    row.refresh_from_db()
+    now = timezone.now()
+    assert now - HOUR < row.due_at <= now
+    assert row.expires_at == row.due_at + HOUR
+    assert row.status == status
 
 
 def test_held_message_leaves_at_its_new_time_once_released():
