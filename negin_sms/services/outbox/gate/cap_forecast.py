@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -21,14 +22,15 @@ from negin_sms.services.outbox.gate.caps import (
 _CHUNK = 500
 
 
-class Asking(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Asking:
     """A message as it will come to the caps.
 
     ``place`` is the moment whose periods have counted it, None for none; a rule before
     has stopped it where ``is_stopped``.
     """
 
-    mobile: str
+    mobile: str = field(repr=False)
     at: datetime
     place: datetime | None
     ignores_caps: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,13 +75,14 @@ def test_each_is_judged_by_when_it_comes(use_account):
     asking = [Asking(MOBILE, now + timedelta(days=n), None, False, False) for n in days]
     account = conf.get_account()
     assert count_over(asking, account, "default") == (3, 0)
+    assert MOBILE not in repr(asking)
     (today,) = CapCount.objects.exclude(mobile="")
     began_at = today.began_at + timedelta(days=3)
     CapCount.objects.create(
         account="default", mobile=MOBILE, seconds=86400, began_at=began_at, messages=1
     )
     assert count_over(asking, account, "default") == (4, 0)
-    others = [each._replace(mobile=f"+98939000000{n}") for n, each in enumerate(asking)]
+    others = [replace(each, mobile=f"+9893900{n:05}") for n, each in enumerate(asking)]
     assert count_over(others, account, "default") == (0, 1)
 
 
