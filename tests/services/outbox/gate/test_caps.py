@@ -474,10 +474,8 @@ def test_place_that_was_kept_in_the_account_s_last_one_is_used(use_account, by_n
         services.send_messages(rows)
     else:
         services.dispatch_queue()
-    assert [m.text for m in Message.objects.filter(status="accepted")] == [
-        "first",
-        "second",
-    ]
+    accepted = Message.objects.filter(status="accepted").order_by("pk")
+    assert [message.text for message in accepted] == ["first", "second"]
 
 
 def test_account_that_is_over_its_cap_says_so_by_its_own_cap(use_account):
