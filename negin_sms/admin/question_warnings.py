@@ -19,12 +19,7 @@ from negin_sms.services.operations.health.judgement import obstacles
 from negin_sms.services.operations.resending import planned_time, why_not_resent
 
 from .action_words import scheduled_warnings
-from .preview_warnings import (
-    cap_warnings,
-    delay_warnings,
-    opt_out_warnings,
-    reach_warnings,
-)
+from .preview_warnings import delay_warnings, reach_warnings
 from .waiting import is_scheduled
 
 
@@ -48,21 +43,14 @@ def sending_warnings(
     fit = [message for message in fit if not _is_late(message)]
     wait = {message.pk for message in waiting}
     for alias, of_account in _by_account(fit).items():
-        later = [message for message in of_account if message.pk in wait]
-        as_wished = unreached(rows_of(of_account), alias)
-        stopped = opt_out_warnings(as_wished, alias)
-        told += stopped + cap_warnings(as_wished)
-        if later:
+        told += reach_warnings(unreached(rows_of(of_account), alias), alias)
+        if any(message.pk in wait for message in of_account):
             as_now = unreached(rows_of(of_account), alias, at=now)
-            # As many are the same people: an opt-out ends, and none begins.
-            again = opt_out_warnings(as_now, alias)
-            at_once += [words for words in again if words not in stopped]
-            # Of caps, the same words are about another period than at their time.
-            at_once += cap_warnings(as_now)
+            at_once += reach_warnings(as_now, alias)
     told += _delay_warnings(fit)
     if len(fit) == 1 and waiting:
-        again = _delay_warnings_now(fit[0])
-        at_once += [words for words in again if words not in told]
+        at_once += _delay_warnings_now(fit[0])
+    # Whether in the same words or not: who reads both compares them.
     instead = _("Sent now instead: %(warning)s")
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
 
