@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from negin_sms.choices import Status
 from negin_sms.dates import moment_words
 from negin_sms.models import Message
-from negin_sms.services.operations.resending import left_early
+from negin_sms.services.operations.resending import planned_time
 from negin_sms.services.submission.seen import digest
 
 from .action_words import scheduled_warnings
@@ -134,7 +134,7 @@ class ConfirmationMixin(PrivacyMixin):
             ("account", message.account),
             ("line", ltr(line) if line else ""),
             ("line2", ltr(line2) if line2 else ""),
-            ("send_at", "" if left_early(message) else _moment(message.send_at)),
+            ("send_at", _moment(planned_time(message))),
             ("status", status_badge(message)),
             ("finished_at", _moment(message.finished_at)),
             ("answer", gateway_answer(message)),

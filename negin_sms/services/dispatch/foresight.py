@@ -51,7 +51,8 @@ def unreached(
     account = {each.alias: each for each in conf.get_accounts()}.get(alias)
     if account is None:
         return Unreached()
-    soonest = max(timezone.now(), pause_ends_at(alias, messages.db) or timezone.now())
+    now = timezone.now()
+    soonest = max(now, pause_ends_at(alias, messages.db) or now)
     ends = ends_of_opt_outs(messages, account)
     asking: list[Asking] = []
     stopped: set[str] = set()
@@ -59,9 +60,10 @@ def unreached(
     for message in messages.only(*_READ).in_queue_order():
         leaves_at = _leaves_at(message, at or planned_time(message), soonest, account)
         is_out = message.pk in ends and ends[message.pk] > leaves_at
+        ends_here = is_out and is_stopped(message)
         if is_out:
-            (stopped if is_stopped(message) else tried).add(message.mobile)
-        asking.append(_asking(message, leaves_at, is_out and is_stopped(message)))
+            (stopped if ends_here else tried).add(message.mobile)
+        asking.append(_asking(message, leaves_at, ends_here=ends_here))
     over = count_over(asking, account, messages.db)
     return Unreached(
         frozenset(stopped), frozenset(tried), over.by_number, over.by_account
@@ -99,8 +101,8 @@ def _leaves_at(
     return quiet_until(leaves_at, account.quiet_hours) or leaves_at
 
 
-def _asking(message: Message, at: datetime, is_stopped: bool) -> Asking:
+def _asking(message: Message, at: datetime, *, ends_here: bool) -> Asking:
     # What is sent again has no place, and does not ignore caps any more.
     waits = message.status in WAITING
     place = message.counted_for if waits else None
-    return Asking(message.mobile, at, place, message.ignores_caps and waits, is_stopped)
+    return Asking(message.mobile, at, place, message.ignores_caps and waits, ends_here)

@@ -20,8 +20,8 @@ from negin_sms.services.submission.arguments import several
 
 from .dispatcher import send_rows
 
-# Drafts: not queued, since their account is gone. Held: not released, since their time
-# is over.
+# Drafts and held messages where they could not be queued or released: their account is
+# gone, or their time is over.
 _READY = (Status.QUEUED, Status.DRAFT, Status.HELD)
 
 

@@ -84,11 +84,11 @@ def edit(
     ``scenario`` takes none of the old lines; None for a line is the account's own, None
     for ``send_at`` is now. With another ``send_at`` the message's lifetime moves along,
     unless ``expires_in`` or ``expires_at`` is given too; so it does with the same one
-    where that lifetime is over. A place that caps had reserved
-    for it is given up where its time or its number changes. With another number it does
-    not wait for what kept it before, nor with another priority or way, unless that was
-    a cap. Its idempotency key stands for the new wish from now on. ``by`` is logged;
-    for ``seen`` see ``queue_messages``.
+    where that lifetime is over. A place that caps had reserved for it is given up where
+    its time or its number changes. With another number it does not wait for what kept
+    it before, nor with another priority or way, unless that was a cap. Its idempotency
+    key stands for the new wish from now on. ``by`` is logged; for ``seen`` see
+    ``queue_messages``.
 
     Raise InvalidMessage, as ``queue_sms`` does, and NeginSmsError where the message has
     left, or is over, already; nothing was changed then.

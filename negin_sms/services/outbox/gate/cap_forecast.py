@@ -79,7 +79,7 @@ def _counted(
 ) -> Counter[Period]:
     """Return what the periods have seen that these will come in."""
     moments = [each.at for each in asking]
-    ends = [
+    began = [
         period.began_at
         for moment in (min(moments), max(moments))
         for periods in (
@@ -89,7 +89,7 @@ def _counted(
         for period, _most in periods
     ]
     rows = CapCount.objects.using(using).filter(
-        account=account.alias, began_at__range=(min(ends), max(ends))
+        account=account.alias, began_at__range=(min(began), max(began))
     )
     numbers = sorted({"", *(each.mobile for each in asking)})
     counted: Counter[Period] = Counter()
