@@ -44,8 +44,8 @@ class ResendForm(DecisionForm):
         choices=[("", _("As before")), *Scenario.choices],
         widget=ScenarioSelect,
         help_text=_(
-            "The warnings above are for “As before”. By another way, whom it does not "
-            "reach is said once it is queued."
+            "Whom it does not reach is told on this page for “As before” only; by "
+            "another way, once it is queued."
         ),
     )
     line = line_field(_("line"), when_empty=_AS_BEFORE)

@@ -51,7 +51,7 @@ def sending_warnings(
     if len(fit) == 1 and waiting:
         at_once += _delay_warnings_now(fit[0])
     # Whether in the same words or not: who reads both compares them.
-    instead = _("Sent now instead: %(warning)s")
+    instead = _("By “Send now instead”: %(warning)s")
     return told + [instead % {"warning": words} for words in at_once if may_go_now]
 
 

@@ -655,9 +655,9 @@ class TestOptedOut:
         later = timezone.now() + timedelta(days=3)
         row = make(status=Status.QUEUED, send_at=later, due_at=later)
         url = f"{LIST}{row.pk}/send/"
-        assert "Sent now instead" not in admin_client.get(url).text
+        assert "By “Send now instead”" not in admin_client.get(url).text
         services.opt_out(NUMBER, account="default", until=later - timedelta(days=1))
-        instead = f"Sent now instead: {self.WORDS}"
+        instead = f"By “Send now instead”: {self.WORDS}"
         assert instead in admin_client.get(url).text
         services.opt_out(NUMBER, account="default")
         html = admin_client.get(url).text
@@ -696,7 +696,7 @@ class TestOptedOut:
         services.send_sms(NUMBER, "first")
         later = timezone.now() + timedelta(days=3)
         row = make(status=Status.QUEUED, send_at=later, due_at=later)
-        url, instead = f"{LIST}{row.pk}/send/", "Sent now instead: "
+        url, instead = f"{LIST}{row.pk}/send/", "By “Send now instead”: "
         over = "1 message is over the cap of its number"
         html = admin_client.get(url).text
         assert f"{instead}{over}" in html
@@ -779,17 +779,17 @@ class TestOptedOut:
         later = now + timedelta(hours=12)
         row = make(priority=Priority.LOW, send_at=later, due_at=later)
         html = admin_client.get(f"{LIST}{row.pk}/send/").text
-        assert "Sent now instead: It waits until quiet hours are over" in html
+        assert "By “Send now instead”: It waits until quiet hours are over" in html
         soon = now + timedelta(minutes=5)  # in the same quiet hours, and said of both
         Message.objects.update(send_at=soon, due_at=soon)
         html = admin_client.get(f"{LIST}{row.pk}/send/").text
         assert html.count("It waits until quiet hours are over") == 2
-        assert "Sent now instead: It waits until quiet hours are over" in html
+        assert "By “Send now instead”: It waits until quiet hours are over" in html
         Message.objects.update(send_at=later, due_at=later)
         short = later + timedelta(minutes=10)  # it lives as long from now on, too
         Message.objects.update(begins_at=later, expires_at=short)
         html = admin_client.get(f"{LIST}{row.pk}/send/").text
-        assert "Sent now instead: It may never leave" in html
+        assert "By “Send now instead”: It may never leave" in html
         question = admin_client.get(f"{LIST}{row.pk}/send/")
         confirm(admin_client, question, now="1")
         row.refresh_from_db()
@@ -815,16 +815,16 @@ class TestOptedOut:
         html = act(admin_client, "send_selected", rows).text
         assert html.count("recipients have opted out") == 2
         assert ">2 recipients have opted out" in html
-        assert "Sent now instead: 3 recipients have opted out" in html
+        assert "By “Send now instead”: 3 recipients have opted out" in html
         html = act(admin_client, "send_selected", [rows[0], rows[2]]).text
         assert ">1 recipient has opted out" in html
-        assert "Sent now instead: 2 recipients have opted out" in html
+        assert "By “Send now instead”: 2 recipients have opted out" in html
         html = act(admin_client, "send_selected", rows[:1]).text
-        assert "Sent now instead" not in html
+        assert "By “Send now instead”" not in html
         Message.objects.update(mobile=numbers[0])
         html = act(admin_client, "send_selected", rows[:2]).text
         assert ">1 recipient has opted out" in html
-        assert "Sent now instead: 1 recipient has opted out" in html
+        assert "By “Send now instead”: 1 recipient has opted out" in html
 
     def test_quiet_hours_are_told_of_what_they_put_off_before(
         self, admin_client, use_account
@@ -869,7 +869,7 @@ class TestScheduling:
         html = log_in("add", "view", "send").post(
             ADD, WISH | {"_send": "1"}, follow=True
         )
-        assert "Send now?" in html.content.decode()
+        assert "Send?" in html.content.decode()
 
     def test_sending_it_now_instead_takes_its_own_button(self, admin_client):
         draft = make(send_at=self.LATER)

@@ -135,7 +135,9 @@ class TestResend:
         reached = make(status=Status.REJECTED, **way)
         html = page(admin_client, url(reached, "resend"))
         assert "has opted out" not in html
-        assert "The warnings above are for “As before”" in html
+        assert (
+            "Whom it does not reach is told on this page for “As before” only" in html
+        )
         other_way = admin_client.post(
             url(reached, "resend"), {"scenario": "single"}, follow=True
         )
