@@ -189,9 +189,8 @@ def length_warnings(texts: Iterable[str]) -> list[str]:
         return []
     names = [_name(character) for character in found]
     shown = " ".join(names[:_MOST_NAMED] + ["…"] * (len(names) > _MOST_NAMED))
-    return [
-        _("Longer than they look, because of: %(characters)s") % {"characters": shown}
-    ]
+    words = _("These characters make a text longer than it looks: %(characters)s")
+    return [words % {"characters": shown}]
 
 
 def _name(character: str) -> str:

@@ -126,7 +126,7 @@ def test_without_quiet_hours_nothing_is_said():
 def test_costly_characters_are_named_once():
     assert length_warnings(["سلام", "plain"]) == []
     assert length_warnings(["It’s", "it’s\u200b"]) == [
-        "Longer than they look, because of: ’ U+200B"
+        "These characters make a text longer than it looks: ’ U+200B"
     ]
 
 
