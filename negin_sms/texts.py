@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from .characters import is_blank, latin_digits, persian_letters, visible
+from .characters import is_blank, latin_digits, persian_letters, quotable, visible
 from .exceptions import InvalidMessage
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
@@ -35,11 +35,13 @@ class Template:
     """A text in its pieces, for filling it many times.
 
     ``literals`` are what stands between the placeholders, one more than there are
-    names; ``names`` are folded and come as often as they stand there.
+    names; ``names`` are folded and come as often as they stand there, ``written`` are
+    the same for people to read.
     """
 
     literals: tuple[str, ...]
     names: tuple[str, ...]
+    written: tuple[str, ...]
 
     def length(self, values: Mapping[str, str]) -> int:
         """Return how long the filled text will be; what has no value counts nothing."""
@@ -52,20 +54,22 @@ class Template:
         Raise InvalidMessage("text") for one that is missing, None or blank.
         """
         pieces = [self.literals[0]]
-        for name, literal in zip(self.names, self.literals[1:], strict=True):
-            pieces += (_value(name, values), literal)
+        holes = zip(self.names, self.written, self.literals[1:], strict=True)
+        for name, written, literal in holes:
+            pieces += (_value(values.get(name), written), literal)
         return "".join(pieces)
 
 
 def parse(text: str) -> Template:
     """Take a text apart; raise InvalidMessage("text") for a brace out of place."""
-    literals, found, literal, end = [], [], [], 0
+    literals, found, written, literal, end = [], [], [], [], 0
     for token in _TOKEN.finditer(text):
         literal.append(text[end : token.start()])
         end = token.end()
         if name := _name(token):
             literals.append("".join(literal))
             found.append(name)
+            written.append(quotable(token["name"]))
             literal = []
         else:
             literal.append(_BRACES[token[0]])
@@ -73,7 +77,7 @@ def parse(text: str) -> Template:
             reason = _("There are too many placeholders; use at most %(limit)s.")
             raise InvalidMessage("text", reason % {"limit": MOST_PLACEHOLDERS})
     literals.append("".join([*literal, text[end:]]))
-    return Template(tuple(literals), tuple(found))
+    return Template(tuple(literals), tuple(found), tuple(written))
 
 
 def names(template: str) -> tuple[str, ...]:
@@ -137,8 +141,7 @@ def _name(token: re.Match[str]) -> str:
     return name
 
 
-def _value(name: str, values: Mapping[str, object]) -> str:
-    value = values.get(name)
+def _value(value: object, name: str) -> str:
     text = "" if value is None else str(value)
     if not text.strip():
         reason = _("There is no value for {%(name)s}.") % {"name": name}

@@ -74,15 +74,16 @@ def read_moment(
     *,
     now: datetime | None = None,
     long_past: timedelta = LONG_PAST,
+    is_end: bool = False,
 ) -> datetime:
     """Return the aware moment that was meant.
 
     ``value`` is a datetime, naive ones in the current time zone; an object of
-    jdatetime or its like; or text, a day without a time being its midnight. With
-    ``now`` what is long past is refused. Raise InvalidMessage(field) with what to
-    write instead.
+    jdatetime or its like; or text, a day alone being its midnight, but refused as an
+    end: it may be meant to go with it. With ``now`` what is long past is refused.
+    Raise InvalidMessage(field) with what to write instead.
     """
-    moment = _aware(_moment(value, field), field)
+    moment = _aware(_moment(value, field, is_end=is_end), field)
     if now is not None:
         _refuse_past(moment, now, long_past, field)
     return moment
@@ -107,17 +108,18 @@ def read_day(value: object, field: str = "day") -> date:
     raise _wrong_type(value, field)
 
 
-def _moment(value: object, field: str) -> datetime:
+def _moment(value: object, field: str, *, is_end: bool) -> datetime:
     value = _twin(value)
     if isinstance(value, datetime):
         return value
     if isinstance(value, str | Promise):
         day, clock = _read(str(value), field)
-        return datetime.combine(day, clock or time())
-    if isinstance(value, date):
-        reason = _("A day alone does not say when; give a datetime.")
-        raise InvalidMessage(field, reason)
-    raise _wrong_type(value, field)
+        if clock is not None or not is_end:
+            return datetime.combine(day, clock or time())
+    elif not isinstance(value, date):
+        raise _wrong_type(value, field)
+    reason = _("A day alone does not say when: give its time, too.")
+    raise InvalidMessage(field, f"{reason} {EXAMPLES}")
 
 
 def _twin(value: object) -> object:

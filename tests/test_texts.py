@@ -77,8 +77,8 @@ def test_errors_say_where_and_hold_nothing_of_the_text():
 @pytest.mark.parametrize("value", [None, "", " \n"])
 def test_missing_and_blank_values_are_refused(value):
     with pytest.raises(InvalidMessage) as caught:
-        fill("Dear {name}", {"name": value})
-    assert "{name}" in str(caught.value.reason)
+        fill("Dear { First Name}", {"first name": value})
+    assert "{First Name}" in str(caught.value.reason)
 
 
 def test_unknown_name_is_refused():

@@ -21,7 +21,7 @@ from negin_sms.models import AccountState
 from negin_sms.services import pause_account, resume_account
 
 from .actions import SEEN
-from .date_fields import MomentField
+from .date_fields import EndField
 from .datetime_columns import AccountMoments
 from .displays import user_name
 from .lookups import ListedLookups
@@ -54,7 +54,7 @@ class PauseForm(forms.Form):
         max_length=500,
         help_text=gettext_lazy("It is kept in the history: write no number."),
     )
-    until = MomentField(
+    until = EndField(
         label=gettext_lazy("Until"),
         required=False,
         help_text=gettext_lazy("Empty: until somebody resumes it."),

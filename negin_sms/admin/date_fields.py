@@ -118,15 +118,24 @@ class MomentField(forms.Field):
     """A moment that is not long past."""
 
     widget = MomentInput
+    is_end = False
 
     def to_python(self, value: Any) -> datetime | None:
         """Read it, or say what is wrong with it."""
         if value in self.empty_values:
             return None
         try:
-            return read_moment(value, now=timezone.now(), long_past=_LONG_PAST)
+            return read_moment(
+                value, now=timezone.now(), long_past=_LONG_PAST, is_end=self.is_end
+            )
         except InvalidMessage as error:
             raise ValidationError(str(error.reason)) from None
+
+
+class EndField(MomentField):
+    """The moment at which something is over."""
+
+    is_end = True
 
 
 class DayField(forms.Field):

@@ -16,7 +16,7 @@ from negin_sms.models import OptOut
 from negin_sms.services import OptOutImport, import_opt_outs
 from negin_sms.services.submission.recipients.reader import write_sheet
 
-from .date_fields import MomentField
+from .date_fields import EndField
 from .recipient_fields import RecipientFields
 from .way_fields import account_choices, line_field
 
@@ -24,7 +24,7 @@ from .way_fields import account_choices, line_field
 class OptOutForm(forms.ModelForm):
     """What may be changed of an opt-out."""
 
-    until = MomentField(
+    until = EndField(
         label=capfirst(_("until")),
         required=False,
         help_text=_("Empty: until somebody ends it."),
@@ -56,7 +56,7 @@ class EnterForm(RecipientFields):
         widget=AdminTextInputWidget,
         help_text=_("It is kept with each message that is not sent."),
     )
-    until = MomentField(
+    until = EndField(
         label=capfirst(_("until")),
         required=False,
         help_text=_("Empty: until somebody ends it."),

@@ -24,6 +24,7 @@ from negin_sms.error_reports import private_view
 from negin_sms.models import Message
 from negin_sms.services.submission.recipients.reader import write_sheet
 from negin_sms.services.submission.recipients.tables import MOST_RECIPIENTS, Row
+from negin_sms.texts import fold_name
 
 from .composing import ComposingMixin
 from .pages import AdminPart
@@ -75,7 +76,11 @@ class SmsRecipientsMixin(AdminPart):
             self._tell(request, words % {"limit": MOST_RECIPIENTS})
             return None
         found = list(self.get_sms_recipients(request, queryset))
-        rows = [Row(0, number, values) for number, values in found if number.strip()]
+        rows = [
+            Row(0, number, {fold_name(name): value for name, value in values.items()})
+            for number, values in found
+            if number.strip()
+        ]
         if left := len(found) - len(rows):
             words = ngettext(
                 "%(count)s of them has no number, and was left out.",

@@ -92,8 +92,9 @@ def test_page_that_does_not_say_what_it_wants_changes_nothing(client, state, wan
 
 def test_until_is_kept(client, state):
     staff = client_of(client, "view_accountstate", "pause_accountstate")
-    until = {"until": "1408/10/12 12:00"}
-    staff.post(page(state), {"wanted": "pause", "reason": "maintenance", **until})
+    wish = {"wanted": "pause", "reason": "maintenance", "until": "1408/10/12"}
+    assert "A day alone does not say when" in staff.post(page(state), wish).text
+    staff.post(page(state), wish | {"until": "1408/10/12 12:00"})
     state.refresh_from_db()
     assert state.paused_until.isoformat() == "2030-01-01T08:30:00+00:00"
 

@@ -82,7 +82,9 @@ class TestEnter:
 
     def test_of_an_account_until_a_date(self, admin_client):
         wish = {"recipients": "09395213300", "account": "default"}
-        admin_client.post(ENTER, wish | {"until": "1418/10/12"})
+        page = admin_client.post(ENTER, wish | {"until": "1418/10/12"})
+        assert "A day alone does not say when" in page.text
+        admin_client.post(ENTER, wish | {"until": "1418/10/12 23:59"})
         row = OptOut.objects.get()
         assert (row.line, row.account) == ("", "default")
         assert row.until
@@ -207,7 +209,10 @@ class TestEnd:
 
     def test_by_its_date(self):
         row = self.rows[0]
-        wish = {"reason": "came back", "until": timezone.localtime().isoformat()}
+        wish = {"reason": "came back", "until": "1418/10/12"}
+        page = self.client.post(f"{LIST}{row.pk}/change/", wish)
+        assert "A day alone does not say when" in page.text
+        wish["until"] = timezone.localtime().isoformat()
         self.client.post(f"{LIST}{row.pk}/change/", wish)
         row.refresh_from_db()
         assert row.until

@@ -89,5 +89,7 @@ def test_pause_until_a_time():
         out
         == "Account 'default' is paused until 2030-01-01 12:00 +0330 (1408/10/12).\n"
     )
+    with pytest.raises(CommandError, match="A day alone does not say when"):
+        run("pause_sms_account", "default", "--reason=x", "--until=2030-01-01")
     with pytest.raises(CommandError, match="no SMS account 'nobody'"):
         run("pause_sms_account", "nobody", "--reason=x")

@@ -61,12 +61,17 @@ def age(text: str) -> timedelta:
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
-def moment(text: str) -> datetime:
+def moment(text: str, *, is_end: bool = False) -> datetime:
     """Read a day or a moment of either calendar, by ``written_dates.read_moment``."""
     try:
-        return read_moment(text)
+        return read_moment(text, is_end=is_end)
     except InvalidMessage as error:
         raise argparse.ArgumentTypeError(str(error.reason)) from None
+
+
+def end(text: str) -> datetime:
+    """Read the moment at which something is over, in either calendar."""
+    return moment(text, is_end=True)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from negin_sms import jalali, services
 
-from ._arguments import moment, plain_errors
+from ._arguments import end, plain_errors
 from ._output import SmsCommand
 
 
@@ -21,7 +21,7 @@ class Command(SmsCommand):
         """Declare the account and why."""
         parser.add_argument("account")
         parser.add_argument("--reason", required=True, help="the next person wants it")
-        parser.add_argument("--until", type=moment, help="default: until resumed")
+        parser.add_argument("--until", type=end, help="default: until resumed")
 
     def handle(
         self,
@@ -34,8 +34,8 @@ class Command(SmsCommand):
         """Pause, and say what that means."""
         with plain_errors():
             services.pause_account(account, reason=reason, until=until)
-        end = f"until {_both_calendars(until)}" if until else "until it is resumed"
-        self.stdout.write(f"Account {account!r} is paused {end}.")
+        how_long = f"until {_both_calendars(until)}" if until else "until it is resumed"
+        self.stdout.write(f"Account {account!r} is paused {how_long}.")
 
 
 def _both_calendars(moment: datetime) -> str:

@@ -69,7 +69,7 @@ def resume_account(alias: str, *, by: User | None = None) -> bool:
 
 def _still_to_come(until: datetime | str, using: str) -> datetime:
     now = database_now(using)
-    moment = read_moment(until, "until", now=now)
+    moment = read_moment(until, "until", now=now, is_end=True)
     if moment <= now:
         reason = _("That moment has passed; the account would not pause at all.")
         raise InvalidMessage("until", reason)

@@ -212,7 +212,7 @@ def _expiry(
 ) -> datetime:
     if wish.expires_at is None:
         return due_at + _lifetime(wish.expires_in, account)
-    ends_at = read_moment(wish.expires_at, "expires_at", now=now)
+    ends_at = read_moment(wish.expires_at, "expires_at", now=now, is_end=True)
     if wish.expires_in is not None:
         reason = _("Give expires_in or expires_at, not both.")
         raise InvalidMessage("expires_at", reason)

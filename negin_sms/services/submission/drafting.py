@@ -26,7 +26,7 @@ from negin_sms.querysets import MessageQuerySet, database_now
 from negin_sms.segments import measure
 from negin_sms.services.accounts import find_account
 from negin_sms.services.database import retry_deadlocks, write_alias
-from negin_sms.texts import Template, parse
+from negin_sms.texts import Template, fold_name, parse
 
 from .batches import delete_drafts, drafts_of
 from .compose import QueueOptions, compose
@@ -243,11 +243,14 @@ def refuse_amount(count: int) -> None:
 
 def _columns(template: Template, sheets: Sequence[Sheet]) -> tuple[str, ...]:
     """Return all the columns; refuse a placeholder that is none of them."""
-    found = tuple(dict.fromkeys(name for sheet in sheets for name in sheet.columns))
-    for name in template.names:
+    found: dict[str, str] = {}
+    for column in (column for sheet in sheets for column in sheet.columns):
+        found.setdefault(fold_name(column), column)
+    of_numbers = {fold_name(sheet.number_column) for sheet in sheets}
+    for name, written in zip(template.names, template.written, strict=True):
         if name in found:
             continue
-        if any(name == sheet.number_column for sheet in sheets):
+        if name in of_numbers:
             reason = _(
                 "“%(name)s” is the column of the numbers, which the text cannot have. "
                 "Where it should, copy the column and give the copy another name."
@@ -259,9 +262,9 @@ def _columns(template: Template, sheets: Sequence[Sheet]) -> tuple[str, ...]:
             )
         else:
             reason = _("There is no column “%(name)s”; there are: %(columns)s.")
-        words = {"name": name, "columns": listed(found)}
+        words = {"name": written, "columns": listed(found.values())}
         raise InvalidMessage("text", reason % words)
-    return found
+    return tuple(found.values())
 
 
 def _new_group(name: str) -> str:

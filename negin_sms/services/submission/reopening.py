@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
 from negin_sms.models import Message
+from negin_sms.texts import fold_name
 
 from .recipients.reader import write_sheet
 from .recipients.tables import Row
@@ -51,7 +52,7 @@ def reopen(drafts: Sequence[Message], footer: str = "") -> Reopened:
     name = _("text")
     values = [text[len(before) : len(text) - len(after)] for text in texts]
     rows = [
-        Row(0, draft.mobile, {name: value})
+        Row(0, draft.mobile, {fold_name(name): value})
         for draft, value in zip(drafts, values, strict=True)
     ]
     place = f"{{{name}}}"

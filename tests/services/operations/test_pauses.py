@@ -52,8 +52,10 @@ def test_pause_by_hand_takes_a_jalali_end():
     assert until.isoformat() == "2091-03-21T08:30:00+00:00"
 
 
-@pytest.mark.parametrize("over", [datetime(1405, 9, 10), "1405/01/01", "-5 minutes"])
-def test_pause_that_would_be_over_at_once_is_refused(over):
+@pytest.mark.parametrize(
+    "over", [datetime(1405, 9, 10), "1405/01/01 12:00", "1470/01/01", "-5 minutes"]
+)
+def test_pause_that_would_be_over_at_once_or_on_some_day_is_refused(over):
     if over == "-5 minutes":
         over = timezone.now() - timedelta(minutes=5)
     with pytest.raises(InvalidMessage) as caught:

@@ -123,6 +123,15 @@ def test_unfit_time_is_refused_before_anything_is_saved(unfit):
     assert caught.value.field == "send_at"
 
 
+def test_expiry_on_some_day_needs_its_time():
+    assert wish(expires_at="2026-11-24 09:00").expires_at == NOW.replace(
+        day=24, hour=5, minute=30
+    )
+    with pytest.raises(InvalidMessage, match="A day alone") as caught:
+        wish(expires_at="2026-11-24")
+    assert caught.value.field == "expires_at"
+
+
 def test_text_is_read_before_it_is_measured():
     message = wish(lazystr("a\r\nb"))
     assert (message.text, message.parts) == ("a\nb", 1)

@@ -129,9 +129,13 @@ class TestWholeBatchIsRefused:
         error = refusal("09395213300", "Dear {name}")
         assert "need a column" in str(error)
 
+    def test_for_the_column_of_the_numbers(self):
+        error = refusal("Mobile,name\n09395213300,Sara", "Dear {MOBILE}")
+        assert "“MOBILE” is the column of the numbers" in str(error)
+
     def test_for_a_placeholder_that_is_no_column(self):
-        error = refusal("mobile,name,sum\n09395213300,Sara,7", "Dear {nme}")
-        assert "there are: name, sum." in str(error)
+        error = refusal("mobile,Name,sum\n09395213300,Sara,7", "Dear {Nme}")
+        assert "no column “Nme”; there are: Name, sum." in str(error)
 
 
 class TestPersonalTexts:

@@ -54,9 +54,9 @@ def opt_out(
     """Let a number get no more single messages from a line; return the row.
 
     From every line of ``account`` where that is named, of the default account where
-    neither is. It holds until ``until`` (an aware datetime, or a date as people write
-    it), for good without one. Entered again it says what was said last. Raise
-    InvalidMessage for a number, a line or a date that is none.
+    neither is. It holds until ``until`` (an aware datetime, or a day and its time as
+    people write them), for good without one. Entered again it says what was said last.
+    Raise InvalidMessage for a number, a line or a moment that is none.
     """
     using = write_alias()
     now = database_now(using)
@@ -235,7 +235,7 @@ def _make(
 def _end(until: datetime | str | None, now: datetime) -> datetime | None:
     if until is None:
         return None
-    end = read_moment(until, "until", now=now)
+    end = read_moment(until, "until", now=now, is_end=True)
     if end <= now:
         raise InvalidMessage("until", _("It is over by then: give a later date."))
     return end

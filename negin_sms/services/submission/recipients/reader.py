@@ -97,8 +97,9 @@ def write_sheet(rows: Iterable[Row], columns: Sequence[str] = ()) -> str:
     between = _delimiter("\t".join(heading))
     writer = csv.writer(out, delimiter=between, lineterminator="\n")
     writer.writerow(heading)
+    names = [fold_name(column) for column in columns]
     for row in rows:
-        cells = (row.values.get(name, "") for name in columns)
+        cells = (row.values.get(name, "") for name in names)
         writer.writerow([row.mobile, *map(keep_cell, cells)])
     return out.getvalue()
 
@@ -107,7 +108,8 @@ def _number_heading(columns: Sequence[str]) -> str:
     """Return what says to the reader that the numbers are below; no column is it."""
     translated = pgettext("heading of a column of numbers", "send to")
     words = [word for word in (translated, *DECIDED) if fold_name(word) in DECIDED]
-    return next((w for w in words if fold_name(w) not in columns), words[0])
+    taken = {fold_name(column) for column in columns}
+    return next((w for w in words if fold_name(w) not in taken), words[0])
 
 
 def _read_list(lines: Sequence[str], first: int) -> Sheet:

@@ -15,7 +15,7 @@ from itertools import islice
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from negin_sms.characters import listed
+from negin_sms.characters import listed, quotable
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
 from negin_sms.texts import fold_name
@@ -67,7 +67,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The recipients, and the folded names of the columns beside the number's.
+    """The recipients, and the names of the columns beside the number's, as written.
 
     ``remarks`` are sentences about what was guessed, for whoever confirms;
     ``number_column`` is the name of the number's column, "" where it has none.
@@ -87,14 +87,16 @@ def read_table(records: Sequence[Record]) -> Sheet:
     name.
     """
     at = _heading_at([cells for _line, cells in records])
-    names = _names(records[at][1])
+    titles = [quotable(cell) for cell in records[at][1]]
+    names = _names(titles)
     below = records[at + 1 :]
     sample = [cells for _line, cells in below[:_TRIED]]
     number_at, rivals = _number_column(names, sample)
-    columns = tuple(n for at, n in enumerate(names) if n and at != number_at)
+    columns = tuple(titles[at] for at, n in enumerate(names) if n and at != number_at)
     rows = (_row(line, cells, names, number_at) for line, cells in below)
-    remarks = _column_remarks(names, number_at, rivals)
-    return Sheet(counted(rows), columns, remarks, names[number_at])
+    decided = names[number_at] in DECIDED
+    remarks = () if decided else _column_remarks(titles, number_at, rivals)
+    return Sheet(counted(rows), columns, remarks, titles[number_at])
 
 
 def is_number_heading(cell: str) -> bool:
@@ -169,9 +171,9 @@ def _heading_at(rows: Sequence[Sequence[str]]) -> int:
     return filled.index(max(filled))
 
 
-def _names(cells: Sequence[str]) -> list[str]:
-    filled = [at for at, cell in enumerate(cells, 1) if cell]
-    names = [fold_name(cell) for cell in cells[: MOST_COLUMNS + 1]]
+def _names(titles: Sequence[str]) -> list[str]:
+    filled = [at for at, title in enumerate(titles, 1) if title]
+    names = [fold_name(title) for title in titles[: MOST_COLUMNS + 1]]
     while names and not names[-1]:
         names.pop()
     if filled and filled[-1] > MOST_COLUMNS:
@@ -183,10 +185,10 @@ def _names(cells: Sequence[str]) -> list[str]:
             "“CSV UTF-8” or .xlsx."
         )
         raise InvalidMessage("recipients", reason)
-    twice = next((n for at, n in enumerate(names) if n and n in names[:at]), None)
-    if twice is not None:
-        reason = _("Two columns are named “%(name)s”; give each its own name.")
-        raise InvalidMessage("recipients", reason % {"name": twice})
+    for at, name in enumerate(names):
+        if name and name in names[:at]:
+            reason = _("Two columns are named “%(name)s”; give each its own name.")
+            raise InvalidMessage("recipients", reason % {"name": titles[at]})
     return names
 
 
@@ -233,16 +235,14 @@ def _no_numbers() -> InvalidMessage:
 
 
 def _column_remarks(
-    names: Sequence[str], number_at: int, rivals: Sequence[int]
+    titles: Sequence[str], number_at: int, rivals: Sequence[int]
 ) -> tuple[str, ...]:
-    if names[number_at] in DECIDED:
-        return ()  # nothing was guessed
-    name = names[number_at] or _("without a name")
+    name = titles[number_at] or _("without a name")
     taken = _("The numbers are those of the column “%(name)s”.") % {"name": name}
     if not rivals:
         return (taken,)
     others = _("These columns hold mobile numbers too, and were not used: %(names)s.")
-    named = listed(_("“%(name)s”") % {"name": names[at] or at + 1} for at in rivals)
+    named = listed(_("“%(name)s”") % {"name": titles[at] or at + 1} for at in rivals)
     return (taken, others % {"names": named})
 
 

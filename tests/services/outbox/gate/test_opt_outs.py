@@ -72,7 +72,8 @@ class TestOptOut:
             ("line", {"line": "the usual"}),
             ("account", {"account": "nobody"}),
             ("account", {"line": LINE, "account": "default"}),
-            ("until", {"until": "2020-01-01"}),
+            ("until", {"until": "2020-01-01 12:00"}),
+            ("until", {"until": "1470/01/01"}),
             ("until", {"until": timezone.now() - timedelta(minutes=1)}),
         ],
     )
@@ -296,7 +297,7 @@ class TestImport:
     def test_nothing_is_entered_where_the_rest_is_wrong(self):
         sheet = read_sheet("09395213300")
         with pytest.raises(InvalidMessage, match="long past"):
-            services.import_opt_outs(sheet.rows, until="2020-01-01")
+            services.import_opt_outs(sheet.rows, until="2020-01-01 12:00")
         assert not OptOut.objects.exists()
 
 

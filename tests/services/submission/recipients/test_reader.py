@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from django.utils.translation import override
@@ -87,11 +88,21 @@ class TestTable:
         text = f"Mobile{delimiter}First Name\n09395213300{delimiter}Sara\n"
         row = Row(2, "09395213300", {"first name": "Sara"})
         sheet = read_sheet(text)
-        assert (sheet.rows, sheet.columns) == ((row,), ("first name",))
+        assert (sheet.rows, sheet.columns) == ((row,), ("First Name",))
 
     def test_column_of_numbers_is_known_by_its_persian_name(self):
         sheet = read_sheet(TABLE)
         assert (sheet.rows[0].mobile, sheet.columns) == ("09395213300", ("نام",))
+
+    def test_columns_are_quoted_as_they_are_written(self):
+        """Who looks for a quoted name in the file finds it."""
+        sheet = read_sheet("شمارهٔ موبایل;\u200fنمرهٔ  نیم\u200cسال\n09395213300;۱۸\n")
+        assert sheet.columns == ("نمرهٔ نیم\u200cسال",)
+        assert sheet.number_column == "شمارهٔ موبایل"
+        assert "“شمارهٔ موبایل”" in sheet.remarks[0]
+        assert read_sheet(write_sheet(sheet.rows, sheet.columns)) == replace(
+            sheet, number_column="send to", remarks=()
+        )
 
     def test_column_of_numbers_is_found_by_what_it_holds(self):
         sheet = read_sheet("who,where to\nSara,0939 521 3300\n")
@@ -143,7 +154,7 @@ class TestTable:
         assert "more cells" in row.problem
 
     def test_two_columns_of_one_name_are_refused(self):
-        assert "“name”" in refusal(read_sheet, "mobile,Name,name\n1,a,b\n")
+        assert "“NAME”" in refusal(read_sheet, "mobile,Name,NAME\n1,a,b\n")
 
 
 def test_too_many_are_refused_and_not_cut_off():

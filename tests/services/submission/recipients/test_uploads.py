@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.services.submission.recipients.uploads import LARGEST_INPUT, read_upload
+from negin_sms.texts import fold_name
 
 SAMPLES = Path(__file__).parent / "samples"
 SHAPES = [
@@ -50,8 +51,10 @@ def test_one_sheet_is_the_same_in_every_shape(name):
         ("2", "كاظم", "0007", "90,500", "2026/12/01", "17:30", "10.0%"),
         ("3", "زهرا رضا", "1234", "7", "2027/01/09", "00:00", "12.5%"),
     ]
-    assert sheet.columns == ("شماره", "نام", "کد", "بدهی", "سررسید", "ساعت", "تخفیف")
-    assert "“شماره موبایل”" in sheet.remarks[-1]
+    names = ("شماره", "نام", "کد", "بدهی", "سررسید", "ساعت", "تخفیف")
+    assert tuple(map(fold_name, sheet.columns)) == names == tuple(sheet.rows[0].values)
+    assert f"“{sheet.number_column}”" in sheet.remarks[-1]
+    assert fold_name(sheet.number_column) == "شماره موبایل"
 
 
 def test_only_the_guess_differs():
