@@ -45,14 +45,16 @@ class _DateInput(forms.TextInput):
         """Choose the entry by the language of the page."""
         context = super().get_context(name, value, attrs)
         widget = context["widget"]
-        widget["attrs"] |= {"dir": "ltr", "class": "negin-sms-date"}
+        widget["attrs"]["class"] = "negin-sms-date"
         if not is_jalali():
             widget["type"] = self.native
+            widget["attrs"]["dir"] = "ltr"
             # Else an entry that holds seconds takes no round minute.
             widget["attrs"]["step"] = "any"
         else:
             widget["attrs"] |= {
                 "autocomplete": "off",
+                "dir": "auto",  # ۱۴۰۵/۰۹/۱۰ one way, ۱۰ آذر ۱۴۰۵ the other
                 "data-negin-sms-jalali": self.kind,
                 "data-words": "|".join(_words()),
                 "data-utc-offset": _minutes_ahead(),

@@ -337,6 +337,19 @@ class TestKeyboard:
             self.close(page)
             assert page.input_value("[name=send_at]") == typed
 
+    def test_field_runs_as_the_date_in_it_does(self, open_browser):
+        """Else ۱۵ دی ۱۴۰۵ has its day behind its year."""
+        field = open_browser(at=LIST + "compose/", language="fa").locator(
+            "[name=send_at]"
+        )
+        for typed, direction in [
+            ("۱۵ دی ۱۴۰۵ ساعت ۱۸:۳۰", "rtl"),
+            ("۱۴۰۵/۱۰/۱۵ ۱۸:۳۰", "ltr"),
+        ]:
+            field.fill(typed)
+            style = field.evaluate("field => ({...getComputedStyle(field)})")
+            assert (style["direction"], style["textAlign"]) == (direction, "right")
+
     @pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati"])
     def test_today_is_the_site_s_wherever_the_browser_is(self, open_browser, zone):
         page = open_browser(at=LIST + "compose/", language="fa", time_zone=zone)
