@@ -23,7 +23,7 @@ class People(SmsRecipientsMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Users, whose names are their numbers."""
 
     sms_mobile = "username"
-    sms_columns = {"name": "first_name", "mail": "email"}
+    sms_columns = {"Name": "first_name", "mail": "email"}
     actions = ["shout"]
 
     @admin.action(description="Shout")

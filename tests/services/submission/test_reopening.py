@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from negin_sms.models import Message
+from negin_sms.services.submission import reopening
 from negin_sms.services.submission.drafting import draft_batch
 from negin_sms.services.submission.recipients.reader import read_sheet
 from negin_sms.services.submission.reopening import reopen
@@ -44,6 +45,14 @@ def test_words_in_common_are_the_text_and_the_others_a_column():
     (remark,) = reopened.remarks
     assert "the column “text” now, and {text} is its place" in remark
     assert "Dear" not in repr(reopened)
+
+
+def test_column_may_have_capitals_where_a_language_wants_them(monkeypatch):
+    monkeypatch.setattr(reopening, "_", lambda words: words.replace("text", "Text", 1))
+    draft_batch("{n}", [read_sheet("mobile,n\n09395213300,Sara\n09395213301,Ali")])
+    reopened = reopen(list(Message.objects.order_by("pk")))
+    assert reopened.text == "{Text}"
+    assert "+989395213300\tSara\n" in reopened.recipients
 
 
 @pytest.mark.parametrize(
