@@ -54,7 +54,7 @@ class _DateInput(forms.TextInput):
         else:
             widget["attrs"] |= {
                 "autocomplete": "off",
-                "dir": "auto",  # ۱۴۰۵/۰۹/۱۰ one way, ۱۰ آذر ۱۴۰۵ the other
+                "dir": "auto",  # digits run one way, a month's name the other
                 "data-negin-sms-jalali": self.kind,
                 "data-words": "|".join(_words()),
                 "data-utc-offset": _minutes_ahead(),
