@@ -59,6 +59,15 @@ def test_message_over_its_number_s_cap_is_told_and_waits(capped):
     assert row.due_at.date() > timezone.now().date()
 
 
+def test_cap_counts_from_when_it_is_set(use_account):
+    use_account(BACKEND=MEMORY)
+    services.send_sms(MOBILE, "before")
+    use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1})
+    assert services.send_sms(MOBILE, "first").status == "accepted"
+    with pytest.raises(CapExceeded):
+        services.send_sms(MOBILE, "second")
+
+
 def test_what_was_put_off_says_once_why_it_waits(use_account):
     use_account(BACKEND=MEMORY, MOBILE_CAPS={"day": 1})
     for number in range(2):
