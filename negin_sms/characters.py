@@ -49,15 +49,6 @@ def arabic_letters(text: str) -> str:
     return text.translate(_ARABIC_LETTERS)
 
 
-def quotable(name: str) -> str:
-    """Return a name as it was written, on one line and without marks nobody sees.
-
-    ZWNJ stays, which Persian is spelt with.
-    """
-    seen = "\u200c".join(map(visible, name.split("\u200c")))
-    return " ".join(seen.split())
-
-
 def left_to_right(text: str) -> str:
     """Return a text that keeps its order where the language runs the other way."""
     return f"\u2066{text}\u2069" if get_language_bidi() else text

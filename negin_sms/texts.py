@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from .characters import is_blank, latin_digits, persian_letters, quotable, visible
+from .characters import is_blank, latin_digits, persian_letters, visible
 from .exceptions import InvalidMessage
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}]*)\}|[{}]")
@@ -69,7 +69,7 @@ def parse(text: str) -> Template:
         if name := _name(token):
             literals.append("".join(literal))
             found.append(name)
-            written.append(quotable(token["name"]))
+            written.append(quote_name(token["name"]))
             literal = []
         else:
             literal.append(_BRACES[token[0]])
@@ -108,6 +108,15 @@ def fold_name(name: str) -> str:
     and digits make no other name.
     """
     return _fold(name[:_LONGEST_NAME])
+
+
+def quote_name(name: str) -> str:
+    """Return as much of a name as is read, as it was written, on one line.
+
+    Without marks nobody sees, but for ZWNJ, which Persian is spelt with.
+    """
+    pieces = name[:_LONGEST_NAME].split("\u200c")
+    return " ".join("\u200c".join(map(visible, pieces)).split())
 
 
 def _fold(text: str) -> str:

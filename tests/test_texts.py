@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from negin_sms.exceptions import InvalidMessage
-from negin_sms.texts import fill, fold_name, names, read_text, with_footer
+from negin_sms.texts import fill, fold_name, names, quote_name, read_text, with_footer
 
 VALUES = {"name": "Sara", "Code": 12, "نام خانوادگی": "محمدی"}
 
@@ -79,6 +79,12 @@ def test_missing_and_blank_values_are_refused(value):
     with pytest.raises(InvalidMessage) as caught:
         fill("Dear { First Name}", {"first name": value})
     assert "{First Name}" in str(caught.value.reason)
+
+
+def test_name_is_quoted_as_it_is_written_and_no_longer_than_it_is_read():
+    assert quote_name(" \u200fFirst\n Name\u0640 ") == "First Name"
+    assert quote_name("نمرهٔ نیم\u200cسال") == "نمرهٔ نیم\u200cسال"
+    assert len(quote_name("x" * 30_000)) == 255
 
 
 def test_unknown_name_is_refused():

@@ -15,10 +15,10 @@ from itertools import islice
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_variables
 
-from negin_sms.characters import listed, quotable
+from negin_sms.characters import listed
 from negin_sms.exceptions import InvalidMessage
 from negin_sms.phones import normalize_mobile
-from negin_sms.texts import fold_name
+from negin_sms.texts import fold_name, quote_name
 
 MOST_RECIPIENTS = 10_000
 MOST_COLUMNS = 50
@@ -87,7 +87,7 @@ def read_table(records: Sequence[Record]) -> Sheet:
     name.
     """
     at = _heading_at([cells for _line, cells in records])
-    titles = [quotable(cell) for cell in records[at][1]]
+    titles = [quote_name(cell) for cell in records[at][1]]
     names = _names(titles)
     below = records[at + 1 :]
     sample = [cells for _line, cells in below[:_TRIED]]
